@@ -1,0 +1,70 @@
+# Each target does its own set-up; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PROTOS := $(wildcard meshcore/wire/*.proto)
+SERVICES := $(filter-out meshcore/wire/common.proto,$(PROTOS))
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format types floors unit tui flows house bench shots stubs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+install: $(STAMP) ## create .venv and install meshtui with its development tools
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --compile --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## start the demo mesh and open the terminal on it
+	@$(BIN)/meshtui demo
+
+test: $(STAMP) lint ## lint and run every test tier whose tools are here
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup tests/house tests/unit tests/tui
+	@$(BIN)/python -m pytest -q tests/flows
+
+lint: $(STAMP) ## formatting, style, import floors, stubs and types
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/lint-imports --no-cache --verbose > /tmp/lint-imports.$$$$ 2>&1 || { cat /tmp/lint-imports.$$$$; rm -f /tmp/lint-imports.$$$$; exit 1; }; rm -f /tmp/lint-imports.$$$$
+	@$(BIN)/python -m tests.support.stubs --check
+	@$(BIN)/mypy --no-error-summary
+
+format: $(STAMP) ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+types: $(STAMP) ## mypy --strict
+	@$(BIN)/mypy
+
+floors: $(STAMP) ## import floors only
+	@$(BIN)/lint-imports --no-cache
+
+unit: $(STAMP) ## unit tests
+	@$(BIN)/python -m pytest -q tests/unit
+
+tui: $(STAMP) ## screens, by pilot and by picture
+	@$(BIN)/python -m pytest -q tests/tui
+
+flows: $(STAMP) ## real processes over loopback
+	@$(BIN)/python -m pytest -q tests/flows
+
+house: $(STAMP) ## tests of the repository itself
+	@$(BIN)/python -m pytest -q tests/house
+
+bench: $(STAMP) ## cost per request beside Envoy: ROWS=http1,http1-mtls,grpc,grpc-mtls ROUNDS=3 JSON=FILE
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	@$(BIN)/python -m tests.bench --rows "$(ROWS)" --rounds "$(or $(ROUNDS),3)" $(if $(JSON),--json $(JSON))
+
+shots: $(STAMP) ## write screenshots/*.svg from a recorded run of the demo
+	@$(BIN)/python -m tests.support.shots
+
+stubs: $(STAMP) ## write the Python stubs of the .proto files
+	@$(BIN)/python -m tests.support.stubs
+
+clean: ## remove what the build made
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info

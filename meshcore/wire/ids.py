@@ -1,0 +1,67 @@
+"""Names of workloads on the wire: SPIFFE IDs, and targets such as `voting.emojivoto:8080`.
+
+Pure parsing; every part of the product that reads or writes such a name does it here.
+"""
+
+import re
+from typing import NamedTuple
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_LABEL_RE = re.compile(_LABEL)
+_TRUST_DOMAIN_RE = re.compile(r"[a-z0-9._-]{1,255}")
+_TARGET_RE = re.compile(
+    rf"(?P<name>{_LABEL})(?:\.(?P<namespace>{_LABEL})(?:\.svc(?:\.[a-z0-9.-]+)?)?)?\.?(?::(?P<port>[a-z0-9-]{{1,15}}))?",
+    re.IGNORECASE,
+)
+
+
+class SpiffeId(NamedTuple):
+    """`spiffe://<trust_domain>/ns/<namespace>/sa/<service_account>` (SPIFFE-ID, section 2)."""
+
+    trust_domain: str
+    namespace: str
+    service_account: str
+
+    def __str__(self) -> str:
+        return f"spiffe://{self.trust_domain}/ns/{self.namespace}/sa/{self.service_account}"
+
+
+def parse_spiffe(text: str) -> SpiffeId:
+    """Return the parts of a SPIFFE ID; raises ValueError with the reason for anything else."""
+    if not text.startswith("spiffe://"):
+        raise ValueError(f"{text!r} is not a SPIFFE ID: it must begin with spiffe://")
+    parts = text[len("spiffe://") :].split("/")
+    if len(parts) != 5 or parts[1] != "ns" or parts[3] != "sa":
+        raise ValueError(f"{text!r} is not a SPIFFE ID of a workload: spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT")
+    domain, _, namespace, _, account = parts
+    if not _TRUST_DOMAIN_RE.fullmatch(domain):
+        raise ValueError(f"{text!r} has a trust domain that is not lower-case letters, digits, '.', '-' or '_'")
+    for label in (namespace, account):
+        if not is_label(label):
+            raise ValueError(f"{text!r} has a part {label!r} that is not a DNS label")
+    return SpiffeId(domain, namespace, account)
+
+
+def is_label(text: str) -> bool:
+    """Tell whether a name is a DNS label (RFC 1123), as Kubernetes asks of names."""
+    return _LABEL_RE.fullmatch(text) is not None
+
+
+class Target(NamedTuple):
+    """What a client asks for: a service by name, with a port's number or name; empty where not said."""
+
+    name: str
+    namespace: str
+    port: str
+
+    def __str__(self) -> str:
+        return f"{self.name}.{self.namespace}" + (f":{self.port}" if self.port else "")
+
+
+def parse_target(authority: str, namespace: str) -> Target | None:
+    """Return the target an authority names, seen from `namespace`; None if it cannot be a service's name."""
+    match = _TARGET_RE.fullmatch(authority)
+    if match is None:
+        return None
+    name, ns, port = match["name"], match["namespace"], match["port"]
+    return Target(name.lower(), (ns or namespace).lower(), port.lower() if port else "")

@@ -1,0 +1,24 @@
+"""Which product and which wire protocol this is.
+
+Both ends say their protocol number when they meet (Control.Hello, Registration). Numbers only grow; a
+server speaks the range OLDEST to PROTOCOL, a client says one clear line when it falls outside.
+"""
+
+VERSION = "0.1.0"
+PROTOCOL = 1
+OLDEST = 1
+
+
+def skew(ours: int, theirs: int, theirs_oldest: int, their_version: str) -> str | None:
+    """Return one line that says why a client of protocol `ours` cannot use that server, or None."""
+    if ours > theirs:
+        return (
+            f"this meshtui ({VERSION}) is newer than the control plane ({their_version}): "
+            f"wire protocol {ours} against {theirs}; upgrade the mesh, or use meshtui {their_version}"
+        )
+    if ours < theirs_oldest:
+        return (
+            f"this meshtui ({VERSION}) is too old for the control plane ({their_version}): "
+            f"wire protocol {ours}, at least {theirs_oldest} is needed; upgrade meshtui"
+        )
+    return None
