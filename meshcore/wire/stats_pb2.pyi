@@ -177,7 +177,7 @@ class HttpKey(_message.Message):
     PROTOCOL_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     GRPC_STATUS_FIELD_NUMBER: _builtins.int
-    CLASS_FIELD_NUMBER: _builtins.int
+    CLASSIFICATION_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     edge: _builtins.int
@@ -188,6 +188,7 @@ class HttpKey(_message.Message):
     status: _builtins.int
     """0: no response was had"""
     grpc_status: _builtins.int
+    classification: _common_pb2.Class.ValueType
     error: _builtins.str
     """why there was no complete response; empty otherwise"""
     def __init__(
@@ -199,11 +200,12 @@ class HttpKey(_message.Message):
         protocol: _common_pb2.Protocol.ValueType = ...,
         status: _builtins.int = ...,
         grpc_status: _builtins.int | None = ...,
+        classification: _common_pb2.Class.ValueType = ...,
         error: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_grpc_status", b"_grpc_status", "grpc_status", b"grpc_status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_grpc_status", b"_grpc_status", "class", b"class", "edge", b"edge", "error", b"error", "grpc_status", b"grpc_status", "id", b"id", "protocol", b"protocol", "route", b"route", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_grpc_status", b"_grpc_status", "classification", b"classification", "edge", b"edge", "error", b"error", "grpc_status", b"grpc_status", "id", b"id", "protocol", b"protocol", "route", b"route", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__grpc_status: _TypeAlias = _typing.Literal["grpc_status"]  # noqa: Y015
     _WhichOneofArgType__grpc_status: _TypeAlias = _typing.Literal["_grpc_status", b"_grpc_status"]  # noqa: Y015
@@ -509,11 +511,12 @@ class StatusCount(_message.Message):
 
     STATUS_FIELD_NUMBER: _builtins.int
     GRPC_STATUS_FIELD_NUMBER: _builtins.int
-    CLASS_FIELD_NUMBER: _builtins.int
+    CLASSIFICATION_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     status: _builtins.int
     grpc_status: _builtins.int
+    classification: _common_pb2.Class.ValueType
     count: _builtins.int
     error: _builtins.str
     def __init__(
@@ -521,12 +524,13 @@ class StatusCount(_message.Message):
         *,
         status: _builtins.int = ...,
         grpc_status: _builtins.int | None = ...,
+        classification: _common_pb2.Class.ValueType = ...,
         count: _builtins.int = ...,
         error: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_grpc_status", b"_grpc_status", "grpc_status", b"grpc_status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_grpc_status", b"_grpc_status", "class", b"class", "count", b"count", "error", b"error", "grpc_status", b"grpc_status", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_grpc_status", b"_grpc_status", "classification", b"classification", "count", b"count", "error", b"error", "grpc_status", b"grpc_status", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__grpc_status: _TypeAlias = _typing.Literal["grpc_status"]  # noqa: Y015
     _WhichOneofArgType__grpc_status: _TypeAlias = _typing.Literal["_grpc_status", b"_grpc_status"]  # noqa: Y015

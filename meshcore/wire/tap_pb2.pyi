@@ -120,7 +120,7 @@ class TapMatch(_message.Message):
     SCHEME_FIELD_NUMBER: _builtins.int
     STATUSES_FIELD_NUMBER: _builtins.int
     GRPC_STATUSES_FIELD_NUMBER: _builtins.int
-    CLASS_FIELD_NUMBER: _builtins.int
+    CLASSIFICATION_FIELD_NUMBER: _builtins.int
     MIN_LATENCY_MS_FIELD_NUMBER: _builtins.int
     TO_FIELD_NUMBER: _builtins.int
     FROM_FIELD_NUMBER: _builtins.int
@@ -132,6 +132,8 @@ class TapMatch(_message.Message):
     """searched for"""
     authority: _builtins.str
     scheme: _builtins.str
+    classification: _common_pb2.Class.ValueType
+    """known at the end only"""
     min_latency_ms: _builtins.float
     """known at the end only"""
     route: _builtins.str
@@ -162,6 +164,7 @@ class TapMatch(_message.Message):
         scheme: _builtins.str = ...,
         statuses: _abc.Iterable[Global___StatusRange] | None = ...,
         grpc_statuses: _abc.Iterable[_builtins.int] | None = ...,
+        classification: _common_pb2.Class.ValueType = ...,
         min_latency_ms: _builtins.float = ...,
         to: _common_pb2.Resource | None = ...,
         route: _builtins.str = ...,
@@ -169,7 +172,7 @@ class TapMatch(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "header", b"header", "to", b"to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "class", b"class", "direction", b"direction", "from", b"from", "grpc_statuses", b"grpc_statuses", "header", b"header", "methods", b"methods", "min_latency_ms", b"min_latency_ms", "path_prefix", b"path_prefix", "path_regex", b"path_regex", "route", b"route", "scheme", b"scheme", "statuses", b"statuses", "to", b"to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "classification", b"classification", "direction", b"direction", "from", b"from", "grpc_statuses", b"grpc_statuses", "header", b"header", "methods", b"methods", "min_latency_ms", b"min_latency_ms", "path_prefix", b"path_prefix", "path_regex", b"path_regex", "route", b"route", "scheme", b"scheme", "statuses", b"statuses", "to", b"to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -378,7 +381,7 @@ class ResponseEnd(_message.Message):
     GRPC_STATUS_FIELD_NUMBER: _builtins.int
     GRPC_MESSAGE_FIELD_NUMBER: _builtins.int
     RESET_CODE_FIELD_NUMBER: _builtins.int
-    CLASS_FIELD_NUMBER: _builtins.int
+    CLASSIFICATION_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     TRAILERS_FIELD_NUMBER: _builtins.int
     HTTP_STATUS_FIELD_NUMBER: _builtins.int
@@ -390,6 +393,7 @@ class ResponseEnd(_message.Message):
     grpc_message: _builtins.str
     reset_code: _builtins.int
     """HTTP/2 error code"""
+    classification: _common_pb2.Class.ValueType
     error: _builtins.str
     http_status: _builtins.int
     """again, so that an end stands on its own"""
@@ -405,13 +409,14 @@ class ResponseEnd(_message.Message):
         grpc_status: _builtins.int | None = ...,
         grpc_message: _builtins.str = ...,
         reset_code: _builtins.int | None = ...,
+        classification: _common_pb2.Class.ValueType = ...,
         error: _builtins.str = ...,
         trailers: _abc.Iterable[Global___Header] | None = ...,
         http_status: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_grpc_status", b"_grpc_status", "_reset_code", b"_reset_code", "grpc_status", b"grpc_status", "reset_code", b"reset_code"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_grpc_status", b"_grpc_status", "_reset_code", b"_reset_code", "class", b"class", "error", b"error", "grpc_message", b"grpc_message", "grpc_status", b"grpc_status", "http_status", b"http_status", "request_bytes", b"request_bytes", "reset_code", b"reset_code", "response_bytes", b"response_bytes", "since_request_init_us", b"since_request_init_us", "since_response_init_us", b"since_response_init_us", "trailers", b"trailers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_grpc_status", b"_grpc_status", "_reset_code", b"_reset_code", "classification", b"classification", "error", b"error", "grpc_message", b"grpc_message", "grpc_status", b"grpc_status", "http_status", b"http_status", "request_bytes", b"request_bytes", "reset_code", b"reset_code", "response_bytes", b"response_bytes", "since_request_init_us", b"since_request_init_us", "since_response_init_us", b"since_response_init_us", "trailers", b"trailers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__grpc_status: _TypeAlias = _typing.Literal["grpc_status"]  # noqa: Y015
     _WhichOneofArgType__grpc_status: _TypeAlias = _typing.Literal["_grpc_status", b"_grpc_status"]  # noqa: Y015
