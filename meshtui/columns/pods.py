@@ -1,0 +1,235 @@
+"""Columns and JSON of the meshed pods: identity, certificate, proxy and uplink of every instance."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from meshcore.wire.discovery_pb2 import EndpointStatus, Phase, Pod
+from meshtui.columns import figures, peers
+from meshtui.model.cell import NOTHING, Cell, Column, Level
+
+PHASES = {
+    Phase.PENDING: "Pending",
+    Phase.RUNNING: "Running",
+    Phase.FAILING: "Failing",
+    Phase.STOPPING: "Stopping",
+    Phase.SUCCEEDED: "Succeeded",
+}
+_LEVELS = {Phase.RUNNING: Level.GOOD, Phase.FAILING: Level.BAD, Phase.PENDING: Level.WARN}
+
+
+def columns(*, namespaced: bool = False, clock: Callable[[], float] = time.time) -> list[Column[Pod]]:
+    """Return the columns; `clock` gives Unix time in seconds, for ages and expiries."""
+    found: list[Column[Pod]] = []
+    if namespaced:
+        found.append(_text("namespace", "NAMESPACE", lambda pod: pod.status.namespace, hotkey="K"))
+
+    def expiry(pod: Pod) -> float | None:
+        return pod.proxy.cert_not_after_ms / 1000 - clock() if pod.proxy.cert_not_after_ms else None
+
+    def cert(pod: Pod) -> Cell:
+        left = expiry(pod)
+        if left is None:
+            return NOTHING
+        return (
+            Cell("× expired", Level.BAD)
+            if left <= 0
+            else Cell(figures.age(left), Level.WARN if left < 3600 else Level.PLAIN)
+        )
+
+    def running_for(pod: Pod) -> float:
+        return clock() - pod.status.started_ms / 1000 if pod.status.started_ms else 0.0
+
+    return [
+        *found,
+        _text("name", "NAME", lambda pod: pod.status.pod, width=12, hotkey="N"),
+        _text("owner", "OWNER", lambda pod: f"{peers.kind(pod.status.kind)}/{pod.status.name}", wide=True),
+        Column("status", "STATUS", _status, lambda pod: phase(pod), hotkey="U"),
+        Column(
+            "restarts",
+            "RESTARTS",
+            _restarts,
+            lambda pod: pod.status.restarts + pod.status.proxy_restarts,
+            "right",
+            descending=True,
+        ),
+        Column("meshed", "MESHED", _meshed, lambda pod: pod.meshed, hotkey="M"),
+        Column("uplink", "UPLINK", _uplink, lambda pod: pod.uplink, hotkey="L"),
+        _text("identity", "IDENTITY", lambda pod: peers.identity(peers.Peer(identity=pod.identity)), hotkey="I"),
+        Column("cert", "CERT", cert, expiry, "right", hotkey="C"),
+        _text("version", "PROXY", lambda pod: pod.proxy_version, hotkey="V"),
+        Column("cpu", "CPU", _cpu, lambda pod: pod.proxy.cpu_percent, "right", width=5, hotkey="P", descending=True),
+        Column(
+            "memory", "MEM", _memory, lambda pod: pod.proxy.rss_bytes, "right", width=7, hotkey="E", descending=True
+        ),
+        Column(
+            "connections", "CONN", _connections, lambda pod: pod.proxy.connections, "right", wide=True, descending=True
+        ),
+        Column("inflight", "INFLIGHT", _inflight, lambda pod: pod.proxy.inflight, "right", wide=True, descending=True),
+        Column("age", "AGE", lambda pod: Cell(figures.age(running_for(pod))), running_for, "right", hotkey="A"),
+        Column("message", "MESSAGE", _message, lambda pod: message(pod), wide=True),
+    ]
+
+
+def phase(pod: Pod) -> str:
+    """Return the status as kubectl would word it."""
+    if pod.status.phase == Phase.RUNNING and not pod.status.ready:
+        return "NotReady"
+    return PHASES.get(pod.status.phase, "Unknown")
+
+
+def message(pod: Pod) -> str:
+    """Return what stands between this instance and a healthy one; empty if nothing does."""
+    return str(pod.status.message or ("" if pod.meshed else unmeshed(pod)))
+
+
+def unmeshed(pod: Pod) -> str:
+    """Return why an instance has no sidecar and what to do."""
+    return str(pod.unmeshed_reason or "no sidecar; take `mesh: false` out of its workload and start it again")
+
+
+def record(pod: Pod) -> dict[str, Any]:
+    """Return a pod for JSON."""
+    proxy = pod.proxy
+    return {
+        "namespace": pod.status.namespace,
+        "name": pod.status.pod,
+        "owner": {"kind": pod.status.kind, "name": pod.status.name},
+        "status": phase(pod),
+        "ready": pod.status.ready,
+        "restarts": pod.status.restarts,
+        "message": pod.status.message or None,
+        "last_lines": list(pod.status.last_lines),
+        "pid": pod.status.pid or None,
+        "started_ms": pod.status.started_ms or None,
+        "meshed": pod.meshed,
+        "unmeshed_reason": None if pod.meshed else unmeshed(pod),
+        "identity": pod.identity or None,
+        "address": pod.address or None,
+        "uplink": {"connected": pod.uplink, "since_ms": pod.uplink_since_ms or None},
+        "proxy": {
+            "version": pod.proxy_version or None,
+            "pid": pod.status.proxy_pid or None,
+            "restarts": pod.status.proxy_restarts,
+            "cpu_percent": figures.number(proxy.cpu_percent),
+            "cpu_us": proxy.cpu_us,
+            "rss_bytes": proxy.rss_bytes,
+            "connections": proxy.connections,
+            "inflight": proxy.inflight,
+            "tap_dropped": proxy.tap_dropped,
+            "certificate": {
+                "serial": proxy.cert_serial or None,
+                "not_before_ms": proxy.cert_not_before_ms or None,
+                "not_after_ms": proxy.cert_not_after_ms or None,
+            },
+            "endpoints": [_endpoint(each) for each in proxy.endpoints],
+        },
+    }
+
+
+def _endpoint(each: EndpointStatus) -> dict[str, Any]:
+    return {
+        "service": each.service,
+        "pod": each.pod or None,
+        "address": each.address,
+        "identity": each.identity or None,
+        "state": each.state,
+        "ewma_ms": figures.number(each.ewma_ms),
+        "inflight": each.inflight,
+        "connections": each.connections,
+        "weight": each.weight,
+    }
+
+
+def endpoint_columns() -> list[Column[EndpointStatus]]:
+    """Return the columns of a sidecar's view of the endpoints it sends to."""
+    return [
+        Column("service", "SERVICE", lambda e: Cell(e.service), lambda e: e.service, hotkey="S"),
+        Column("pod", "POD", lambda e: Cell(e.pod) if e.pod else NOTHING, lambda e: e.pod, hotkey="N"),
+        Column("address", "ADDRESS", lambda e: Cell(e.address), lambda e: e.address),
+        Column("state", "STATE", _state, lambda e: e.state, hotkey="U"),
+        Column(
+            "ewma",
+            "EWMA",
+            lambda e: Cell(figures.latency(e.ewma_ms)),
+            lambda e: e.ewma_ms,
+            "right",
+            hotkey="E",
+            descending=True,
+        ),
+        Column(
+            "inflight",
+            "INFLIGHT",
+            lambda e: Cell(str(e.inflight)),
+            lambda e: e.inflight,
+            "right",
+            hotkey="I",
+            descending=True,
+        ),
+        Column("connections", "CONN", lambda e: Cell(str(e.connections)), lambda e: e.connections, "right", hotkey="T"),
+        Column("weight", "WEIGHT", lambda e: Cell(str(e.weight)), lambda e: e.weight, "right", hotkey="W"),
+        Column("identity", "IDENTITY", lambda e: _identity(e), lambda e: e.identity, hotkey="D"),
+    ]
+
+
+def _text(
+    key: str, title: str, get: Callable[[Pod], str], *, width: int = 0, hotkey: str = "", wide: bool = False
+) -> Column[Pod]:
+    def cell(pod: Pod) -> Cell:
+        text = get(pod)
+        return Cell(text) if text else NOTHING
+
+    return Column(key, title, cell, get, width=width, hotkey=hotkey, wide=wide)
+
+
+def _state(each: EndpointStatus) -> Cell:
+    level = {"ready": Level.GOOD, "failing": Level.BAD, "pending": Level.WARN, "draining": Level.WARN}
+    return Cell(each.state or "unknown", level.get(each.state, Level.DIM))
+
+
+def _identity(each: EndpointStatus) -> Cell:
+    text = peers.identity(peers.Peer(identity=each.identity))
+    return Cell(text) if text else Cell("none", Level.WARN)
+
+
+def _status(pod: Pod) -> Cell:
+    text = phase(pod)
+    level = Level.WARN if text == "NotReady" else _LEVELS.get(pod.status.phase, Level.DIM)
+    sign = {Level.BAD: "× ", Level.WARN: "‼ "}.get(level, "")
+    return Cell(sign + text, level)
+
+
+def _restarts(pod: Pod) -> Cell:
+    total = pod.status.restarts + pod.status.proxy_restarts
+    return Cell(str(total), Level.WARN if total else Level.DIM)
+
+
+def _meshed(pod: Pod) -> Cell:
+    return Cell("yes") if pod.meshed else Cell("‼ no", Level.WARN)
+
+
+def _uplink(pod: Pod) -> Cell:
+    if not pod.meshed:
+        return NOTHING
+    return Cell("up", Level.GOOD) if pod.uplink else Cell("× lost", Level.BAD)
+
+
+def _cpu(pod: Pod) -> Cell:
+    return Cell(f"{pod.proxy.cpu_percent:.1f}%") if pod.proxy.time_ms else NOTHING
+
+
+def _memory(pod: Pod) -> Cell:
+    return Cell(figures.size(pod.proxy.rss_bytes)) if pod.proxy.rss_bytes else NOTHING
+
+
+def _connections(pod: Pod) -> Cell:
+    return Cell(str(pod.proxy.connections)) if pod.proxy.time_ms else NOTHING
+
+
+def _inflight(pod: Pod) -> Cell:
+    return Cell(str(pod.proxy.inflight)) if pod.proxy.time_ms else NOTHING
+
+
+def _message(pod: Pod) -> Cell:
+    text = message(pod)
+    return Cell(text, Level.BAD if pod.status.phase == Phase.FAILING else Level.DIM) if text else NOTHING
