@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from meshcore.wire.common_pb2 import Tls
 from meshcore.wire.stats_pb2 import Edge, EdgesResponse, HttpStats
 from meshtui.columns import figures, peers
 from meshtui.columns.stat import counts
@@ -46,7 +47,7 @@ def record(edge: Edge, answer: EdgesResponse) -> dict[str, Any]:
         "dst_namespace": edge.dst.namespace,
         "client_id": edge.src.identity or None,
         "server_id": edge.dst.identity or None,
-        "secured": edge.tls == peers.Tls.TLS_MUTUAL,
+        "secured": edge.tls == Tls.TLS_MUTUAL,
         "secured_share": figures.number(edge.secured),
         "tls": peers.TLS_WORDS.get(edge.tls, "unknown"),
         "no_tls_reasons": list(edge.no_tls_reasons),

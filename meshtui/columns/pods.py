@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from meshcore.wire.discovery_pb2 import EndpointStatus, Phase, Pod
-from meshtui.columns import figures, peers
+from meshcore.wire.common_pb2 import Peer
+from meshcore.wire.discovery_pb2 import Phase, Pod
+from meshtui.columns import endpoints, figures, peers
 from meshtui.model.cell import NOTHING, Cell, Column, Level
 
 PHASES = {
@@ -44,7 +45,7 @@ def columns(*, namespaced: bool = False, clock: Callable[[], float] = time.time)
         *found,
         _text("name", "NAME", lambda pod: pod.status.pod, width=12, hotkey="N"),
         _text("owner", "OWNER", lambda pod: f"{peers.kind(pod.status.kind)}/{pod.status.name}", wide=True),
-        Column("status", "STATUS", _status, lambda pod: phase(pod), hotkey="U"),
+        Column("status", "STATUS", _status, phase, hotkey="U"),
         Column(
             "restarts",
             "RESTARTS",
@@ -55,7 +56,7 @@ def columns(*, namespaced: bool = False, clock: Callable[[], float] = time.time)
         ),
         Column("meshed", "MESHED", _meshed, lambda pod: pod.meshed, hotkey="M"),
         Column("uplink", "UPLINK", _uplink, lambda pod: pod.uplink, hotkey="L"),
-        _text("identity", "IDENTITY", lambda pod: peers.identity(peers.Peer(identity=pod.identity)), hotkey="I"),
+        _text("identity", "IDENTITY", lambda pod: peers.identity(Peer(identity=pod.identity)), hotkey="I"),
         Column("cert", "CERT", cert, expiry, "right", hotkey="C"),
         _text("version", "PROXY", lambda pod: pod.proxy_version, hotkey="V"),
         Column("cpu", "CPU", _cpu, lambda pod: pod.proxy.cpu_percent, "right", width=5, hotkey="P", descending=True),
@@ -67,7 +68,7 @@ def columns(*, namespaced: bool = False, clock: Callable[[], float] = time.time)
         ),
         Column("inflight", "INFLIGHT", _inflight, lambda pod: pod.proxy.inflight, "right", wide=True, descending=True),
         Column("age", "AGE", lambda pod: Cell(figures.age(running_for(pod))), running_for, "right", hotkey="A"),
-        Column("message", "MESSAGE", _message, lambda pod: message(pod), wide=True),
+        Column("message", "MESSAGE", _message, message, wide=True),
     ]
 
 
@@ -122,54 +123,9 @@ def record(pod: Pod) -> dict[str, Any]:
                 "not_before_ms": proxy.cert_not_before_ms or None,
                 "not_after_ms": proxy.cert_not_after_ms or None,
             },
-            "endpoints": [_endpoint(each) for each in proxy.endpoints],
+            "endpoints": [endpoints.record(each) for each in proxy.endpoints],
         },
     }
-
-
-def _endpoint(each: EndpointStatus) -> dict[str, Any]:
-    return {
-        "service": each.service,
-        "pod": each.pod or None,
-        "address": each.address,
-        "identity": each.identity or None,
-        "state": each.state,
-        "ewma_ms": figures.number(each.ewma_ms),
-        "inflight": each.inflight,
-        "connections": each.connections,
-        "weight": each.weight,
-    }
-
-
-def endpoint_columns() -> list[Column[EndpointStatus]]:
-    """Return the columns of a sidecar's view of the endpoints it sends to."""
-    return [
-        Column("service", "SERVICE", lambda e: Cell(e.service), lambda e: e.service, hotkey="S"),
-        Column("pod", "POD", lambda e: Cell(e.pod) if e.pod else NOTHING, lambda e: e.pod, hotkey="N"),
-        Column("address", "ADDRESS", lambda e: Cell(e.address), lambda e: e.address),
-        Column("state", "STATE", _state, lambda e: e.state, hotkey="U"),
-        Column(
-            "ewma",
-            "EWMA",
-            lambda e: Cell(figures.latency(e.ewma_ms)),
-            lambda e: e.ewma_ms,
-            "right",
-            hotkey="E",
-            descending=True,
-        ),
-        Column(
-            "inflight",
-            "INFLIGHT",
-            lambda e: Cell(str(e.inflight)),
-            lambda e: e.inflight,
-            "right",
-            hotkey="I",
-            descending=True,
-        ),
-        Column("connections", "CONN", lambda e: Cell(str(e.connections)), lambda e: e.connections, "right", hotkey="T"),
-        Column("weight", "WEIGHT", lambda e: Cell(str(e.weight)), lambda e: e.weight, "right", hotkey="W"),
-        Column("identity", "IDENTITY", lambda e: _identity(e), lambda e: e.identity, hotkey="D"),
-    ]
 
 
 def _text(
@@ -180,16 +136,6 @@ def _text(
         return Cell(text) if text else NOTHING
 
     return Column(key, title, cell, get, width=width, hotkey=hotkey, wide=wide)
-
-
-def _state(each: EndpointStatus) -> Cell:
-    level = {"ready": Level.GOOD, "failing": Level.BAD, "pending": Level.WARN, "draining": Level.WARN}
-    return Cell(each.state or "unknown", level.get(each.state, Level.DIM))
-
-
-def _identity(each: EndpointStatus) -> Cell:
-    text = peers.identity(peers.Peer(identity=each.identity))
-    return Cell(text) if text else Cell("none", Level.WARN)
 
 
 def _status(pod: Pod) -> Cell:
