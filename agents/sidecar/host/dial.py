@@ -1,0 +1,54 @@
+"""Dialling: a byte stream to an endpoint, plain TCP, a Unix socket, or a stream on the mesh hop.
+
+HTTP/1, opaque and CONNECT traffic get their connections here and cannot tell the three apart: the protocol they hand in
+is told `connection_made(stream)`, or `connection_lost(error)` if there was never a stream. The mesh hop itself is host/hop's.
+"""
+
+import asyncio
+from typing import Protocol
+
+from agents.sidecar.state.endpoints import Endpoint
+
+CONNECT_TIMEOUT_S = 1.0
+
+
+class Hops(Protocol):
+    """What host/hop offers: byte streams on the shared mutual-TLS connections to meshed endpoints.
+
+    `open` returns at once. The stream behaves as an asyncio transport: `connection_made(stream)` when it can be written
+    to, `data_received`, `eof_received`, `pause_writing`, `resume_writing`, and at last `connection_lost(error)`; a hop
+    that cannot be had, or an endpoint that proves another identity, is `connection_lost(error)` alone. `name` is the
+    `:protocol` of the extended CONNECT: b"http/1.1" or b"tcp".
+    """
+
+    def open(self, endpoint: Endpoint, name: bytes, protocol: asyncio.BaseProtocol) -> None: ...
+
+
+class Dialer:
+    """Opens byte streams; failures become `connection_lost` of the protocol that asked."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, hops: Hops) -> None:
+        self._loop = loop
+        self._hops = hops
+        self._pending: set[asyncio.Task[None]] = set()
+
+    def open(self, endpoint: Endpoint, name: bytes, protocol: asyncio.Protocol) -> None:
+        """Begin to connect `protocol` to an endpoint."""
+        if endpoint.meshed:
+            self._hops.open(endpoint, name, protocol)
+            return
+        task = self._loop.create_task(self._connect(endpoint, protocol))
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+
+    async def _connect(self, endpoint: Endpoint, protocol: asyncio.Protocol) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                if endpoint.ip.startswith("unix:"):
+                    await self._loop.create_unix_connection(lambda: protocol, endpoint.ip.removeprefix("unix:"))
+                else:
+                    await self._loop.create_connection(lambda: protocol, endpoint.ip, endpoint.port)
+        except TimeoutError:
+            protocol.connection_lost(TimeoutError("connect-timeout"))
+        except OSError as error:
+            protocol.connection_lost(error)

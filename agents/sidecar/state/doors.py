@@ -1,0 +1,62 @@
+"""Doors: what the connections to one listening address are for.
+
+main makes one per listener; the hosts of HTTP/1, HTTP/2, the mesh hop and TCP take from it the direction, the stack,
+and the other end of the counted edge. Nothing here is made per request.
+"""
+
+from agents.sidecar.engine.stack import Stack
+from agents.sidecar.state.endpoints import Endpoint, EndpointSet
+from agents.sidecar.state.peers import Link, Peer, ServiceKey
+
+
+class Door:
+    """One listener's purpose. Inbound: `endpoint` is the application. Outbound: `target`; None for the proxy's port."""
+
+    __slots__ = (
+        "authority",
+        "direction",
+        "endpoint",
+        "links",
+        "name",
+        "opaque",
+        "port",
+        "protocol",
+        "service",
+        "stack",
+        "target",
+    )
+
+    def __init__(
+        self,
+        direction: int,
+        stack: Stack,
+        *,
+        name: str = "",
+        port: int = 0,
+        service: ServiceKey,
+        endpoint: Endpoint | None = None,
+        target: EndpointSet | None = None,
+        authority: bytes = b"",
+        opaque: bool = False,
+        protocol: int = 0,
+    ) -> None:
+        self.direction = direction
+        self.stack = stack
+        self.name = name
+        self.port = port
+        self.service = service
+        self.endpoint = endpoint
+        self.target = target
+        self.authority = authority  # the service's own, shown where clients name only a loopback address
+        self.opaque = opaque
+        self.protocol = protocol  # 0: detect
+        self.links: dict[Peer, Link] = {}
+
+    def link(self, client: Peer) -> Link:
+        """Return the inbound edge from a client: one for all its connections. Bounded by Counters, and here."""
+        found = self.links.get(client)
+        if found is None:
+            if len(self.links) > 1000:
+                self.links.clear()
+            found = self.links[client] = Link(client, self.service)
+        return found

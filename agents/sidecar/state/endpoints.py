@@ -1,0 +1,185 @@
+"""Where services are: the endpoints of each target, as discovery last told, with their load.
+
+feeds/discovery applies updates, stages/balance chooses, hosts dial. An endpoint object stays the same as long as its
+place does, so latency averages and connection pools survive updates that say nothing new.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from agents.sidecar.state.peers import TLS_MUTUAL, TLS_NONE, UNKNOWN_SERVICE, Link, Peer, ServiceKey
+from meshcore.wire import discovery_pb2
+
+FIRST_EWMA_S = 0.030  # an endpoint that has not answered yet is taken to need 30 ms
+
+
+class Endpoint:
+    """One place that answers for a service. `ip` may be a name (unmeshed, resolved when dialled) or `unix:/path`."""
+
+    __slots__ = (
+        "ewma",
+        "gone",
+        "id",
+        "inflight",
+        "ip",
+        "link",
+        "opaque",
+        "peer",
+        "pool",
+        "port",
+        "protocol",
+        "stamp",
+        "weight",
+        "zone",
+    )
+
+    def __init__(
+        self,
+        ip: str,
+        port: int,
+        *,
+        peer: Peer,
+        service: ServiceKey = UNKNOWN_SERVICE,
+        id: str = "",  # noqa: A002
+        weight: int = 1,
+        zone: str = "",
+        protocol: int = 0,
+        opaque: bool = False,
+    ) -> None:
+        self.id = id or f"{ip}:{port}"
+        self.ip = ip
+        self.port = port
+        self.weight = weight
+        self.zone = zone
+        self.peer = peer
+        self.protocol = protocol
+        self.opaque = opaque
+        self.link = Link(peer, service)
+        self.ewma = FIRST_EWMA_S
+        self.stamp = 0.0  # when ewma was last touched
+        self.inflight = 0
+        self.gone = False  # discovery withdrew it: finish what is open, begin nothing
+        self.pool: Any = None  # the hosts' connections to it
+
+    @property
+    def meshed(self) -> bool:
+        """Tell whether a sidecar with a known identity answers there: then the mesh hop is used, and nothing else."""
+        return bool(self.peer.identity)
+
+
+class EndpointSet:
+    """All endpoints of one target. `exists` is None until discovery has answered for the first time."""
+
+    __slots__ = (
+        "_waiters",
+        "by_id",
+        "endpoints",
+        "exists",
+        "fallback",
+        "link",
+        "opaque",
+        "protocol",
+        "service",
+        "target",
+        "used",
+    )
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self.exists: bool | None = None
+        self.service = UNKNOWN_SERVICE
+        self.opaque = False
+        self.protocol = 0
+        self.by_id: dict[str, Endpoint] = {}
+        self.endpoints: tuple[Endpoint, ...] = ()  # those with a weight
+        self.fallback: Endpoint | None = None  # the address itself, where discovery knows nothing of it
+        self.link = Link(Peer(), UNKNOWN_SERVICE)  # counts what never reached an endpoint
+        self.used = 0.0
+        self._waiters: list[Callable[[], None]] = []
+
+    def wait(self, waiter: Callable[[], None]) -> None:
+        """Call `waiter` once, after the next update."""
+        self._waiters.append(waiter)
+
+    def forget(self, waiter: Callable[[], None]) -> None:
+        """Wait no longer."""
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
+
+    def apply(self, update: discovery_pb2.EndpointsUpdate) -> None:
+        """Take in what discovery says: a snapshot replaces everything, else only changes are named."""
+        self.exists = update.exists
+        service = update.service
+        key = ServiceKey(service.namespace, service.name, service.port)
+        if update.exists and service.name and key != self.service:
+            self.service = key
+            self.link = Link(Peer(), key)
+        if service.name:
+            self.opaque = service.opaque
+            self.protocol = int(service.protocol)
+        before = self.by_id
+        after = {} if update.snapshot else dict(before)
+        for gone in update.remove:
+            after.pop(gone, None)
+        for put in update.put:
+            after[put.id] = self._endpoint(put, before.get(put.id))
+        for known, endpoint in before.items():
+            if after.get(known) is not endpoint:
+                endpoint.gone = True
+        self.by_id = after
+        self.endpoints = tuple(endpoint for endpoint in after.values() if endpoint.weight > 0)
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter()
+
+    def _endpoint(self, put: discovery_pb2.Endpoint, known: Endpoint | None) -> Endpoint:
+        peer = Peer(
+            namespace=put.peer.namespace,
+            kind=put.peer.kind,
+            name=put.peer.name,
+            pod=put.peer.pod,
+            service_account=put.peer.service_account,
+            identity=put.peer.identity,
+            address=put.peer.address or f"{put.ip}:{put.port}",
+            tls=TLS_MUTUAL if put.peer.identity else TLS_NONE,
+            no_tls_reason="" if put.peer.identity else "not_provided_by_service_discovery",
+        )
+        if known is None or (known.ip, known.port, known.peer) != (put.ip, put.port, peer):
+            known = Endpoint(put.ip, put.port, peer=peer, service=self.service, id=put.id)
+        known.weight = put.weight
+        known.zone = put.zone
+        known.protocol = int(put.protocol)
+        known.opaque = put.opaque
+        if known.link.service != self.service:
+            known.link = Link(peer, self.service)
+        return known
+
+
+def _nobody(_: EndpointSet) -> None:
+    """Follow nothing: before feeds/discovery has started, and in tests."""
+
+
+class Directory:
+    """Every target that this sidecar's applications have asked for. Bounded: clients choose the names."""
+
+    def __init__(self, limit: int = 1000) -> None:
+        self.sets: dict[str, EndpointSet] = {}
+        self.follow: Callable[[EndpointSet], None] = _nobody  # feeds/discovery: watch a new target
+        self.unfollow: Callable[[EndpointSet], None] = _nobody
+        self._limit = limit
+
+    def discover(self, target: str) -> EndpointSet:
+        """Return the set of a target (`name.namespace[:port]`), which is followed from now on."""
+        found = self.sets.get(target)
+        if found is None:
+            found = EndpointSet(target)
+            if len(self.sets) >= self._limit:
+                self._drop_oldest()
+            self.sets[target] = found
+            self.follow(found)
+        return found
+
+    def _drop_oldest(self) -> None:
+        oldest = min(self.sets.values(), key=lambda known: known.used)
+        del self.sets[oldest.target]
+        self.unfollow(oldest)
