@@ -1,0 +1,60 @@
+"""What a Connection calls: one Handler per connection, one Sink per stream.
+
+The host's edges implement both. Callbacks run inside `Connection.receive` (or `unblock`), must not block, and may call
+any method of the connection and of its streams, also for the stream that is being reported.
+"""
+
+from typing import Protocol
+
+from .stream import Stream
+
+# Fields as the codec gives and takes them: name, value, "never index" (forwarded as such, RFC 7541 section 7.1.3).
+Field = tuple[bytes, bytes, bool]
+Fields = list[Field]
+
+
+class Sink(Protocol):
+    """Hears everything about one stream after its request was opened; the same object may serve both ends of a relay."""
+
+    def on_headers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
+        """The reply's head (client role only); 1xx heads come here too, `end` is never true for them.
+
+        `fields` maps each name to its last value, pseudo-fields included: look-ups for those who decide by headers.
+        """
+
+    def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
+        """A piece of body. Whoever took it in calls `stream.consumed(len(data))`, at once or when it was passed on."""
+
+    def on_trailers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes]) -> None:
+        """The closing fields; the peer has ended its side."""
+
+    def on_reset(self, stream: Stream, code: int) -> None:
+        """The stream died before both sides ended: reset by the peer, refused, or lost with its connection."""
+
+    def on_drained(self, stream: Stream) -> None:
+        """Data that `send_data` had to queue went out: more is welcome."""
+
+
+class Handler(Protocol):
+    """Hears what concerns a whole connection."""
+
+    def wake(self) -> None:
+        """Output became non-empty: take it once, at the end of this loop turn."""
+
+    def on_stream(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
+        """Server role: a request began. Set `stream.sink` before returning, or answer, or reset."""
+
+    def on_hello(self, payload: bytes) -> None:
+        """The mesh's extension frame came."""
+
+    def on_settings(self) -> None:
+        """The peer's SETTINGS arrived or changed (`peer_streams`, `peer_connect`)."""
+
+    def on_room(self) -> None:
+        """Client role: a stream ended, so `open` may succeed again; also the moment to see whether a draining one is idle."""
+
+    def on_goaway(self, last: int, code: int) -> None:
+        """The peer takes no new streams. Streams above `last` were told `on_reset` with REFUSED_STREAM before this call."""
+
+    def on_failure(self, code: int, reason: str) -> None:
+        """The connection is over: the peer broke the protocol. Write the output that is left (GOAWAY), then close."""
