@@ -1,0 +1,91 @@
+"""The command `meshtui`: its verbs, and how what goes wrong leaves it (one line on stderr, exit status 1 or 2)."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort, Exit, TyperException
+
+from meshcore.wire.version import VERSION
+from meshtui.cli import check as check_verb
+from meshtui.cli import edges, local, options, pods, screen, stat, tap, top
+from meshtui.cli.fault import USAGE, Fault
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+app = typer.Typer(
+    help="See what your services do: a full-screen terminal with its own light service mesh.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+Check = Annotated[bool, typer.Option("--check", help="The same as `meshtui check`.")]
+Version = Annotated[bool, typer.Option("--version", help="Print the version.")]
+Command = Annotated[
+    str, typer.Option("--command", "-c", help="Open on this view, e.g. 'deploy' or 'graph'.", metavar="VIEW")
+]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    check: Check = False,
+    version: Version = False,
+    command: Command = "",
+    namespace: options.Namespace = "",
+    ascii_only: bool = options.ASCII,
+    mesh: options.Mesh = "",
+) -> None:
+    """Open the full-screen terminal on the running mesh."""
+    if context.invoked_subcommand:
+        return
+    if version:
+        print(f"meshtui {VERSION}")
+    elif check:
+        check_verb.check(mesh=mesh)
+    else:
+        screen.open_screen(mesh, ascii_only=ascii_only, command=command, namespace=namespace)
+
+
+for verb in (stat.stat, top.top, tap.tap, edges.edges, pods.pods, check_verb.check, screen.demo):
+    app.command()(verb)
+for handed_on in (local.up, local.down, local.ps, local.logs, local.run):
+    app.command(context_settings=local.PASS_ON)(handed_on)
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(words: list[str]) -> int:
+    """Run a command line and return its exit status: 0, 1 (it failed) or 2 (it makes no sense)."""
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(args=words, prog_name="meshtui", standalone_mode=False)
+        sys.stdout.flush()
+    except Fault as fault:
+        return _complain(str(fault), fault.status)
+    except Exit as end:
+        return end.exit_code
+    except TyperException as error:
+        return _complain(_usage(error), USAGE)
+    except (Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of the pipe has seen enough; Python's own flush at exit must not complain of it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: TyperException) -> str:
+    text = error.format_message().strip().rstrip(".").replace("\n", " ").replace("Value error, ", "")
+    return f"{text[:1].lower()}{text[1:]}; `meshtui --help` lists what there is"
+
+
+def _complain(text: str, status: int) -> int:
+    print(f"meshtui: {text}", file=sys.stderr)
+    return status

@@ -1,0 +1,90 @@
+"""Where a verb looks: the mesh, an open session to it, and the namespace that is meant."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+
+from meshcore.client import inventory
+from meshcore.client.channel import Session, open_session
+from meshcore.client.control import status
+from meshcore.client.failure import ClientError
+from meshcore.client.place import PlaceError, find
+from meshcore.wire.common_pb2 import Resource
+from meshcore.wire.discovery_pb2 import Pod
+from meshcore.wire.kinds import parse_kind
+from meshtui.cli.fault import USAGE, Fault, unknown
+from meshtui.cli.resources import spell
+
+
+@asynccontextmanager
+async def session_of(mesh: str) -> AsyncIterator[Session]:
+    """Open a session to the mesh that is meant; raises Fault with the next step."""
+    try:
+        async with open_session(find(mesh or None)) as session:
+            yield session
+    except PlaceError as error:
+        raise Fault(str(error), error.hint) from None
+    except ClientError as error:
+        raise Fault(error.message, error.hint) from None
+
+
+def run(verb: Callable[[], Awaitable[None]]) -> None:
+    """Run a verb to its end; Ctrl-C ends it as it ends any filter."""
+
+    async def main() -> None:
+        await verb()
+
+    asyncio.run(main())
+
+
+async def namespace_of(session: Session, namespace: str, *, everywhere: bool) -> str:
+    """Return the namespace that flags mean (empty: all); raises Fault for one that does not exist."""
+    if everywhere and namespace:
+        raise Fault("-n and -A exclude each other", "leave one of them out", status=USAGE)
+    if everywhere:
+        return ""
+    found = await status(session)
+    if not namespace:
+        return found.default_namespace
+    if namespace not in found.namespaces:
+        raise unknown("namespace", namespace, found.namespaces)
+    return namespace
+
+
+async def require(session: Session, targets: Iterable[Resource]) -> None:
+    """Raise Fault for the first named target that does not exist, naming the nearest that does."""
+    named = [target for target in targets if target.name]
+    if not named:
+        return
+    pods = (await inventory.pods(session)).pods
+    for target in named:
+        known = names(pods, target)
+        if target.name not in known:
+            where = f" in namespace {target.namespace}" if target.namespace else ""
+            fault = unknown(f"{target.kind}{where}", target.name, known)
+            raise Fault(str(fault.args[0]), fault.hint, status=USAGE)
+
+
+def names(pods: Iterable[Pod], target: Resource) -> set[str]:
+    """Return the names of all resources of a target's kind in its namespace."""
+    found = set()
+    for pod in pods:
+        status_ = pod.status
+        if target.kind == "namespace":
+            found.add(status_.namespace)
+        elif target.namespace not in ("", status_.namespace):
+            continue
+        elif target.kind == "pod":
+            found.add(status_.pod)
+        elif target.kind == "service":
+            found.add(status_.name)
+        else:
+            kind = parse_kind(status_.kind)
+            if kind is not None and kind.name == target.kind:
+                found.add(status_.name)
+    return found
+
+
+def heading(targets: Iterable[Resource]) -> str:
+    """Return targets as people write them, for remarks: deployment/web, pod."""
+    return ", ".join(spell(target) for target in targets)

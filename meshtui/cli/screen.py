@@ -1,0 +1,106 @@
+"""`meshtui` and `meshtui demo`: the full-screen terminal, on the mesh that runs or on the demo it starts."""
+
+import os
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from meshcore.client import stats
+from meshcore.client.place import PlaceError, find
+from meshcore.wire.stats_pb2 import EdgesResponse, StatResponse
+from meshtui.cli import local, options, output
+from meshtui.cli.fault import USAGE, Fault
+from meshtui.cli.resources import parse_resources
+from meshtui.cli.scope import run, session_of
+from meshtui.cli.stat import show
+from meshtui.columns import edges as edge_columns
+
+DEMO = "demo"
+TRAFFIC_S = 30.0  # how long the first requests may take
+SETTLE_MS = 8_000  # how much traffic the demo without a terminal shows
+
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Start it and return; `meshtui down` ends it.")]
+Rate = Annotated[float, typer.Option("--rate", help="Requests per second that the demo's vote-bot sends.", min=0.1)]
+
+
+def demo(detach: Detach = False, rate: Rate = 0.0, ascii_only: bool = options.ASCII) -> None:
+    """Start the demo mesh (emojivoto) and look at it; it ends when you quit."""
+    words = ["demo", *(["--rate", f"{rate:g}"] if rate else [])]
+    if detach:
+        local.hand_on("demo", [*words[1:], "--detach"])
+    mine = not _runs(DEMO)
+    if mine:
+        status = local.call(*words, "--detach", "--owner-pid", str(os.getpid()), quiet=True)
+        if status:
+            raise typer.Exit(status)
+    try:
+        if interactive():
+            open_screen(DEMO, ascii_only=ascii_only)
+        else:
+            summary(DEMO)
+    finally:
+        if mine:
+            local.call("down", "--mesh", DEMO, quiet=True)
+
+
+def interactive() -> bool:
+    """Tell whether a full-screen program can run here."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def open_screen(mesh: str, *, ascii_only: bool = False, command: str = "", namespace: str = "") -> None:
+    """Open the full-screen terminal; without a mesh it opens on its start screen."""
+    if not interactive():
+        raise Fault(
+            "the full-screen terminal needs a terminal",
+            "over ssh use `ssh -t`; in a script use `meshtui stat`, `edges`, `tap` or `top`",
+            status=USAGE,
+        )
+    from meshtui.app import run as run_app
+
+    try:
+        place = find(mesh or None)
+    except PlaceError as error:
+        if mesh or "several" in str(error):
+            raise Fault(str(error), error.hint, status=USAGE) from None
+        place = None
+    code = run_app(place, ascii_only=ascii_only, command=command, namespace=namespace)
+    if code:
+        raise typer.Exit(code)
+
+
+def summary(mesh: str) -> None:
+    """Wait for traffic, then print every deployment and every edge: the demo where no terminal is."""
+
+    async def verb() -> None:
+        async with session_of(mesh) as session:
+            targets = parse_resources(["deploy"])
+            request = stats.stat_request(targets, unmeshed=True)
+            end = time.monotonic() + TRAFFIC_S
+            busy = 0.0
+            answer = StatResponse()
+            async for answer in stats.watch_stat(session, request):
+                if any(row.HasField("http") for row in answer.rows):
+                    busy = busy or time.monotonic()
+                    if time.monotonic() - busy >= SETTLE_MS / 1000:
+                        break
+                if time.monotonic() > end:
+                    break
+            if not busy:
+                raise Fault(f"no traffic within {TRAFFIC_S:.0f} s", f"`meshtui logs vote-bot --mesh {mesh}` says why")
+            show(answer, targets, output.Format.TABLE, namespaced=True)
+            print()
+            edges: EdgesResponse = await stats.edges(session, stats.edges_request("deployment"))
+            output.table(edge_columns.columns("deployment"), edges.edges, output.Format.WIDE)
+
+    run(verb)
+
+
+def _runs(mesh: str) -> bool:
+    try:
+        find(mesh)
+    except PlaceError:
+        return False
+    return True

@@ -1,0 +1,66 @@
+"""`meshtui stat`: golden metrics of resources over a window."""
+
+from itertools import groupby
+
+from meshcore.client import stats
+from meshcore.wire.common_pb2 import Resource
+from meshcore.wire.stats_pb2 import StatResponse
+from meshtui.cli import options, output
+from meshtui.cli.duration import parse_duration
+from meshtui.cli.fault import USAGE, Fault
+from meshtui.cli.resources import parse_resource, parse_resources, within
+from meshtui.cli.scope import heading, namespace_of, require, run, session_of
+from meshtui.columns import stat as columns
+
+
+def stat(
+    words: options.Words = None,
+    namespace: options.Namespace = "",
+    all_namespaces: options.AllNamespaces = False,
+    window: options.TimeWindow = "1m",
+    to: options.To = "",
+    to_namespace: options.ToNamespace = "",
+    source: options.From = "",
+    source_namespace: options.FromNamespace = "",
+    unmeshed: bool = options.UNMESHED,
+    form: options.Output = output.Format.TABLE,
+    mesh: options.Mesh = "",
+) -> None:
+    """Show success rate, request rate and latency of namespaces, workloads, pods or services."""
+    window_ms = parse_duration(window, "--time-window")
+    if to and source:
+        raise Fault("--to and --from exclude each other", "ask twice", status=USAGE)
+    named = parse_resources(words or [])
+
+    async def verb() -> None:
+        async with session_of(mesh) as session:
+            where = await namespace_of(session, namespace, everywhere=all_namespaces)
+            targets = within(named, where)
+            request = stats.stat_request(
+                targets,
+                window_ms=window_ms,
+                to=parse_resource(to, to_namespace or where, "--to") if to else None,
+                source=parse_resource(source, source_namespace or where, "--from") if source else None,
+                unmeshed=unmeshed,
+            )
+            await require(session, targets)
+            show(await stats.stat(session, request), targets, form, namespaced=all_namespaces)
+
+    run(verb)
+
+
+def show(answer: StatResponse, targets: list[Resource], form: output.Format, *, namespaced: bool) -> None:
+    """Print a table per kind, or one list of records."""
+    if not form.tabular:
+        output.dump([columns.record(row, answer) for row in answer.rows], form)
+        return
+    if not answer.rows:
+        output.note(f"No traffic found for {heading(targets)}.")
+        return
+    order = {target.kind: i for i, target in enumerate(targets)}
+    rows = sorted(answer.rows, key=lambda row: order.get(row.resource.kind, len(order)))
+    tables = [(kind, list(group)) for kind, group in groupby(rows, key=lambda row: row.resource.kind)]
+    for i, (kind, group) in enumerate(tables):
+        if i:
+            print()
+        output.table(columns.columns(kind, namespaced=namespaced), group, form)

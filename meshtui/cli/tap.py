@@ -1,0 +1,85 @@
+"""`meshtui tap`: requests as they happen, one line per event, or JSON lines."""
+
+import anyio
+
+from meshcore.client import tap as client
+from meshcore.wire.tap_pb2 import ObserveResponse
+from meshtui.cli import match, options, output
+from meshtui.cli.duration import parse_duration
+from meshtui.cli.fault import USAGE, Fault
+from meshtui.cli.resources import parse_resource, parse_resources, within
+from meshtui.cli.scope import heading, namespace_of, require, run, session_of
+from meshtui.columns import tap as columns
+
+
+def tap(
+    words: options.Words = None,
+    namespace: options.Namespace = "",
+    all_namespaces: options.AllNamespaces = False,
+    to: options.To = "",
+    to_namespace: options.ToNamespace = "",
+    source: options.From = "",
+    source_namespace: options.FromNamespace = "",
+    methods: match.Method = None,
+    path: match.Path = "",
+    authority: match.Authority = "",
+    statuses: match.Status = None,
+    classification: match.ClassOf = "",
+    direction: match.DirectionOf = "",
+    min_latency: match.MinLatency = "",
+    route: match.Route = "",
+    header: match.HeaderOf = "",
+    max_rps: match.MaxRps = 100.0,
+    duration: options.Duration = "",
+    limit: int = options.LIMIT,
+    form: options.Output = output.Format.TABLE,
+    mesh: options.Mesh = "",
+) -> None:
+    """Watch live requests: request, response and end, each with peers, TLS, status and class."""
+    if form is output.Format.YAML:
+        raise Fault("tap prints events as they happen: lines or JSON lines", "use -o table, wide or json", status=USAGE)
+    seconds = parse_duration(duration, "--duration") / 1000 if duration else None
+    named = parse_resources(words or [])
+
+    async def verb() -> None:
+        async with session_of(mesh) as session:
+            where = await namespace_of(session, namespace, everywhere=all_namespaces)
+            targets = within(named, where)
+            await require(session, targets)
+            wanted = match.build(
+                methods=methods or [],
+                path=path,
+                authority=authority,
+                statuses=statuses or [],
+                classification=classification,
+                direction=direction,
+                min_latency=min_latency,
+                route=route,
+                header=header,
+                to=parse_resource(to, to_namespace or where, "--to") if to else None,
+                source=parse_resource(source, source_namespace or where, "--from") if source else None,
+            )
+            headers = form is output.Format.JSON
+            stream = client.observe(session, targets, match=wanted, max_rps=max_rps, headers=headers, limit=limit)
+            seen = dropped = 0
+            with anyio.move_on_after(seconds):
+                async for answer in stream:
+                    seen += len(answer.events)
+                    dropped += answer.dropped
+                    _show(answer, form)
+            if not seen:
+                output.note(f"No requests seen for {heading(targets)}.")
+            if dropped:
+                output.note(
+                    f"{dropped} requests not shown: over the rate of --max-rps {max_rps:g}, or the pipe was slow."
+                )
+
+    run(verb)
+
+
+def _show(answer: ObserveResponse, form: output.Format) -> None:
+    for event in answer.events:
+        if form is output.Format.JSON:
+            output.json_line(columns.record(event))
+        else:
+            print(columns.line(event, wide=form is output.Format.WIDE), flush=True)

@@ -1,0 +1,94 @@
+"""`meshtui top`: the busiest paths or routes of a window; live on a terminal, one answer in a pipe."""
+
+import sys
+
+import anyio
+
+from meshcore.client import tap as client
+from meshcore.wire.tap_pb2 import TopResponse
+from meshtui.cli import match, options, output
+from meshtui.cli.duration import parse_duration
+from meshtui.cli.resources import parse_resource, parse_resources, within
+from meshtui.cli.scope import heading, namespace_of, require, run, session_of
+from meshtui.columns import top as columns
+
+PIPED_S = 10.0  # how long a pipe without --duration is watched
+
+
+def top(
+    words: options.Words = None,
+    namespace: options.Namespace = "",
+    all_namespaces: options.AllNamespaces = False,
+    to: options.To = "",
+    to_namespace: options.ToNamespace = "",
+    source: options.From = "",
+    source_namespace: options.FromNamespace = "",
+    methods: match.Method = None,
+    path: match.Path = "",
+    authority: match.Authority = "",
+    statuses: match.Status = None,
+    classification: match.ClassOf = "",
+    direction: match.DirectionOf = "",
+    min_latency: match.MinLatency = "",
+    route: match.Route = "",
+    header: match.HeaderOf = "",
+    max_rps: match.MaxRps = 100.0,
+    routes: bool = options.ROUTES,
+    hide_sources: bool = options.HIDE_SOURCES,
+    window: options.TimeWindow = "1m",
+    duration: options.Duration = "",
+    limit: int = options.LIMIT,
+    form: options.Output = output.Format.TABLE,
+    mesh: options.Mesh = "",
+) -> None:
+    """Count live requests by source, destination and path (or route), most counted first."""
+    window_ms = parse_duration(window, "--time-window")
+    live = sys.stdout.isatty() and form.tabular
+    seconds = parse_duration(duration, "--duration") / 1000 if duration else (None if live else PIPED_S)
+    shape = columns.columns(routes=routes, sources=not hide_sources)
+    named = parse_resources(words or [])
+
+    async def verb() -> None:
+        async with session_of(mesh) as session:
+            where = await namespace_of(session, namespace, everywhere=all_namespaces)
+            targets = within(named, where)
+            await require(session, targets)
+            wanted = match.build(
+                methods=methods or [],
+                path=path,
+                authority=authority,
+                statuses=statuses or [],
+                classification=classification,
+                direction=direction,
+                min_latency=min_latency,
+                route=route,
+                header=header,
+                to=parse_resource(to, to_namespace or where, "--to") if to else None,
+                source=parse_resource(source, source_namespace or where, "--from") if source else None,
+            )
+            answer = TopResponse()
+            stream = client.top(
+                session,
+                targets,
+                match=wanted,
+                max_rps=max_rps,
+                window_ms=window_ms,
+                by_route=routes,
+                hide_sources=hide_sources,
+                limit=limit,
+            )
+            with anyio.move_on_after(seconds):
+                async for answer in stream:
+                    if live:
+                        print("\x1b[H\x1b[J", end="")
+                        output.table(shape, answer.rows, form)
+            if live:
+                return
+            if not form.tabular:
+                output.dump([columns.record(row) for row in answer.rows], form)
+            elif answer.rows:
+                output.table(shape, answer.rows, form)
+            else:
+                output.note(f"No requests seen for {heading(targets)}.")
+
+    run(verb)
