@@ -5,7 +5,7 @@ rule out chance: a service with three requests a minute shows no arrow for one f
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from meshcore.wire.stats_pb2 import Series
@@ -14,6 +14,7 @@ BARS = "▁▂▃▄▅▆▇█"
 ASCII_BARS = "_.,-=+*#"
 CERTAIN = 2.58  # standard errors: by chance once in a hundred looks
 FEWEST = 20  # requests in each half before success may be compared
+Fold = Callable[[Sequence[float]], float]
 STEPS = 5  # steps with requests in each half before latency may be compared
 
 
@@ -32,7 +33,7 @@ def spark(values: Sequence[float], width: int, *, ascii: bool = False, top: floa
     """
     if width <= 0:
         return ""
-    points = _squeeze(values, width)
+    points = squeeze(values, width)
     known = [value for value in points if math.isfinite(value)]
     highest = max([*known, top], default=0.0)
     bars = ASCII_BARS if ascii else BARS
@@ -57,15 +58,20 @@ def arrow(direction: int, *, ascii: bool = False) -> str:
     return ("^" if direction > 0 else "v") if ascii else ("▲" if direction > 0 else "▼")
 
 
-def _squeeze(values: Sequence[float], width: int) -> list[float]:
-    """Return at most `width` points: the mean of equal runs, the newest run complete."""
+def mean(values: Sequence[float]) -> float:
+    """Return the arithmetic mean."""
+    return sum(values) / len(values)
+
+
+def squeeze(values: Sequence[float], width: int, fold: Fold = mean) -> list[float]:
+    """Return at most `width` points: equal runs folded into one each, the newest run complete."""
     if len(values) <= width:
         return list(values)
     run = math.ceil(len(values) / width)
     points: list[float] = []
     for end in range(len(values), 0, -run):
         known = [value for value in values[max(0, end - run) : end] if math.isfinite(value)]
-        points.append(sum(known) / len(known) if known else math.nan)
+        points.append(fold(known) if known else math.nan)
     return points[::-1]
 
 
