@@ -54,7 +54,7 @@ def seconds(length: float, *, ticks: int = 3) -> Scale:
         parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
         return "-" + "".join(f"{count}{sign}" for count, sign in parts if count)
 
-    return _scale(-max(1.0, length), 0.0, ticks, label)
+    return _scale(-max(10.0, length), 0.0, ticks, label)
 
 
 def round_up(value: float) -> float:

@@ -72,7 +72,7 @@ def _trace(figure: Any, number: int, values: Sequence[float], x: Scale, y: Scale
     run: list[tuple[float, float]] = []
     for i, value in enumerate([*values, math.nan]):
         if math.isfinite(value):
-            run.append((x.clamp(x.low + i * step), y.clamp(value)))
+            run.append((x.clamp(x.high - (len(values) - 1 - i) * step), y.clamp(value)))
         elif run:
             signal = figure.signal(
                 [at for at, _ in run], [to for _, to in run], marker=plotext.marker(mark, pixel=pixel)
