@@ -3,14 +3,13 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.support.shell import Shell, eventually
 
 NAMESPACE = "emojivoto"
 RATE = 20
@@ -18,62 +17,19 @@ RECOVERY_S = 5.0
 DOUGHNUT = "/emojivoto.v1.VotingService/VoteDoughnut"
 
 
-class Shell:
-    """The command line of one user with a runtime folder of their own."""
-
-    def __init__(self, home: Path) -> None:
-        self.environment = {**os.environ, "XDG_RUNTIME_DIR": str(home), "HOME": str(home), "NO_COLOR": "1"}
-        self.environment.pop("MESHTUI_MESH", None)
-
-    def run(self, *words: str, status: int = 0) -> str:
-        """Run `meshtui words…`, expect an exit status, and return stdout (stderr if it failed)."""
-        done = subprocess.run(
-            [sys.executable, "-m", "meshtui", *words],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == status, done.stdout + done.stderr
-        return done.stderr if status else done.stdout
-
-    def ask(self, *words: str) -> Any:
-        return json.loads(self.run(*words, "-o", "json"))
-
-    def deployments(self, window: str = "30s") -> dict[str, dict[str, Any]]:
-        return {row["name"]: row for row in self.ask("stat", "deploy", "-n", NAMESPACE, "-t", window)}
-
-    def pods(self) -> dict[str, dict[str, Any]]:
-        return {pod["name"]: pod for pod in self.ask("pods", "-n", NAMESPACE)}
-
-
-def eventually(what: Callable[[], bool], seconds: float) -> bool:
-    """Ask again until it holds or the time is over; an answer that fails to come counts as no."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if what():
-                return True
-        except AssertionError:
-            pass  # the command line itself failed: asked again until the time is over
-        time.sleep(0.2)
-    return False
-
-
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     shell = Shell(tmp_path_factory.mktemp("home"))
     shell.run("demo", "--detach", "--rate", str(RATE))
     try:
-        assert eventually(lambda: (shell.deployments()["voting"]["requests"] or {}).get("failure", 0) > 3, 40)
+        assert eventually(lambda: (shell.deployments(NAMESPACE)["voting"]["requests"] or {}).get("failure", 0) > 3, 40)
         yield shell
     finally:
         shell.run("down")
 
 
 def test_every_deployment_is_meshed_and_only_the_doughnut_fails(shell: Shell) -> None:
-    rows = shell.deployments()
+    rows = shell.deployments(NAMESPACE)
     assert set(rows) == {"web", "emoji", "voting", "vote-bot"}
     assert {name: row["meshed"] for name, row in rows.items()} == {
         "web": "1/1",
@@ -98,7 +54,7 @@ def test_what_was_sent_is_what_was_received_and_every_edge_is_secured(shell: She
         assert edge["secured"], edge
         assert edge["client_id"].endswith(f"/ns/{NAMESPACE}/sa/{edge['src']}"), edge
         assert edge["server_id"].endswith(f"/ns/{NAMESPACE}/sa/{edge['dst']}"), edge
-        one_second = max(3.0, 2 * edge["sent"]["rps"])
+        one_second = 1 + edge["sent"]["rps"]
         assert abs(edge["sent"]["requests"] - edge["received"]["requests"]) <= one_second, edge
 
 
@@ -141,7 +97,7 @@ def test_both_replicas_get_their_share(shell: Shell) -> None:
 
 
 def test_every_pod_has_its_own_identity_and_a_live_uplink(shell: Shell) -> None:
-    for pod in shell.pods().values():
+    for pod in shell.pods(NAMESPACE).values():
         assert pod["meshed"]
         assert pod["uplink"]["connected"]
         assert pod["identity"].endswith(f"/ns/{NAMESPACE}/sa/{pod['owner']['name']}")
@@ -180,11 +136,11 @@ def test_a_killed_process_is_replaced_and_no_counter_runs_backwards(shell: Shell
     counts: list[int] = []
 
     def total() -> int:
-        counts.append(shell.deployments("5m")["web"]["requests"]["samples"])
+        counts.append(shell.deployments(NAMESPACE, "5m")["web"]["requests"]["samples"])
         return counts[-1]
 
     before = total()
-    pods = shell.pods()
+    pods = shell.pods(NAMESPACE)
     if victim == "control plane":
         place = Path(shell.environment["XDG_RUNTIME_DIR"]) / "meshtui" / "demo"
         pid = control_plane(place)
@@ -192,7 +148,9 @@ def test_a_killed_process_is_replaced_and_no_counter_runs_backwards(shell: Shell
         pid = pods["web-0"]["pid"] if victim == "workload" else pods["web-0"]["proxy"]["pid"]
     os.kill(pid, signal.SIGKILL)
     died = time.monotonic()
-    assert eventually(lambda: total() > before + RATE and shell.pods()["web-0"]["uplink"]["connected"], 2 * RECOVERY_S)
+    assert eventually(
+        lambda: total() > before + RATE and shell.pods(NAMESPACE)["web-0"]["uplink"]["connected"], 2 * RECOVERY_S
+    )
     # The figures lag a killed process by their own second and the vote-bot's, hence some grace on top.
     assert time.monotonic() - died < 2 * RECOVERY_S
     assert eventually(lambda: total() > counts[-1], RECOVERY_S)
