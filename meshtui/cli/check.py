@@ -26,7 +26,7 @@ WORDS = {
 
 
 def check(form: options.Output = output.Format.TABLE, mesh: options.Mesh = "") -> None:
-    """Check this machine and the mesh that runs on it."""
+    """Check this machine and its mesh."""
     found = machine.categories()
     found += _mesh(mesh)
     failed = any(item.result == CheckResult.CHECK_ERROR for category in found for item in category.checks)

@@ -16,7 +16,7 @@ def edges(
     form: options.Output = output.Format.TABLE,
     mesh: options.Mesh = "",
 ) -> None:
-    """Show the connections between resources of one type, with the identities that were proven."""
+    """Show who calls whom, and how secured."""
     window_ms = parse_duration(window, "--time-window")
     named = parse_resources(words or ["deploy"])
 

@@ -31,12 +31,12 @@ def call(*words: str, quiet: bool = False) -> int:
 
 
 def up(context: typer.Context) -> None:
-    """Start a mesh from FILE (mesh.yaml): control plane, and a sidecar beside every process."""
+    """Start a mesh from FILE (mesh.yaml)."""
     hand_on("up", context.args)
 
 
 def down(context: typer.Context) -> None:
-    """End a local mesh and everything it started."""
+    """End a local mesh."""
     hand_on("down", context.args)
 
 
@@ -51,5 +51,5 @@ def logs(context: typer.Context) -> None:
 
 
 def run(context: typer.Context) -> None:
-    """Add one process to a running mesh: --name web --port 8080 --upstream emoji -- CMD…"""
+    """Add one process to a running mesh: -- CMD…"""
     hand_on("run", context.args)

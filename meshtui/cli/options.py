@@ -4,15 +4,35 @@ from typing import Annotated
 
 import typer
 
+from meshtui.cli import completion
 from meshtui.cli.output import Format
 
 Words = Annotated[
-    list[str] | None, typer.Argument(metavar="RESOURCE…", help="TYPE, TYPE NAME… or TYPE/NAME…, e.g. deploy/web")
+    list[str] | None,
+    typer.Argument(
+        metavar="RESOURCE…", help="TYPE, TYPE NAME… or TYPE/NAME…, e.g. deploy/web", autocompletion=completion.resources
+    ),
 ]
 Mesh = Annotated[
-    str, typer.Option("--mesh", help="Which local mesh, where several run.", envvar="MESHTUI_MESH", metavar="NAME")
+    str,
+    typer.Option(
+        "--mesh",
+        help="Which local mesh, where several run.",
+        envvar="MESHTUI_MESH",
+        metavar="NAME",
+        autocompletion=completion.meshes,
+    ),
 ]
-Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace (default: the mesh's own).", metavar="NS")]
+Namespace = Annotated[
+    str,
+    typer.Option(
+        "--namespace",
+        "-n",
+        help="Namespace (default: the mesh's own).",
+        metavar="NS",
+        autocompletion=completion.namespaces,
+    ),
+]
 AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")]
 Output = Annotated[Format, typer.Option("--output", "-o", help="How to print.")]
 TimeWindow = Annotated[

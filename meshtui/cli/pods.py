@@ -14,7 +14,7 @@ def pods(
     form: options.Output = output.Format.TABLE,
     mesh: options.Mesh = "",
 ) -> None:
-    """Show every instance: status, identity, certificate, proxy and uplink."""
+    """Show instances, identities and proxies."""
     named = parse_resources(words or ["po"])
 
     async def verb() -> None:

@@ -26,7 +26,7 @@ Rate = Annotated[float, typer.Option("--rate", help="Requests per second that th
 
 
 def demo(detach: Detach = False, rate: Rate = 0.0, ascii_only: bool = options.ASCII) -> None:
-    """Start the demo mesh (emojivoto) and look at it; it ends when you quit."""
+    """Start the demo mesh and look at it."""
     words = ["demo", *(["--rate", f"{rate:g}"] if rate else [])]
     if detach:
         local.hand_on("demo", [*words[1:], "--detach"])

@@ -26,7 +26,7 @@ def stat(
     form: options.Output = output.Format.TABLE,
     mesh: options.Mesh = "",
 ) -> None:
-    """Show success rate, request rate and latency of namespaces, workloads, pods or services."""
+    """Show golden metrics: success, rate, latency."""
     window_ms = parse_duration(window, "--time-window")
     if to and source:
         raise Fault("--to and --from exclude each other", "ask twice", status=USAGE)

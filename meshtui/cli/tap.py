@@ -35,7 +35,7 @@ def tap(
     form: options.Output = output.Format.TABLE,
     mesh: options.Mesh = "",
 ) -> None:
-    """Watch live requests: request, response and end, each with peers, TLS, status and class."""
+    """Watch live requests as they happen."""
     if form is output.Format.YAML:
         raise Fault("tap prints events as they happen: lines or JSON lines", "use -o table, wide or json", status=USAGE)
     seconds = parse_duration(duration, "--duration") / 1000 if duration else None

@@ -41,7 +41,7 @@ def top(
     form: options.Output = output.Format.TABLE,
     mesh: options.Mesh = "",
 ) -> None:
-    """Count live requests by source, destination and path (or route), most counted first."""
+    """Count live requests by path or route."""
     window_ms = parse_duration(window, "--time-window")
     live = sys.stdout.isatty() and form.tabular
     seconds = parse_duration(duration, "--duration") / 1000 if duration else (None if live else PIPED_S)

@@ -4,7 +4,6 @@ import socket
 import sys
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -46,7 +45,7 @@ workloads:
     ready: {tcp: true}
   - name: front
     directory: FOLDER
-    command: [sh, -c, "sed -e s/API/$API_ADDR/ -e s/LISTEN/$PORT/ nginx.in > nginx.conf && exec NGINX -p . -c nginx.conf"]
+    command: [sh, -c, "sed s/API/$API_ADDR/ nginx.in > nginx.conf && exec NGINX -p . -c nginx.conf"]
     ports: {http: FRONT}
     upstreams: [api]
     ready: {tcp: true}
@@ -59,9 +58,9 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shell, int
     folder = tmp_path_factory.mktemp("guests")
     (folder / "menu.txt").write_text("soup\n")
     (folder / "menu.py").write_text(FLASK)
-    (folder / "nginx.in").write_text(NGINX)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
+    (folder / "nginx.in").write_text(NGINX.replace("LISTEN", str(port)))
     words = {"PYTHON": sys.executable, "FOLDER": str(folder), "NGINX": nginx, "FRONT": str(port)}
     text = MESH
     for word, value in words.items():
