@@ -10,7 +10,8 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # child processes are started with vfork and exec only
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what fails is told by whoever asked
@@ -38,6 +39,20 @@ def channel(
     """Return a channel to `address`, whose certificate must be for `name` and lead to one of the anchors."""
     credentials = grpc.ssl_channel_credentials(anchors_pem, key_pem, chain_pem)
     return grpc.aio.secure_channel(address, credentials, (*OPTIONS, ("grpc.ssl_target_name_override", name)))
+
+
+@contextlib.asynccontextmanager
+async def beside(call: Any, work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `work`, the writing half of a call, as long as the block, its reading half; each ends the other."""
+    task = asyncio.get_running_loop().create_task(work)
+    task.add_done_callback(lambda _: call.cancel())
+    try:
+        yield
+    finally:
+        task.cancel()
+        (outcome,) = await asyncio.gather(task, return_exceptions=True)
+        if isinstance(outcome, Exception) and not isinstance(outcome, grpc.aio.AioRpcError | asyncio.InvalidStateError):
+            raise outcome
 
 
 class _Leased:
@@ -80,6 +95,11 @@ class Uplink:
             try:
                 async with self.lease() as leased:
                     await session(leased)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                reason = "cancelled"  # the call, and not this loop
             except grpc.aio.AioRpcError as error:
                 reason = f"{error.code().name}: {error.details()}"
             except Exception as error:  # noqa: BLE001 - one bad message must not end a feed for ever

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from agents.sidecar.engine.exchange import INBOUND, Exchange
+from agents.sidecar.state.counters import Far
 from agents.sidecar.state.peers import TLS_UNKNOWN, Peer
 from meshcore.wire import common_pb2, tap_pb2
 
@@ -54,7 +55,7 @@ def headers(pairs: Iterable[tuple[bytes, bytes]]) -> list[tap_pb2.Header]:
     return told
 
 
-def peer(end: Peer | None) -> common_pb2.Peer:
+def peer(end: Far | None) -> common_pb2.Peer:
     """Return one end for the wire; None is an end that nobody knows."""
     if end is None:
         return common_pb2.Peer()

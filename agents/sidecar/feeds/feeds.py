@@ -1,0 +1,98 @@
+"""All feeds of one sidecar, in the order in which they can begin: an identity first, then everything that needs one.
+
+main makes one, waits for `start`, and tells it when the process drains and ends.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Coroutine, Iterable
+from typing import Any
+
+from agents.runtime.config import SidecarConfig
+from agents.runtime.uplink import Uplink
+from agents.sidecar.feeds.discovery import Discovery
+from agents.sidecar.feeds.identity import Identity, RefusedError
+from agents.sidecar.feeds.policy import Policy
+from agents.sidecar.feeds.stats import Stats
+from agents.sidecar.feeds.status import Status
+from agents.sidecar.feeds.tap import Tap
+from agents.sidecar.state.runtime import Runtime
+from meshcore.wire import discovery_pb2, policy_pb2
+from meshcore.wire.version import PROTOCOL, VERSION
+
+__all__ = ["Feeds", "RefusedError"]
+
+
+class Feeds:
+    """What keeps a sidecar's state fresh, and carries its counters and taps out."""
+
+    def __init__(self, runtime: Runtime, ports: Iterable[discovery_pb2.InstancePort], pid: int) -> None:
+        config: SidecarConfig = runtime.config
+        log = runtime.log
+        self._config = config
+        self._runtime = runtime
+        self._tasks: list[asyncio.Task[None]] = []
+        self.uplink = Uplink(config.control_address, config.control_name, log)
+        self._identity = Identity(config.identity, runtime.certs, self.uplink, log)
+        instance = discovery_pb2.Instance(
+            namespace=config.namespace,
+            kind=config.kind,
+            name=config.name,
+            pod=config.pod,
+            service_account=config.account,
+            zone=config.zone,
+            ports=ports,
+            proxy_version=VERSION,
+            protocol=PROTOCOL,
+            boot_id=runtime.boot_id,
+            started_ms=int(time.time() * 1000),
+            labels=config.labels,
+            proxy_pid=pid,
+        )
+        self._discovery = Discovery(instance, runtime.directory, self.uplink, log)
+        wanted = policy_pb2.PolicyRequest(
+            namespace=config.namespace, kind=config.kind, name=config.name, pod=config.pod
+        )
+        self._policy = Policy(wanted, runtime.rules, self.uplink, log)
+        self._stats = Stats(runtime.me, runtime.boot_id, runtime.counters, Status(runtime), self.uplink, log)
+        self._tap = Tap(runtime.me, runtime.boot_id, runtime.taps, self.uplink, log)
+
+    @property
+    def ready(self) -> bool:
+        """Certified, and has been registered: from then on a lost control plane is no reason to be out of service."""
+        return self._runtime.certs.ready and self._discovery.registered
+
+    async def start(self) -> None:
+        """Get an identity and begin everything else. Raises RefusedError if the control plane gives none."""
+        config = self._config
+        self._begin(self._stats.drain())
+        await self._identity.bootstrap(config.identity_address, config.control_name, config.anchors_pem, config.token)
+        self._begin(self._identity.renew())
+        for name, session in (
+            ("presence", self._discovery.register),
+            ("trust", self._identity.trust),
+            ("policy", self._policy.watch),
+            ("stats", self._stats.push),
+            ("tap", self._tap.attach),
+        ):
+            self._begin(self.uplink.keep(name, session))
+
+    def drain(self) -> None:
+        """Tell everybody that this instance takes no new work."""
+        self._discovery.drain()
+
+    async def stop(self, limit_s: float = 1.0) -> None:
+        """Bring the last counters out, then end every feed."""
+        if "stats" in self.uplink.up:
+            await self._stats.settle(limit_s)
+        self._discovery.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self.uplink.close()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(work))

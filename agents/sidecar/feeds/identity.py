@@ -1,0 +1,185 @@
+"""Who this sidecar is: gets its first certificate with a one-time token, renews it in time, follows the trust bundle.
+
+Keys are made by a short-lived child process and rest in memory: host/tls loads them from a memfd, by its path. What is
+current goes into state/certs; the uplink and the TLS contexts listen there.
+"""
+
+import asyncio
+import base64
+import logging
+import os
+import random
+import re
+import ssl
+import sys
+import time
+from collections.abc import Iterable
+from typing import Final
+
+import grpc
+import grpc.aio
+
+from agents.runtime.backoff import Backoff
+from agents.runtime.uplink import Uplink, channel
+from agents.sidecar.state.certs import Certificate, Certs
+from meshcore.wire import identity_pb2, identity_pb2_grpc
+
+RENEW_AT: Final = 0.70  # of the certificate's life
+RENEW_JITTER: Final = 0.05  # up to so much earlier, so that a fleet started at once does not renew at once
+CALL_TIMEOUT_S: Final = 5.0
+_FINAL = frozenset(
+    (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT)
+)
+_REQUEST = re.compile(rb"-----BEGIN CERTIFICATE REQUEST-----(.+?)-----END CERTIFICATE REQUEST-----", re.DOTALL)
+_KEY = re.compile(rb"-----BEGIN PRIVATE KEY-----.+?-----END PRIVATE KEY-----\n?", re.DOTALL)
+
+
+class RefusedError(Exception):
+    """The control plane will not certify this sidecar, however often it asks; `str()` says why."""
+
+
+async def make_keypair(identity: str) -> tuple[bytes, bytes]:
+    """Return PEM of a new private key and DER of a request for `identity`."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "agents.runtime.keypair", identity, stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await child.communicate()
+    key, request = _KEY.search(out), _REQUEST.search(out)
+    if child.returncode != 0 or key is None or request is None:
+        last = err.decode(errors="replace").strip().rpartition("\n")[2]
+        raise RuntimeError(f"no key pair could be made: exit status {child.returncode}: {last}")
+    return key[0], base64.b64decode(request[1])
+
+
+class Identity:
+    """The identity feed of one sidecar."""
+
+    def __init__(self, identity: str, certs: Certs, uplink: Uplink, log: logging.Logger) -> None:
+        self._identity = identity
+        self._certs = certs
+        self._uplink = uplink
+        self._log = log
+        self._fd = -1  # the memfd of the current certificate
+
+    async def bootstrap(self, address: str, name: str, anchors_pem: str, token: str) -> None:
+        """Get the first certificate; tries until the control plane answers. Raises RefusedError if it says no."""
+        key, request = await make_keypair(self._identity)
+        backoff = Backoff()
+        told = False
+        opened = channel(address, name, anchors_pem.encode(), None, None)
+        try:
+            while True:
+                try:
+                    await self._certify(opened, key, request, token)
+                except grpc.aio.AioRpcError as error:
+                    if error.code() in _FINAL:
+                        raise RefusedError(f"{error.code().name}: {error.details()}") from None
+                    self._log.log(
+                        logging.DEBUG if told else logging.WARNING,
+                        "no certificate yet: %s: %s", error.code().name, error.details(),
+                    )  # fmt: skip
+                    told = True
+                    await asyncio.sleep(backoff.pause())
+                else:
+                    return
+        finally:
+            await opened.close(None)
+
+    async def renew(self) -> None:
+        """Renew the certificate for ever, each at 70 % of its life."""
+        backoff = Backoff(first_s=1.0, longest_s=60.0)
+        while True:
+            current = self._certs.current
+            assert current is not None
+            await _sleep_until(renewal_time(current))
+            try:
+                key, request = await make_keypair(self._identity)
+                async with self._uplink.lease() as leased:
+                    await self._certify(leased, key, request, "")
+            except (grpc.aio.AioRpcError, RuntimeError, ValueError, OSError) as error:
+                left = current.not_after - time.time()
+                reason = f"{error.code().name}: {error.details()}" if isinstance(error, grpc.aio.AioRpcError) else error
+                self._log.warning("certificate not renewed, %d s left: %s", max(0, left), reason)
+                await asyncio.sleep(backoff.pause())
+            else:
+                backoff = Backoff(first_s=1.0, longest_s=60.0)
+                self._log.info("certificate renewed")
+
+    async def trust(self, leased: grpc.aio.Channel) -> None:
+        """Follow the trust bundle; a session for Uplink.keep."""
+        stub = identity_pb2_grpc.IdentityStub(leased)
+        async for bundle in stub.WatchTrust(identity_pb2.WatchTrustRequest()):
+            self._uplink.up.add("trust")
+            anchors = _pem(bundle.anchors).decode()
+            if not anchors:
+                self._log.warning("an empty trust bundle was ignored")
+            elif anchors != self._certs.anchors_pem:
+                self._certs.trust(anchors)
+                self._use()
+                self._log.info("trust bundle changed: %d anchors", len(bundle.anchors))
+
+    async def _certify(self, leased: grpc.aio.Channel, key: bytes, request: bytes, token: str) -> None:
+        stub = identity_pb2_grpc.IdentityStub(leased)
+        answer: identity_pb2.CertifyResponse = await stub.Certify(
+            identity_pb2.CertifyRequest(identity=self._identity, token=token, csr=request), timeout=CALL_TIMEOUT_S
+        )
+        if not answer.chain or not answer.trust.anchors:
+            raise ValueError("the control plane sent a certificate without chain or anchors")
+        chain = _pem(answer.chain)
+        # One memfd holds both; nothing of it ever has a name in the file system.
+        fd = os.memfd_create("identity", os.MFD_CLOEXEC)
+        os.write(fd, chain + key)
+        path = f"/proc/self/fd/{fd}"
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)  # raises ssl.SSLError if the key is not the certificate's
+        certificate = Certificate(
+            identity=self._identity,
+            chain_pem=chain,
+            key_pem=key,
+            path=path,
+            not_before=answer.not_before_ms / 1000,
+            not_after=answer.not_after_ms / 1000,
+            serial=serial(answer.chain[0]),
+        )
+        old, self._fd = self._fd, fd
+        self._certs.install(certificate, _pem(answer.trust.anchors).decode())
+        self._use()
+        if old >= 0:
+            os.close(old)
+
+    def _use(self) -> None:
+        current = self._certs.current
+        assert current is not None
+        self._uplink.renew(self._certs.anchors_pem.encode(), current.key_pem, current.chain_pem)
+
+
+def renewal_time(certificate: Certificate) -> float:
+    """Return when to renew, in Unix seconds."""
+    life = certificate.not_after - certificate.not_before
+    return certificate.not_before + life * (RENEW_AT - random.uniform(0, RENEW_JITTER))  # noqa: S311 - not for secrets
+
+
+def serial(der: bytes) -> str:
+    """Return a certificate's serial number in hex: the first INTEGER after the version (RFC 5280, 4.1)."""
+    at = _skip_header(der, _skip_header(der, 0))
+    if der[at] == 0xA0:  # [0] EXPLICIT Version
+        at += 2 + der[at + 1]
+    length = der[at + 1]
+    return der[at + 2 : at + 2 + length].hex().lstrip("0")
+
+
+def _skip_header(der: bytes, at: int) -> int:
+    """Return where the contents of the element at `at` begin."""
+    length = der[at + 1]
+    return at + 2 + (length & 0x7F if length & 0x80 else 0)
+
+
+def _pem(certificates: Iterable[bytes]) -> bytes:
+    return "".join(map(ssl.DER_cert_to_PEM_cert, certificates)).encode()
+
+
+async def _sleep_until(unix_s: float) -> None:
+    """Sleep in steps, by the wall clock: a suspended machine wakes late, and must notice."""
+    while (left := unix_s - time.time()) > 0:  # noqa: ASYNC110 - nobody announces the time
+        await asyncio.sleep(min(left, 30.0))

@@ -1,0 +1,27 @@
+"""What policy says about this workload's traffic: one stream, each message replaces the last."""
+
+import logging
+
+import grpc.aio
+
+from agents.runtime.uplink import Uplink
+from agents.sidecar.state.rules import Rules
+from meshcore.wire import policy_pb2, policy_pb2_grpc
+
+
+class Policy:
+    """The policy feed of one sidecar."""
+
+    def __init__(self, request: policy_pb2.PolicyRequest, rules: Rules, uplink: Uplink, log: logging.Logger) -> None:
+        self._request = request
+        self._rules = rules
+        self._uplink = uplink
+        self._log = log
+
+    async def watch(self, channel: grpc.aio.Channel) -> None:
+        """Follow the policy; a session for Uplink.keep."""
+        async for policy in policy_pb2_grpc.PolicyStub(channel).Watch(self._request):
+            self._uplink.up.add("policy")
+            self._rules.apply(policy)
+            for reason in self._rules.refused:
+                self._log.warning("policy %d has a route that cannot be compiled: %s", policy.version, reason)

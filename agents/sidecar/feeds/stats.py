@@ -1,0 +1,104 @@
+"""Counters out: drained once a second, pushed on one stream, told again where the other end has not counted them.
+
+The drain goes on whether or not the control plane is there. On each new stream the control plane's first ack says from
+which report to go on; it answers from what it still holds, so nothing is lost by a restart and nothing counts twice.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+import grpc.aio
+
+from agents.runtime.uplink import Uplink, beside
+from agents.sidecar.feeds.ledger import Ledger, Stream
+from agents.sidecar.state.counters import Counters
+from agents.sidecar.state.event import peer
+from agents.sidecar.state.peers import Peer
+from meshcore.wire import discovery_pb2, stats_pb2
+
+INTERVAL_S = 1.0
+_PUSH = "/meshtui.v1.Stats/Push"
+
+
+class Stats:
+    """The stats feed of one sidecar."""
+
+    def __init__(
+        self,
+        me: Peer,
+        boot_id: str,
+        counters: Counters,
+        status: Callable[[], discovery_pb2.ProxyStatus],
+        uplink: Uplink,
+        log: logging.Logger,
+        interval_s: float = INTERVAL_S,
+    ) -> None:
+        self._me = me
+        self._boot_id = boot_id
+        self._counters = counters
+        self._status = status
+        self._uplink = uplink
+        self._log = log
+        self._interval = interval_s
+        self._ledger = Ledger()
+        self._fresh = asyncio.Condition()
+        self._latest = b""  # the newest status, serialised as a StatsReport
+        self.acked = 0
+
+    async def drain(self) -> None:
+        """Drain the counters once an interval, for ever."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            due = max(due + self._interval, loop.time())
+            await asyncio.sleep(due - loop.time())
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Drain the counters now."""
+        self._ledger.add(self._counters.drain(), int(time.time() * 1000))
+        self._latest = stats_pb2.StatsReport(status=self._status()).SerializeToString()
+        async with self._fresh:
+            self._fresh.notify_all()
+
+    async def settle(self, limit_s: float) -> None:
+        """Flush, and wait until the control plane has counted all of it; for the end of a process."""
+        await self.flush()
+        try:
+            async with asyncio.timeout(limit_s), self._fresh:
+                await self._fresh.wait_for(lambda: self.acked >= self._ledger.last_seq)
+        except TimeoutError:
+            self._log.warning("the last %d counter reports were not acknowledged", self._ledger.last_seq - self.acked)
+
+    async def push(self, channel: grpc.aio.Channel) -> None:
+        """Push reports; a session for Uplink.keep."""
+        # Reports are kept serialised, so the stub's serialiser has nothing left to do.
+        call: grpc.aio.StreamStreamCall[bytes, stats_pb2.StatsAck] = channel.stream_stream(
+            _PUSH, request_serializer=bytes, response_deserializer=stats_pb2.StatsAck.FromString
+        )(None)
+        hello = stats_pb2.StatsHello(self=peer(self._me), boot_id=self._boot_id, oldest_seq=self._ledger.oldest_seq)
+        await call.write(stats_pb2.StatsReport(hello=hello).SerializeToString())
+        acks = aiter(call)
+        first = await anext(acks, None)
+        if first is None:
+            return
+        self._uplink.up.add("stats")
+        self.acked = first.seq
+        async with beside(call, self._send(call, min(first.seq, self._ledger.last_seq))):
+            async for ack in acks:
+                self.acked = ack.seq
+                async with self._fresh:
+                    self._fresh.notify_all()
+
+    async def _send(self, call: "grpc.aio.StreamStreamCall[bytes, stats_pb2.StatsAck]", seq: int) -> None:
+        stream = Stream()
+        while True:
+            for report in self._ledger.since(seq):
+                seq = report.seq
+                last = seq == self._ledger.last_seq
+                await call.write(stream.encode(report, self._latest if last else b""))
+            async with self._fresh:
+                while self._ledger.last_seq <= seq:
+                    await self._fresh.wait()

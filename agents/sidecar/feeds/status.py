@@ -1,0 +1,70 @@
+"""The sidecar about itself: what goes with the counters once a second, and onto the screen of meshed pods."""
+
+import os
+import time
+from pathlib import Path
+
+from agents.sidecar.state.endpoints import Endpoint, EndpointSet
+from agents.sidecar.state.runtime import Runtime
+from meshcore.wire import discovery_pb2
+
+MAX_ENDPOINTS = 200
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_STATM = Path("/proc/self/statm")
+
+
+def rss_bytes() -> int:
+    """Return the process's resident memory, or 0 where the system does not tell."""
+    try:
+        return int(_STATM.read_text().split()[1]) * _PAGE
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+class Status:
+    """Makes ProxyStatus messages; the share of a core is over the time since the last one."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._cpu = time.process_time()
+        self._at = time.monotonic()
+
+    def __call__(self) -> discovery_pb2.ProxyStatus:
+        cpu, at = time.process_time(), time.monotonic()
+        share = 100 * (cpu - self._cpu) / max(at - self._at, 0.001)
+        self._cpu, self._at = cpu, at
+        counters = self._runtime.counters
+        status = discovery_pb2.ProxyStatus(
+            time_ms=int(time.time() * 1000),
+            cpu_us=int(cpu * 1e6),
+            cpu_percent=share,
+            rss_bytes=rss_bytes(),
+            tap_dropped=self._runtime.taps.dropped,
+            connections=max(0, counters.connections),
+            inflight=max(0, counters.inflight),
+        )
+        certificate = self._runtime.certs.current
+        if certificate is not None:
+            status.cert_not_before_ms = int(certificate.not_before * 1000)
+            status.cert_not_after_ms = int(certificate.not_after * 1000)
+            status.cert_serial = certificate.serial
+        for endpoints in self._runtime.directory.sets.values():
+            for endpoint in endpoints.by_id.values():
+                if len(status.endpoints) >= MAX_ENDPOINTS:
+                    return status
+                status.endpoints.append(_endpoint(endpoints, endpoint))
+        return status
+
+
+def _endpoint(endpoints: EndpointSet, endpoint: Endpoint) -> discovery_pb2.EndpointStatus:
+    service = endpoints.service
+    return discovery_pb2.EndpointStatus(
+        service=f"{service.name}.{service.namespace}:{service.port}" if service.name else endpoints.target,
+        pod=endpoint.peer.pod,
+        address=f"{endpoint.ip}:{endpoint.port}",
+        ewma_ms=endpoint.ewma * 1000 if endpoint.stamp else 0.0,
+        inflight=max(0, endpoint.inflight),
+        weight=endpoint.weight,
+        state="ready" if endpoint.weight else "draining",
+        identity=endpoint.peer.identity,
+    )
