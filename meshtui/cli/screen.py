@@ -59,6 +59,7 @@ def open_screen(mesh: str, *, ascii_only: bool = False, command: str = "", names
             status=USAGE,
         )
     from meshtui.app import run as run_app
+    from meshtui.sources.mesh import LocalMesh
 
     try:
         place = find(mesh or None)
@@ -66,7 +67,7 @@ def open_screen(mesh: str, *, ascii_only: bool = False, command: str = "", names
         if mesh or "several" in str(error):
             raise Fault(str(error), error.hint, status=USAGE) from None
         place = None
-    code = run_app(place, ascii_only=ascii_only, command=command, namespace=namespace)
+    code = run_app(LocalMesh(place) if place else None, view=command, namespace=namespace, ascii=ascii_only)
     if code:
         raise typer.Exit(code)
 
