@@ -8,7 +8,7 @@ from typing import cast
 
 import grpc
 
-HINT = "meshtui-hint"  # trailing metadata in which a server says what to do next
+HINT = "meshtui-hint-bin"  # trailing metadata in which a server says, in UTF-8, what to do next
 
 _LOST = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED})
 _CHECK = "`meshtui check` says what is wrong with it"

@@ -145,7 +145,11 @@ class Ring:
     def cover(self, second: int) -> None:
         """Note that a second was reported on, even if nothing happened in it."""
         if self.born is None or second < self.born:
-            self.born = max(second, self.oldest())
+            self.born = second
+        self.advance(second)
+
+    def advance(self, second: int) -> None:
+        """Let time pass."""
         self.now = max(self.now, second)
 
     def floor(self, level: int) -> int:

@@ -12,7 +12,7 @@ import pytest
 
 from meshcore.client import control, stats, tap
 from meshcore.client.channel import follow, open_session
-from meshcore.client.failure import ClientError
+from meshcore.client.failure import HINT, ClientError
 from meshcore.wire import (
     common_pb2,
     control_pb2,
@@ -57,7 +57,7 @@ class Plane(control_pb2_grpc.ControlServicer, stats_pb2_grpc.StatsQueryServicer,
         self, request: tap_pb2.ObserveRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[tap_pb2.ObserveResponse]:
         if request.targets[0].name == "nope":
-            context.set_trailing_metadata((("meshtui-hint", "did you mean web?"),))
+            context.set_trailing_metadata(((HINT, b"did you mean web?"),))
             await context.abort(grpc.StatusCode.NOT_FOUND, "no deployment nope in namespace emojivoto")
         for _ in range(request.limit):
             yield tap_pb2.ObserveResponse(sidecars=1)

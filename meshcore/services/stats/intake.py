@@ -1,0 +1,171 @@
+"""From reports to counts, exactly once: ids of a stream, sequence numbers of a process, and how far all have reported.
+
+A sidecar process (one boot_id) numbers its reports; whichever stream a number arrives on, and however often, it is
+counted once. A report is placed by its own time, so those that were held back while the control plane was away
+land where they belong. The watermark is the newest second that all connected sidecars have reported on: windows
+end there, so that what was sent and what was received agree. serve.py feeds this; pure, time is passed in.
+"""
+
+from dataclasses import dataclass, field
+
+from meshcore.services.stats import pack
+from meshcore.services.stats.rollup import EdgeName, End, Line, LineName, Rollup
+from meshcore.wire import common_pb2, stats_pb2
+
+LAG_S = 2.5  # the longest a window's end waits for a sidecar
+FORGET_S = 900.0  # how long the numbers of a process that has gone are remembered
+HALF_MS = 500  # a report of about a second belongs to the second that holds its middle
+GAPS = 1000
+SWEEP_S = 5.0
+
+
+@dataclass(slots=True)
+class Boot:
+    """One sidecar process: which of its reports have been counted, and how far they reach."""
+
+    reporter: End
+    top: int = 0
+    gaps: set[int] = field(default_factory=set)
+    streams: int = 0
+    second: int | None = None  # newest second reported on
+    heard: float = 0.0
+
+    def fresh(self, seq: int) -> bool:
+        """Tell whether a report has not been counted before, and remember it as counted."""
+        if seq > self.top:
+            if self.top:
+                self.gaps.update(range(max(self.top + 1, seq - GAPS), seq))
+            self.top = seq
+            return True
+        if seq in self.gaps:
+            self.gaps.discard(seq)
+            return True
+        return False
+
+
+class Uplink:
+    """One open stream: what its ids stand for."""
+
+    def __init__(self, boot: Boot, rollup: Rollup) -> None:
+        self.boot = boot
+        self._rollup = rollup
+        self._edges: dict[int, EdgeName] = {}
+        self._lines: dict[int, Line] = {}
+
+    def take(self, report: stats_pb2.StatsReport, now: float) -> int:
+        """Count a report if it has not been counted; return the highest number that has been."""
+        boot, rollup = self.boot, self._rollup
+        for key in report.edges:
+            self._edges[key.id] = edge_name(boot.reporter, key)
+        for http in report.http_keys:
+            edge = self._edges.get(http.edge)
+            if edge is not None:
+                self._lines[http.id] = rollup.line(edge, line_name(http))
+        boot.heard = now
+        if not report.seq or not boot.fresh(report.seq):
+            return boot.top
+        # A clock that is ahead of ours must not push the ring's present into the future.
+        second = min((report.time_ms - HALF_MS) // 1000, int(now))
+        if boot.second is None or second > boot.second:
+            boot.second = second
+        rollup.ring.cover(second)
+        for delta in report.http:
+            line = self._lines.get(delta.key)
+            if line is not None:
+                packed = pack.histogram(delta.count, delta.bucket, delta.bucket_count)
+                self._lines[delta.key] = rollup.count(line, second, packed)
+        for tcp in report.tcp:
+            edge = self._edges.get(tcp.edge)
+            if edge is not None:
+                flow = pack.flow(tcp.opened, tcp.closed, tcp.read_bytes, tcp.written_bytes)
+                rollup.connections(edge, second, flow, tcp.open)
+        if rollup.ring.cells > rollup.ring.max_cells:
+            rollup.sweep()
+        return boot.top
+
+
+class Intake:
+    """All sidecar processes that report or have lately reported."""
+
+    def __init__(self, rollup: Rollup) -> None:
+        self.rollup = rollup
+        self.boots: dict[tuple[End, str], Boot] = {}
+        self._watermark = 0
+        self._swept = 0.0
+
+    def open(self, hello: stats_pb2.StatsHello, now: float) -> Uplink:
+        """Begin a stream; its boot's `top` says from which report to go on."""
+        reporter = end(hello.self)
+        boot = self.boots.get((reporter, hello.boot_id))
+        if boot is None:
+            boot = self.boots[reporter, hello.boot_id] = Boot(reporter)
+        boot.streams += 1
+        boot.heard = now
+        return Uplink(boot, self.rollup)
+
+    def close(self, uplink: Uplink) -> None:
+        """End a stream; nobody waits for it any more."""
+        uplink.boot.streams -= 1
+
+    def watermark(self, now: float) -> int:
+        """Return where a window ends that ends now: the second after the last that all have reported on."""
+        ends = [boot.second + 1 for boot in self.boots.values() if boot.streams > 0 and boot.second is not None]
+        mark = min(max(min(ends, default=int(now)), int(now - LAG_S) + 1), int(now))
+        # Never back, or a viewer would see counts fall; unless the clock itself was set back.
+        self._watermark = max(self._watermark, mark) if self._watermark <= now + 1 else mark
+        self.rollup.ring.advance(self._watermark - 1)
+        return self._watermark
+
+    def connected(self) -> int:
+        """Return how many sidecars have a stream open."""
+        return sum(boot.streams > 0 for boot in self.boots.values())
+
+    def tick(self, now: float) -> None:
+        """Now and then: forget processes that have gone, and what the ring no longer holds."""
+        if 0 <= now - self._swept < SWEEP_S:
+            return
+        self._swept = now
+        gone = [key for key, boot in self.boots.items() if not boot.streams and now - boot.heard > FORGET_S]
+        for key in gone:
+            del self.boots[key]
+        self.rollup.sweep()
+
+
+def end(peer: common_pb2.Peer) -> End:
+    """Return a Peer of the wire as what an edge is named by."""
+    return End(
+        peer.namespace, peer.kind.lower(), peer.name, peer.pod, peer.service_account, peer.identity, peer.address
+    )
+
+
+def edge_name(reporter: End, key: stats_pb2.EdgeKey) -> EdgeName:
+    """Return the name of an edge. Addresses tell only ends without a name apart, a client's port not even those."""
+    peer = end(key.peer)
+    if peer.name or peer.pod:
+        peer = peer._replace(address="")
+    elif key.direction == common_pb2.INBOUND:
+        peer = peer._replace(address=host_of(peer.address))
+    return EdgeName(
+        reporter,
+        key.direction,
+        peer,
+        key.service_namespace,
+        key.service_name,
+        key.port,
+        key.tls,
+        key.no_tls_reason,
+    )
+
+
+def line_name(key: stats_pb2.HttpKey) -> LineName:
+    """Return the name of a series on its edge."""
+    grpc_status = key.grpc_status if key.HasField("grpc_status") else None
+    return LineName(key.route, key.protocol, key.status, grpc_status, key.classification, key.error)
+
+
+def host_of(address: str) -> str:
+    """Return the host of "host:port" or "[v6]:port"; an address without a port as it is."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    host, colon, port = address.rpartition(":")
+    return host if colon and port.isdigit() and ":" not in host else address
