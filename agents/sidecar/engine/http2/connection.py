@@ -1,48 +1,591 @@
-"""An HTTP/2 connection, either role: frames in, callbacks out."""
-from __future__ import annotations
-from typing import TYPE_CHECKING
+"""An HTTP/2 connection, either role: frames in, callbacks out.
 
-if TYPE_CHECKING:
-    from .handler import Fields, Handler, Sink
-    from .limits import Limits
-    from .stream import Stream
+One receive loop takes a read apart and tells handler and sinks at once; nothing is made per frame. HPACK is jh2's
+codec; a head is decoded once, into the list that goes on to the other side. All other frames are control's.
+The peer is never trusted: every limit is in `Limits`, and what breaks RFC 9113 ends the stream or the connection.
+"""
 
-CLIENT, SERVER = 1, 0
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from jh2._hazmat import Decoder, Encoder, OversizedHeaderListError
+
+from . import control
+from . import fields as _fields
+from .fields import Fields, MalformedError
+from .handler import Handler, Sink
+from .limits import CANCELLATION, EMPTY, RAPID_RESET, Budget, Limits
+from .stream import Stream
+from .wire import (
+    CANCEL,
+    COMPRESSION_ERROR,
+    CONTINUATION,
+    DATA,
+    DEFAULT_FRAME,
+    DEFAULT_WINDOW,
+    ENABLE_CONNECT_PROTOCOL,
+    ENABLE_PUSH,
+    ENHANCE_YOUR_CALM,
+    FLOW_CONTROL_ERROR,
+    FRAME_SIZE_ERROR,
+    HEADERS,
+    HELLO,
+    INITIAL_WINDOW_SIZE,
+    LARGEST_ID,
+    MAX_CONCURRENT_STREAMS,
+    MAX_FRAME_SIZE,
+    MAX_HEADER_LIST_SIZE,
+    NO_ERROR,
+    PING,
+    PREFACE,
+    PROTOCOL_ERROR,
+    REFUSED_STREAM,
+    SETTINGS,
+    STREAM_CLOSED,
+    ConnectionFault,
+    frame,
+    goaway,
+    rst_stream,
+    settings,
+    unpack,
+    window_update,
+)
+
+SERVER: Final = 0
+CLIENT: Final = 1
+
+_FIRST = -1  # what `_expect` says before the peer's first SETTINGS
+_FIRST_STREAMS = 100  # how many a client opens before it knows the server's limit
+_IGNORED = 1000  # streams that we reset and whose late frames are dropped in silence
+
+
+def _asleep() -> None:
+    """A connection that is over writes nothing more."""
 
 
 class Connection:
     """The state of one connection; `receive` what arrived, write what `take_output` gives."""
 
-    def __init__(self, role: int, handler: Handler, limits: Limits) -> None:
-        raise NotImplementedError
+    __slots__ = (
+        "_block",
+        "_block_flags",
+        "_budget",
+        "_continuations",
+        "_decode",
+        "_decoder",
+        "_expect",
+        "_ignored",
+        "_last",
+        "_limits",
+        "_next",
+        "_opened",
+        "_preface",
+        "_pumping",
+        "_rest",
+        "_turn",
+        "blocked",
+        "closed",
+        "credit",
+        "credit_mark",
+        "crowded",
+        "draining",
+        "encode",
+        "encoder",
+        "handler",
+        "out",
+        "peer_connect",
+        "peer_frame",
+        "peer_header_list",
+        "peer_streams",
+        "peer_window",
+        "pongs",
+        "read_window",
+        "ready",
+        "role",
+        "stream_mark",
+        "streams",
+        "wake",
+        "window",
+    )
+
+    def __init__(
+        self, role: int, handler: Handler, limits: Limits, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.role = role
+        self.handler = handler
+        self.wake: Callable[[], None] = handler.wake
+        self.out: list[bytes | memoryview] = []
+        self.streams: dict[int, Stream] = {}
+        self.closed = False  # nothing is read or reported any more
+        self.draining = False  # one side said GOAWAY
+        self.crowded = False  # client role: tell the handler when a stream ends
+        self.blocked = False
+        self.ready: deque[Stream] = deque()  # streams with data that may be sendable
+        self.pongs = 0
+        self.window = DEFAULT_WINDOW  # what may be sent
+        self.read_window = limits.connection_window
+        self.credit = 0
+        self.credit_mark = limits.connection_window // 2
+        self.stream_mark = limits.stream_window // 2
+        self.peer_window = DEFAULT_WINDOW  # of new streams
+        self.peer_frame = DEFAULT_FRAME
+        self.peer_streams = _FIRST_STREAMS
+        self.peer_header_list = 0  # 0: not told
+        self.peer_connect = False  # extended CONNECT is allowed
+        self._limits = limits
+        self.encoder = Encoder()
+        self.encode: Callable[[Fields], bytes] = self.encoder.encode
+        self._decoder = Decoder(limits.header_block)
+        self._decode: Callable[[bytes, bool], Fields] = self._decoder.decode
+        self._rest = b""
+        self._preface = PREFACE if role == SERVER else b""
+        self._expect = _FIRST  # a stream's number: only its CONTINUATION may come
+        self._block: list[bytes] = []
+        self._block_flags = 0
+        self._continuations = 0
+        self._last = 0  # the highest stream that the peer opened
+        self._opened = 0  # how many streams the peer opened
+        self._next = 1 if role == CLIENT else 2
+        self._ignored: dict[int, None] = {}
+        self._turn = 0
+        self._pumping = False
+        self._budget = Budget(limits, clock)
 
     def start(self, hello: bytes = b"") -> None:
         """Queue the preface (client role), SETTINGS and, between sidecars, HELLO."""
-
-    def receive(self, data: bytes) -> None:
-        """Take in bytes as they came from the transport."""
+        limits = self._limits
+        mine = {
+            INITIAL_WINDOW_SIZE: limits.stream_window,
+            MAX_FRAME_SIZE: limits.frame,
+            MAX_HEADER_LIST_SIZE: limits.header_list,
+        }
+        self.wake()
+        if self.role == CLIENT:
+            self.out.append(PREFACE)
+            mine[ENABLE_PUSH] = 0
+        else:
+            mine[MAX_CONCURRENT_STREAMS] = limits.streams
+            mine[ENABLE_CONNECT_PROTOCOL] = 1
+        self.out.append(settings(mine))
+        if hello:
+            self.out.append(frame(HELLO, 0, 0, hello))
+        if limits.connection_window > DEFAULT_WINDOW:
+            self.out.append(window_update(0, limits.connection_window - DEFAULT_WINDOW))
 
     def take_output(self) -> bytes:
         """Everything to write now; empties the output."""
-        raise NotImplementedError
-
-    def open(self, headers: Fields, end: bool, sink: Sink) -> Stream:
-        """Client role: begin a request. Only while `room` is true."""
-        raise NotImplementedError
+        out = self.out
+        data = b"".join(out)
+        out.clear()
+        return data
 
     @property
     def room(self) -> bool:
         """Whether `open` may be called now: peer's limit on streams, no GOAWAY, identifiers left."""
-        raise NotImplementedError
+        return len(self.streams) < self.peer_streams and not self.draining and not self.closed
+
+    @property
+    def known(self) -> bool:
+        """Whether the peer's SETTINGS have come, so that `peer_connect` and `peer_streams` are its own words."""
+        return self._expect != _FIRST
+
+    def open(self, headers: Fields, end: bool, sink: Sink) -> Stream:
+        """Client role: begin a request. Only while `room` is true."""
+        number = self._next
+        self._next = number + 2
+        if number > LARGEST_ID - 1000:
+            self.draining = True
+        stream = Stream(self, number, self.peer_window, self._limits.stream_window, self._turn)
+        stream.sink = sink
+        self.streams[number] = stream
+        stream.send_headers(headers, end)
+        stream.head = False
+        return stream
 
     def block(self) -> None:
         """The transport's buffer is full: DATA waits in its streams."""
+        self.blocked = True
 
     def unblock(self) -> None:
         """The transport took its buffer: go on sending DATA, fairly."""
+        self.blocked = False
+        self.pump()
 
-    def shutdown(self, code: int = 0) -> None:
-        """GOAWAY: take no new streams, let the open ones end."""
+    def ping(self, payload: bytes = b"\0" * 8) -> None:
+        """Ask for a sign of life; `pongs` counts the answers."""
+        if not self.out:
+            self.wake()
+        self.out.append(frame(PING, 0, 0, payload))
+
+    def shutdown(self, *, final: bool = True, code: int = NO_ERROR) -> None:
+        """GOAWAY. Not `final`: announce only, streams that are on their way still come (section 6.8). Open ones end."""
+        if self.closed:
+            return
+        if not self.out:
+            self.wake()
+        self.out.append(goaway(self._last if final else LARGEST_ID, code))
+        self.draining = self.draining or final or self.role == CLIENT
 
     def lost(self) -> None:
         """The transport is gone: every open stream hears `on_reset`."""
+        self.closed = True
+        self.wake = _asleep
+        self.end_streams(0, CANCEL)
+
+    def pump(self) -> None:
+        """Send what waits, a frame for each stream in turn, as far as windows and transport allow."""
+        ready = self.ready
+        if self._pumping or not ready:
+            return
+        self._pumping = True
+        idle = 0
+        while ready and idle < len(ready) and not self.blocked:
+            stream = ready.popleft()
+            if stream.send_queued():
+                ready.append(stream)
+                idle = 0
+            elif stream.queue is not None:  # waits for a window, its own or the connection's
+                ready.append(stream)
+                idle += 1
+        self._pumping = False
+
+    def give_credit(self) -> None:
+        """Open the connection's window by what was consumed."""
+        if not self.out:
+            self.wake()
+        self.out.append(window_update(0, self.credit))
+        self.read_window += self.credit
+        self.credit = 0
+
+    def forget(self, stream: Stream) -> None:
+        """A stream ended on both sides."""
+        self.streams.pop(stream.id, None)
+        if self.crowded or self.draining:
+            self.handler.on_room()
+
+    def ignore(self, number: int) -> None:
+        """We reset this stream: what the peer sent before it knew is dropped."""
+        ignored = self._ignored
+        ignored[number] = None
+        if len(ignored) > _IGNORED:
+            del ignored[next(iter(ignored))]
+
+    def spend(self, units: int, what: str) -> None:
+        """Charge the peer for frames that bring nothing."""
+        if not self._budget.spend(units):
+            raise ConnectionFault(ENHANCE_YOUR_CALM, what)
+
+    def receive(self, data: bytes) -> None:
+        """Take in bytes as they came from the transport."""
+        if self.closed:
+            return
+        self._turn += 1
+        try:
+            if self._rest:
+                data = self._rest + data
+                self._rest = b""
+            if self._preface:
+                data = self._greet(data)
+            self._receive(data)
+        except ConnectionFault as fault:
+            self.fail(fault.code, fault.reason)
+
+    def fail(self, code: int, reason: str) -> None:
+        """End the connection with an error."""
+        if self.closed:
+            return
+        if not self.out:
+            self.wake()
+        self.out.append(goaway(self._last, code, reason))
+        self.closed = True
+        self.end_streams(0, CANCEL)
+        self.wake = _asleep
+        self.handler.on_failure(code, reason)
+
+    def _receive(self, data: bytes) -> None:
+        size = len(data)
+        pos = 0
+        streams = self.streams
+        largest = self._limits.frame
+        while size - pos >= 9:
+            word, flags, number = unpack(data, pos)
+            length = word >> 8
+            start = pos + 9
+            end = start + length
+            if length > largest:
+                raise ConnectionFault(FRAME_SIZE_ERROR, "a frame larger than allowed")
+            if end > size:
+                break
+            pos = end
+            kind = word & 0xFF
+            number &= 0x7FFFFFFF
+            if self._expect:
+                self._expected(kind, flags, number)
+            if kind == DATA:
+                stream = streams.get(number)
+                if stream is None or stream.remote_closed:
+                    self._stray_data(stream, number, length)
+                    continue
+                if flags & 8:
+                    if not length or data[start] >= length:
+                        raise ConnectionFault(PROTOCOL_ERROR, "padding is longer than its frame")
+                    body = data[start + 1 : end - data[start]]
+                    self._padding(stream, length - len(body))
+                else:
+                    body = data[start:end]
+                self.read_window -= length
+                stream.read_window -= length
+                if self.read_window < 0:
+                    raise ConnectionFault(FLOW_CONTROL_ERROR, "more data than the connection's window")
+                if stream.read_window < 0:
+                    self.credit += length
+                    self.fault(stream, FLOW_CONTROL_ERROR)
+                    continue
+                length = len(body)
+                stream.read_bytes += length
+                stream.owed += length
+                if stream.expected >= 0:
+                    stream.expected -= length
+                    if stream.expected < 0 or (flags & 1 and stream.expected):
+                        self.fault(stream, PROTOCOL_ERROR)
+                        continue
+                if not flags & 1:
+                    if length:
+                        stream.sink.on_data(stream, body, False)
+                    else:
+                        self.spend(EMPTY, "empty DATA frames")
+                    continue
+                stream.remote_closed = True
+                if stream.local_closed:
+                    self.forget(stream)
+                stream.sink.on_data(stream, body, True)
+            elif kind == HEADERS:
+                block = self._unpad(data[start:end], flags, number) if flags & 0x28 else data[start:end]
+                if flags & 4:
+                    self._head(number, block, flags & 1)
+                else:
+                    self._expect = number
+                    self._block = [block]
+                    self._block_flags = flags
+                    self._continuations = 0
+            elif kind == CONTINUATION:
+                self._continue(data[start:end], flags, number)
+            else:
+                control.dispatch(self, kind, flags, number, data[start:end])
+            if self.closed:
+                return
+        if pos < size:
+            self._rest = data[pos:] if pos else data
+
+    def _greet(self, data: bytes) -> bytes:
+        """A client's first bytes (section 3.4)."""
+        size = min(len(data), len(self._preface))
+        if data[:size] != self._preface[:size]:
+            raise ConnectionFault(PROTOCOL_ERROR, "no HTTP/2 preface")
+        self._preface = self._preface[size:]
+        return data[size:]
+
+    def _expected(self, kind: int, flags: int, number: int) -> None:
+        """The next frame may only be the first SETTINGS, or the rest of a head."""
+        if self._expect == _FIRST:
+            if kind != SETTINGS or flags & 1:
+                raise ConnectionFault(PROTOCOL_ERROR, "the first frame is not SETTINGS")
+            self._expect = 0
+        elif kind != CONTINUATION or number != self._expect:
+            raise ConnectionFault(PROTOCOL_ERROR, "a head is interrupted")
+
+    def _unpad(self, payload: bytes, flags: int, number: int) -> bytes:
+        """Take padding and priority off a HEADERS frame."""
+        start, end = 0, len(payload)
+        if flags & 8:
+            if not payload:
+                raise ConnectionFault(FRAME_SIZE_ERROR, "a frame without its padding")
+            start, end = 1, end - payload[0]
+        if flags & 0x20:
+            start += 5
+            if start <= end and int.from_bytes(payload[start - 5 : start - 1], "big") & 0x7FFFFFFF == number:
+                raise ConnectionFault(PROTOCOL_ERROR, "a stream depends on itself")
+        if start > end:
+            raise ConnectionFault(PROTOCOL_ERROR, "padding is longer than its frame")
+        return payload[start:end]
+
+    def _continue(self, part: bytes, flags: int, number: int) -> None:
+        if not self._expect:
+            raise ConnectionFault(PROTOCOL_ERROR, "CONTINUATION without a head")
+        self._block.append(part)
+        self._continuations += 1
+        limits = self._limits
+        if self._continuations > limits.continuations or sum(map(len, self._block)) > limits.header_block:
+            raise ConnectionFault(ENHANCE_YOUR_CALM, "a head without end")
+        if flags & 4:
+            block = b"".join(self._block)
+            self._block = []
+            self._expect = 0
+            self._head(number, block, self._block_flags & 1)
+
+    def _decoded(self, block: bytes) -> Fields:
+        decoder = self._decoder
+        table = decoder.header_table_size
+        try:
+            headers = self._decode(block, True)
+        except OversizedHeaderListError:
+            raise ConnectionFault(ENHANCE_YOUR_CALM, "a head that grows when it is decoded") from None
+        except BaseException as error:  # the codec panics on cut blocks, and its panic is no Exception
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
+            raise ConnectionFault(COMPRESSION_ERROR, "a head that cannot be decoded") from None
+        if decoder.header_table_size != table and block[0] & 0xE0 != 0x20:
+            raise ConnectionFault(COMPRESSION_ERROR, "a table size update after a field")
+        return headers
+
+    def _head(self, number: int, block: bytes, end: int) -> None:
+        """A whole head came: a request, a reply's head or trailers."""
+        headers = self._decoded(block)
+        limit = self._limits.header_list
+        large = (len(block) > 4096 or len(headers) > 32) and _fields.weight(headers) > limit
+        stream = self.streams.get(number)
+        if stream is None:
+            if self.role == SERVER and number not in self._ignored:
+                self._request(number, headers, end, large)
+            else:
+                self._stray_head(number)
+            return
+        if stream.remote_closed:
+            self.fault(stream, STREAM_CLOSED)
+            return
+        try:
+            if self.role == CLIENT and not stream.head and not large:
+                found = _fields.reply(headers)
+                self._reply(stream, headers, found, end)
+                return
+            found = _fields.trailers(headers)
+        except MalformedError:
+            self.fault(stream, PROTOCOL_ERROR)
+            return
+        if not end or large or stream.expected > 0:
+            self.fault(stream, PROTOCOL_ERROR)
+            return
+        stream.remote_closed = True
+        if stream.local_closed:
+            self.forget(stream)
+        stream.sink.on_trailers(stream, headers, found)
+
+    def _request(self, number: int, headers: Fields, end: int, large: bool) -> None:
+        if not number & 1 or number <= self._last:
+            # Every number up to the last was opened unless the client skipped some: only those were never streams.
+            skipped = not number & 1 or self._opened * 2 - 1 != self._last
+            raise ConnectionFault(PROTOCOL_ERROR if skipped else STREAM_CLOSED, "a request on an old stream")
+        self._last = number
+        self._opened += 1
+        limits = self._limits
+        if len(self.streams) >= limits.streams or self.draining:
+            self._refuse(number, REFUSED_STREAM)
+            return
+        try:
+            found = _fields.request(headers)
+            length = found.get(b"content-length")
+            expected = -1 if length is None else _fields.length(length, end)
+        except MalformedError:
+            self._refuse(number, PROTOCOL_ERROR)
+            return
+        stream = Stream(self, number, self.peer_window, limits.stream_window, self._turn)
+        stream.expected = expected
+        self.streams[number] = stream
+        if end:
+            stream.remote_closed = True
+        if large:
+            stream.send_headers([(b":status", b"431", False)], True)
+            stream.reset(NO_ERROR)
+            return
+        self.handler.on_stream(stream, headers, found, end == 1)
+
+    def _reply(self, stream: Stream, headers: Fields, found: dict[bytes, bytes], end: int) -> None:
+        status = found[b":status"]
+        if status < b"200":
+            if end:
+                raise MalformedError("an informational head that ends the stream")
+            self.spend(EMPTY, "informational heads")
+            stream.sink.on_headers(stream, headers, found, False)
+            return
+        stream.head = True
+        length = found.get(b"content-length")
+        if length is not None:
+            bodyless = stream.bodyless or status in (b"204", b"304")
+            expected = _fields.length(length, 0 if bodyless else end)
+            if not bodyless:
+                stream.expected = expected
+        if end:
+            stream.remote_closed = True
+            if stream.local_closed:
+                self.forget(stream)
+        stream.sink.on_headers(stream, headers, found, end == 1)
+
+    def _padding(self, stream: Stream, size: int) -> None:
+        """Padding counts against the windows and is consumed on the spot."""
+        stream.owed += size
+        stream.consumed(size)
+
+    def _stray_data(self, stream: Stream | None, number: int, length: int) -> None:
+        """DATA for a stream that no longer reads, or never was."""
+        self.read_window -= length
+        self.credit += length
+        if self.read_window < 0:
+            raise ConnectionFault(FLOW_CONTROL_ERROR, "more data than the connection's window")
+        if self.credit >= self.credit_mark:
+            self.give_credit()
+        if stream is not None:
+            self.fault(stream, STREAM_CLOSED)
+        elif self.idle(number):
+            raise ConnectionFault(PROTOCOL_ERROR, "data on an idle stream")
+        elif number not in self._ignored:
+            self.spend(EMPTY, "data on closed streams")
+            self._refuse(number, STREAM_CLOSED)
+
+    def _stray_head(self, number: int) -> None:
+        if self.idle(number):
+            raise ConnectionFault(PROTOCOL_ERROR, "a head on an idle stream")
+        if number not in self._ignored:
+            self.spend(EMPTY, "heads on closed streams")
+            self._refuse(number, STREAM_CLOSED)
+
+    def idle(self, number: int) -> bool:
+        """Whether a stream was never opened."""
+        if number & 1 == (self.role == CLIENT):
+            return number >= self._next
+        return number > self._last
+
+    def reset_by_peer(self, number: int, code: int) -> None:
+        """RST_STREAM came."""
+        stream = self.streams.get(number)
+        if stream is None:
+            if self.idle(number):
+                raise ConnectionFault(PROTOCOL_ERROR, "reset of an idle stream")
+            self.spend(CANCELLATION, "resets of closed streams")
+            return
+        if self.role == SERVER and not stream.head:
+            self.spend(RAPID_RESET if stream.born == self._turn else CANCELLATION, "rapid resets")
+        stream.drop()
+        self.forget(stream)
+        stream.sink.on_reset(stream, code)
+
+    def fault(self, stream: Stream, code: int) -> None:
+        """The peer broke a stream: reset it and tell its sink."""
+        self.spend(CANCELLATION, "broken streams")
+        stream.reset(code)
+        stream.sink.on_reset(stream, code)
+
+    def _refuse(self, number: int, code: int) -> None:
+        """Reset a stream that nobody has heard of."""
+        self.spend(CANCELLATION, "refused streams")
+        if not self.out:
+            self.wake()
+        self.out.append(rst_stream(number, code))
+        self.ignore(number)
+
+    def end_streams(self, above: int, code: int) -> None:
+        for stream in [stream for number, stream in self.streams.items() if number > above]:
+            stream.drop()
+            self.streams.pop(stream.id, None)
+            stream.sink.on_reset(stream, code)

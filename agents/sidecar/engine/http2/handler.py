@@ -14,7 +14,7 @@ Fields = list[Field]
 
 
 class Sink(Protocol):
-    """Hears everything about one stream after its request was opened; the same object may serve both ends of a relay."""
+    """Hears everything about one stream once it is open; the same object may serve both ends of a relay."""
 
     def on_headers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
         """The reply's head (client role only); 1xx heads come here too, `end` is never true for them.
@@ -51,10 +51,10 @@ class Handler(Protocol):
         """The peer's SETTINGS arrived or changed (`peer_streams`, `peer_connect`)."""
 
     def on_room(self) -> None:
-        """Client role: a stream ended, so `open` may succeed again; also the moment to see whether a draining one is idle."""
+        """Client role: a stream ended (told while `crowded` or `draining`), so `open` may succeed again."""
 
     def on_goaway(self, last: int, code: int) -> None:
-        """The peer takes no new streams. Streams above `last` were told `on_reset` with REFUSED_STREAM before this call."""
+        """The peer takes no new streams. Streams above `last` have heard `on_reset` with REFUSED_STREAM."""
 
     def on_failure(self, code: int, reason: str) -> None:
         """The connection is over: the peer broke the protocol. Write the output that is left (GOAWAY), then close."""

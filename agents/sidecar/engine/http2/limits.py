@@ -1,0 +1,53 @@
+"""What a connection allows its peer: windows, streams, sizes, and a budget for frames that cost more than they carry.
+
+`Connection` reads them; the host's edges choose them by who is at the other end. The clock is passed in.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one connection; the defaults suit an application, `HOP` the mesh's shared connections."""
+
+    streams: int = 2000  # concurrent ones that the peer may open
+    stream_window: int = 1 << 20
+    connection_window: int = 4 << 20
+    frame: int = 1 << 16  # largest payload that the peer may send
+    header_list: int = 64 << 10  # decoded, as RFC 9113 section 6.5.2 counts; more is refused per request
+    header_block: int = 256 << 10  # encoded or decoded; more ends the connection
+    continuations: int = 32  # CONTINUATION frames of one head
+    burst: int = 4000  # Budget, in units
+    refill: int = 1000  # units a second
+
+
+APPLICATION = Limits()
+HOP = Limits(streams=20_000, connection_window=16 << 20, burst=20_000, refill=10_000)
+
+# What frames that bring nothing cost a peer. A stream that is opened and reset within one read is rapid reset
+# (CVE-2023-44487): it gets round the limit on streams. Later resets are cancellations, common with deadlines.
+RAPID_RESET = 20
+CANCELLATION = 1
+ANSWERED = 4  # PING, SETTINGS: a frame in return
+EMPTY = 4  # empty DATA, PRIORITY, unknown frames, frames of streams long closed
+
+
+class Budget:
+    """Units that a peer may waste: a burst, refilled with time."""
+
+    __slots__ = ("_burst", "_clock", "_left", "_refill", "_then")
+
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self._burst = limits.burst
+        self._refill = limits.refill
+        self._left: float = limits.burst
+        self._clock = clock
+        self._then = clock()
+
+    def spend(self, units: int) -> bool:
+        """Take units away; False when there were not enough."""
+        now = self._clock()
+        self._left = min(self._burst, self._left + (now - self._then) * self._refill) - units
+        self._then = now
+        return self._left >= 0

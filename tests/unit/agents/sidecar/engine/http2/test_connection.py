@@ -1,0 +1,295 @@
+"""Two connections back to back, and one against the `h2` package."""
+
+import h2.config
+import h2.connection
+import h2.events
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.sidecar.engine.http2 import wire
+from agents.sidecar.engine.http2.connection import CLIENT, SERVER, Connection
+from agents.sidecar.engine.http2.limits import APPLICATION, Limits
+from tests.support.http2 import REQUEST, Ear, Pair, head, plain
+
+OK = [(b":status", b"200", False), (b"content-type", b"application/grpc", False)]
+STATUS = [(b"grpc-status", b"0", False)]
+
+
+def test_request_and_reply_cross_a_pair() -> None:
+    pair = Pair()
+    stream = pair.open(REQUEST)
+    stream.send_data(b"hello", True)
+    pair.exchange()
+    (served,) = pair.served.streams
+    assert pair.served.events == [
+        ("stream", 1, plain(REQUEST), False),
+        ("data", 1, b"hello", True),
+    ]
+    served.send_headers(OK)
+    served.send_data(b"world")
+    served.send_trailers(STATUS)
+    pair.exchange()
+    assert pair.asked.events[-3:] == [
+        ("headers", 1, plain(OK), False),
+        ("data", 1, b"world", False),
+        ("trailers", 1, plain(STATUS)),
+    ]
+    assert not pair.client.streams
+    assert not pair.server.streams
+
+
+def test_informational_heads_come_before_the_reply() -> None:
+    pair = Pair()
+    pair.open(REQUEST, True)
+    pair.exchange()
+    (served,) = pair.served.streams
+    served.send_headers([(b":status", b"103", False)])
+    served.send_headers([(b":status", b"204", False)], True)
+    pair.exchange()
+    assert [event[2][0] for event in pair.asked.events] == [(b":status", b"103"), (b":status", b"204")]
+
+
+def test_data_waits_for_the_window_and_goes_on_in_turns() -> None:
+    limits = Limits(stream_window=100_000, connection_window=150_000)
+    pair = Pair(server=limits)
+    pair.exchange()
+    first, second = pair.open(REQUEST), pair.open(REQUEST)
+    assert not first.send_data(b"a" * 200_000)
+    assert not second.send_data(b"b" * 200_000, True)
+    pair.exchange()
+    assert pair.served.bodies[1] + pair.served.bodies[3] == b"a" * 100_000 + b"b" * 50_000
+    one, two = pair.served.streams
+    for _ in range(20):
+        for stream in (one, two):
+            stream.consumed(stream.owed)
+        pair.exchange()
+    assert pair.served.bodies == {1: b"a" * 200_000, 3: b"b" * 200_000}
+    assert ("drained", 1) in pair.asked.events
+    assert second.local_closed
+    assert first.sent_bytes == 200_000
+
+
+def test_trailers_follow_waiting_data() -> None:
+    pair = Pair(client=Limits(stream_window=10))
+    pair.open(REQUEST, True)
+    pair.exchange()
+    (served,) = pair.served.streams
+    served.send_headers(OK)
+    assert not served.send_data(b"x" * 25)
+    served.send_trailers(STATUS)
+    for stream in list(pair.client.streams.values()):
+        for _ in range(5):
+            pair.exchange()
+            stream.consumed(stream.owed)
+    pair.exchange()
+    assert pair.asked.bodies[1] == b"x" * 25
+    assert pair.asked.events[-1][0] == "trailers"
+
+
+def test_a_blocked_transport_holds_data_back_but_not_heads() -> None:
+    pair = Pair()
+    pair.exchange()
+    pair.client.block()
+    stream = pair.open(REQUEST)
+    assert not stream.send_data(b"late", True)
+    pair.exchange()
+    assert pair.served.bodies == {}
+    assert len(pair.served.streams) == 1
+    pair.client.unblock()
+    pair.exchange()
+    assert pair.served.bodies == {1: b"late"}
+
+
+def test_a_reset_gives_the_connection_its_window_back() -> None:
+    pair = Pair(server=Limits(connection_window=100_000, stream_window=100_000))
+    pair.exchange()
+    for _ in range(5):
+        stream = pair.open(REQUEST)
+        stream.send_data(b"z" * 60_000)
+        pair.exchange()
+        pair.served.streams[-1].reset(wire.CANCEL)
+        pair.exchange()
+    assert pair.asked.events.count(("reset", 9, wire.CANCEL)) == 1
+    assert pair.server.read_window + pair.server.credit == 100_000
+
+
+def test_goaway_refuses_what_was_not_seen_and_lets_the_rest_end() -> None:
+    pair = Pair()
+    pair.open(REQUEST)
+    pair.exchange()
+    pair.server.shutdown()
+    late = pair.open(REQUEST)
+    pair.exchange()
+    assert ("reset", late.id, wire.REFUSED_STREAM) in pair.asked.events
+    assert ("goaway", 1, 0) in pair.asked.events
+    assert not pair.client.room
+    assert list(pair.client.streams) == [1]
+
+
+def test_hello_and_ping() -> None:
+    pair = Pair(hello=b"who")
+    pair.client.ping()
+    pair.exchange()
+    assert ("hello", b"who") in pair.served.events
+    assert pair.client.pongs == 1
+    assert pair.client.peer_connect
+
+
+def test_large_heads_are_continued() -> None:
+    pair = Pair()
+    fields = [*REQUEST, *[(b"x-%d" % n, b"v" * 1000, True) for n in range(40)]]
+    pair.open(fields, True)
+    pair.exchange()
+    assert pair.served.events[-1] == ("stream", 1, plain(fields), True)
+
+
+def test_a_head_over_the_limit_is_431() -> None:
+    pair = Pair()
+    pair.open([*REQUEST, *[(b"x-%d" % n, b"v" * 1000, True) for n in range(80)]], True)
+    pair.exchange()
+    assert pair.asked.events[-1][2] == [(b":status", b"431")]
+    assert not pair.served.streams
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        head((b":method", b"GET"), (b":path", b"/"), (b":authority", b"a")),
+        head((b":method", b"GET"), (b":scheme", b"http"), (b":path", b""), (b":authority", b"a")),
+        [*REQUEST, (b":path", b"/again", False)],
+        [*REQUEST, (b"Upper", b"x", False)],
+        [*REQUEST, (b"connection", b"close", False)],
+        [*REQUEST, (b"transfer-encoding", b"chunked", False)],
+        [*REQUEST, (b"te", b"gzip", False)],
+        [*REQUEST, (b"x", b"a\nb", False)],
+        [*REQUEST, (b"x", b" a", False)],
+        [*REQUEST, (b"x", b"a\0", False)],
+        [*REQUEST, (b"host", b"other", False)],
+        [*REQUEST, (b"content-length", b"1", False), (b"content-length", b"2", False)],
+        [*REQUEST, (b"content-length", b"+1", False)],
+        [*REQUEST, (b":status", b"200", False)],
+        [(b"x", b"y", False), *REQUEST],
+        [*REQUEST, (b":unknown", b"y", False)],
+        head((b":method", b"CONNECT"), (b":authority", b"a"), (b":path", b"/")),
+        [],
+    ],
+)
+def test_malformed_requests_are_reset(bad: list[tuple[bytes, bytes, bool]]) -> None:
+    pair = Pair()
+    pair.open(bad)
+    pair.exchange()
+    assert pair.asked.events == [("reset", 1, wire.PROTOCOL_ERROR)]
+    assert not pair.served.streams
+
+
+@pytest.mark.parametrize(("length", "body"), [(b"3", b"ab"), (b"3", b"abcd"), (b"0", b"x")])
+def test_content_length_is_what_the_body_must_have(length: bytes, body: bytes) -> None:
+    pair = Pair()
+    stream = pair.open([*REQUEST, (b"content-length", length, False)])
+    stream.send_data(body, True)
+    pair.exchange()
+    assert pair.asked.events == [("reset", 1, wire.PROTOCOL_ERROR)]
+
+
+def test_the_meshs_own_fields_are_taken_out_of_requests() -> None:
+    pair = Pair()
+    pair.open([*REQUEST, (b"meshtui-client-id", b"spiffe://forged", False)], True)
+    pair.exchange()
+    assert pair.served.events[-1] == ("stream", 1, plain(REQUEST), True)
+
+
+def script() -> bytes:
+    """A client's bytes with every kind of frame in them."""
+    ear = Ear()
+    client = Connection(CLIENT, ear, APPLICATION)
+    client.start(b"hello")
+    encode = client.encode
+    client.peer_frame = 100
+    client.open([*REQUEST, (b"x-long", b"y" * 300, True)], False, ear).send_data(b"12345" * 15)
+    client.open(REQUEST, True, ear)
+    client.ping()
+    client.streams[1].send_trailers(STATUS)
+    reset = client.open(REQUEST, False, ear)
+    block = encode(REQUEST)
+    padded = bytes([5]) + b"\0\0\0\0\x10" + block + b"\0" * 5
+    client.out.append(wire.frame(wire.HEADERS, 0x2C, 7, padded))
+    client.out.append(wire.frame(wire.DATA, 0x9, 7, b"\x03abc\0\0\0"))
+    reset.reset(wire.CANCEL)
+    client.out.append(wire.window_update(0, 5))
+    client.out.append(wire.frame(0x42, 0, 1, b"unknown"))
+    return client.take_output()
+
+
+SCRIPT = script()
+
+
+def heard(chunks: list[bytes]) -> tuple[list[object], bytes]:
+    ear = Ear()
+    server = Connection(SERVER, ear, APPLICATION)
+    ear.connection = server
+    server.start()
+    for chunk in chunks:
+        server.receive(chunk)
+    return ear.events, server.take_output()
+
+
+def test_the_script_is_understood() -> None:
+    events, _ = heard([SCRIPT])
+    kinds = [event[0] for event in events]  # type: ignore[index]
+    assert kinds == ["hello", "stream", "data", "stream", "trailers", "stream", "stream", "data", "reset"]
+
+
+def test_every_boundary_gives_the_same() -> None:
+    whole = heard([SCRIPT])
+    for cut in range(1, len(SCRIPT)):
+        assert heard([SCRIPT[:cut], SCRIPT[cut:]]) == whole
+    assert heard([bytes([byte]) for byte in SCRIPT]) == whole
+
+
+@given(st.binary(max_size=400), st.integers(0, len(SCRIPT)))
+@settings(max_examples=150, deadline=None)
+def test_garbage_ends_the_connection_at_worst(garbage: bytes, cut: int) -> None:
+    heard([SCRIPT[:cut], garbage, garbage])
+
+
+def test_h2_as_client_understands_our_server() -> None:
+    ear = Ear()
+    server = Connection(SERVER, ear, APPLICATION)
+    server.start()
+    peer = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding=None))
+    peer.initiate_connection()
+    events = []
+    headers = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/a"), (b":authority", b"x")]
+    for _ in range(2):
+        stream = peer.get_next_available_stream_id()
+        peer.send_headers(stream, headers)
+        peer.send_data(stream, b"q" * 1000, end_stream=True, pad_length=7)
+        server.receive(peer.data_to_send())
+        served = ear.streams[-1]
+        served.send_headers(OK)
+        served.send_data(b"r" * 30_000)
+        served.send_trailers(STATUS)
+        events += peer.receive_data(server.take_output())
+    kinds = [type(event).__name__ for event in events if getattr(event, "stream_id", None)]
+    assert kinds.count("ResponseReceived") == kinds.count("TrailersReceived") == kinds.count("StreamEnded") == 2
+    assert ear.bodies == {1: b"q" * 1000, 3: b"q" * 1000}
+
+
+def test_h2_as_server_understands_our_client() -> None:
+    ear = Ear()
+    client = Connection(CLIENT, ear, APPLICATION)
+    client.start()
+    peer = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding=None))
+    peer.initiate_connection()
+    client.open(REQUEST, False, ear).send_data(b"hi", True)
+    events = peer.receive_data(client.take_output())
+    assert [type(e).__name__ for e in events if isinstance(e, (h2.events.RequestReceived, h2.events.DataReceived))]
+    peer.update_settings({wire.HEADER_TABLE_SIZE: 0})
+    peer.send_headers(1, [(b":status", b"200"), (b"set-cookie", b"a"), (b"set-cookie", b"b")])
+    peer.send_data(1, b"there")
+    peer.send_headers(1, [(b"grpc-status", b"0")], end_stream=True)
+    client.receive(peer.data_to_send())
+    assert [event[0] for event in ear.events] == ["headers", "data", "trailers"]
+    client.open(REQUEST, True, ear)
+    assert peer.receive_data(client.take_output())
