@@ -1,0 +1,301 @@
+"""The app: one mesh, a stack of views, and what is the same on all of them.
+
+`run` is what the command line calls. The app opens views that are asked for, feeds headers with the control
+plane's state, and sees to it that the terminal is as it was when the app is gone, however it went.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import App
+
+from meshcore.wire.version import VERSION
+from meshtui import commands, keys, registry
+from meshtui.messages import Arrived, NamespaceAsked, PromptDone, ViewAsked
+from meshtui.model.scope import Scope, Trouble
+from meshtui.pump import Pump
+from meshtui.screens.scene import Scene
+from meshtui.screens.table import TableView
+from meshtui.screens.view import View
+from meshtui.sources.mesh import Mesh
+from meshtui.themes import DEFAULTS, NAMES, THEMES, choose
+from meshtui.widgets.foot import Foot
+
+log = logging.getLogger(__name__)
+
+
+class MeshApp(App[int]):
+    """The full-screen terminal on one mesh."""
+
+    TITLE = "meshtui"
+    BINDINGS = keys.bindings("app")
+    COMMANDS: ClassVar[set[Any]] = {commands.Views}
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    NOTIFICATION_TIMEOUT = 6
+
+    def __init__(
+        self,
+        mesh: Mesh | None,
+        *,
+        view: str = "",
+        namespace: str = "",
+        theme: str = "",
+        ascii: bool = False,
+        folder: Path | None = None,
+    ) -> None:
+        no_color = bool(os.environ.get("NO_COLOR"))
+        super().__init__(ansi_color=True if no_color else None)
+        self.scene = Scene(mesh, self._complete, ascii=ascii, namespace=namespace)
+        self._first = view
+        self._folder = folder or state_folder() / "screens"
+        self.crash = ""
+        for each in THEMES:
+            self.register_theme(each)
+        self.theme = choose(theme, colours=self.console.color_system, no_color=self.no_color)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return DEFAULTS
+
+    # life
+
+    def on_mount(self) -> None:
+        if self.scene.mesh is not None:
+            Pump(self, "status", self.scene.mesh.status)
+        self.open_view(self._first or "stat", Scope("deployment", self.scene.namespace))
+
+    async def on_unmount(self) -> None:
+        if self.scene.mesh is not None:
+            await self.scene.mesh.close()
+
+    @on(Arrived)
+    def _status_arrived(self, event: Arrived) -> None:
+        scene = self.scene
+        if isinstance(event.answer, Trouble):
+            if scene.trouble is None:
+                scene.lost_since = time.monotonic()
+            scene.trouble = event.answer
+            log.warning("control plane: %s", event.answer.message)
+        else:
+            if scene.trouble is not None:
+                self._say("control plane is back", "good")
+            scene.trouble, scene.status = None, event.answer
+        self._describe()
+
+    # views
+
+    def open_view(self, name: str, scope: Scope, **options: Any) -> None:
+        """Put a view on top."""
+        if scope.namespace or scope.kind:
+            self.scene.namespace = scope.namespace
+        self.push_screen(registry.make(name, self.scene, scope, **options))
+        self._recount()
+
+    @property
+    def view(self) -> View | None:
+        """The view on top, or None while something else (the palette) is."""
+        return self.screen if isinstance(self.screen, View) else None
+
+    @property
+    def views(self) -> list[View]:
+        return [screen for screen in self.screen_stack if isinstance(screen, View)]
+
+    @on(ViewAsked)
+    def _view_asked(self, event: ViewAsked) -> None:
+        if event.view == "back":
+            self._back()
+        elif event.view == "namespace":
+            self._namespace(event.scope)
+        else:
+            self.open_view(event.view, event.scope, **event.options)
+
+    @on(NamespaceAsked)
+    def _namespace_asked(self, event: NamespaceAsked) -> None:
+        if self.view is not None:
+            self._namespace(self.view.scope.within(event.namespace))
+
+    def _namespace(self, scope: Scope) -> None:
+        view = self.view
+        if view is None or not view.NAMESPACED:
+            return
+        self.scene.namespace = scope.namespace
+        name = view.NAME
+        if scope.kind == "namespace":
+            name, scope = "stat", Scope("deployment", scope.namespace)
+        self.switch_screen(registry.make(name, self.scene, scope))
+        self._recount()
+
+    def _back(self) -> None:
+        if len(self.views) > 1:
+            self.pop_screen()
+            self._recount()
+
+    @on(Foot.Picked)
+    def _crumb_picked(self, event: Foot.Picked) -> None:
+        while len(self.views) > event.depth + 1:
+            self.pop_screen()
+        self._recount()
+
+    def _recount(self) -> None:
+        self.call_next(self._describe)
+
+    def _describe(self) -> None:
+        self.scene.crumbs = [view.crumb() for view in self.views]
+        if self.view is not None and self.view.is_mounted:
+            self.view.describe_state()
+
+    def _say(self, text: str, level: str = "info") -> None:
+        if self.view is not None and self.view.is_mounted:
+            self.view.flash(text, level)
+
+    # commands
+
+    def _complete(self, text: str) -> list[str]:
+        return commands.complete(text, self.scene.namespaces)
+
+    @on(PromptDone)
+    def _prompt_done(self, event: PromptDone) -> None:
+        if event.mode == "command":
+            self.run_command(event.text)
+
+    def run_command(self, text: str) -> None:
+        """Do what a typed command says."""
+        step = commands.interpret(text, self.scene.namespace, self.scene.namespaces)
+        if step.quit:
+            self.exit(0)
+        elif step.refusal:
+            self._say(step.refusal, "error")
+        elif step.view == "help":
+            self.action_help()
+        elif step.view:
+            self.open_view(step.view, step.scope)
+
+    def action_command(self) -> None:
+        if self.view is not None:
+            self.view.action_command()
+
+    def action_help(self) -> None:
+        view = self.view
+        if view is None or view.NAME == "help":
+            return
+        sorts = []
+        if isinstance(view, TableView):
+            sorts = [(column.hotkey, column.title) for column in view.table.columns if column.hotkey]
+        contexts = (*view.CONTEXTS, *(("grid",) if sorts else ()))
+        self.open_view(
+            "help", Scope(), contexts=contexts, about=view.crumb(), sorts=sorts, words=registry.index()
+        )
+
+    def action_next_theme(self) -> None:
+        names = list(NAMES)
+        here = names.index(self.theme) if self.theme in names else -1
+        self.theme = names[(here + 1) % len(names)]
+        self._say(f"theme {self.theme}")
+
+    def action_save(self) -> None:
+        """Write the screen as SVG and as text; say where."""
+        stem = time.strftime("meshtui-%Y%m%d-%H%M%S")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            svg = self._folder / f"{stem}.svg"
+            svg.write_text(self.export_screenshot(title="meshtui"), encoding="utf-8")
+            svg.with_suffix(".txt").write_text(self.screen_text(), encoding="utf-8")
+        except OSError as error:
+            self._say(f"cannot save to {self._folder}: {error.strerror}", "error")
+            return
+        self._say(f"saved {svg} and .txt", "good")
+
+    def screen_text(self) -> str:
+        """Return what the screen shows as plain lines."""
+        strips = self.screen._compositor.render_strips()
+        return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
+
+    async def action_quit(self) -> None:
+        self.exit(0)
+
+    # the end
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Keep the traceback for the log; the terminal gets one line, from `run`, when it is its own again."""
+        if not self.crash:
+            self.crash = "".join(traceback.format_exception(error))
+            log.critical("crash\n%s", self.crash)
+        super()._handle_exception(error)
+
+    def _print_error_renderables(self) -> None:
+        self._exit_renderables.clear()
+
+
+def state_folder() -> Path:
+    """Return where logs and saved screens go (XDG base directories)."""
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "meshtui"
+
+
+def run(mesh: Mesh | None, *, mouse: bool = True, **options: Any) -> int:
+    """Show the app until it is left; return the exit status. Nothing but the app is written to the terminal."""
+    log_file = _log_to_file()
+    app = MeshApp(mesh, **options)
+    status: int | None = None
+    try:
+        with _signals(app):
+            status = app.run(mouse=mouse)
+    except Exception:
+        app.crash = app.crash or traceback.format_exc()
+        log.critical("crash\n%s", app.crash)
+    if app.crash:
+        last = app.crash.strip().splitlines()[-1]
+        sys.stderr.write(f"meshtui crashed: {last} (traceback in {log_file})\n")
+        return 70
+    return status or 0
+
+
+def _log_to_file() -> Path:
+    folder = state_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "meshtui.log"
+        handler: logging.Handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    except OSError:
+        path, handler = Path(os.devnull), logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    log.info("meshtui %s begins", VERSION)
+    return path
+
+
+@contextlib.contextmanager
+def _signals(app: MeshApp) -> Any:
+    """End the app in order on SIGTERM and SIGHUP, so that the terminal is restored."""
+
+    def leave(number: int, _frame: object) -> None:
+        log.info("ended by signal %s", number)
+        loop = getattr(app, "_loop", None)
+        if loop is not None:
+            loop.call_soon_threadsafe(app.exit, 128 + number)
+        else:
+            raise SystemExit(128 + number)
+
+    before: dict[signal.Signals, Any] = {}
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        before[each] = signal.signal(each, leave)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+

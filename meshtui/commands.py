@@ -1,0 +1,81 @@
+"""What a `:` command or an entry of the palette does: it becomes a view and a scope, or a word of refusal.
+
+The app hands typed lines in and opens what comes out; completion knows views, kinds and namespaces.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from meshtui import registry
+from meshtui.model.command import complete as complete_words
+from meshtui.model.command import nearest, parse
+from meshtui.model.scope import Scope
+
+QUIT = ("q", "quit", "q!", "exit")
+
+
+class Step(NamedTuple):
+    """What the app shall do: open a view, leave, or say why not."""
+
+    view: str = ""
+    scope: Scope = Scope()
+    quit: bool = False
+    refusal: str = ""
+
+
+def interpret(text: str, namespace: str, namespaces: Sequence[str]) -> Step:
+    """Return what a typed line means, where `namespace` is the one of the current view."""
+    command = parse(text, namespaces)
+    if command is None:
+        return Step()
+    if command.word in QUIT:
+        return Step(quit=True)
+    found = registry.find(command.word)
+    if found is None:
+        near = nearest(command.word, registry.words())
+        return Step(refusal=f"no view or kind {command.word!r}" + (f": did you mean {near}?" if near else ""))
+    row, kind = found
+    where = namespace if command.namespace is None else command.namespace
+    if row.name == "stat":
+        if command.name and not command.kind and command.namespace is None and kind != "namespace":
+            return Step(refusal=f"no namespace {command.name!r}; a filter is written {command.word} /{command.name}")
+        wanted = f"^{command.name}$" if command.name else command.filter
+        return Step("stat", Scope(command.kind or kind, "" if kind == "namespace" else where, filter=wanted))
+    return Step(row.name, Scope(command.kind or kind, where, command.name, filter=command.filter))
+
+
+def complete(text: str, namespaces: Sequence[str]) -> list[str]:
+    """Return lines that go on from what is typed."""
+    return complete_words(text, registry.words(), namespaces)
+
+
+class Views(Provider):
+    """The views, for Textual's command palette."""
+
+    async def discover(self) -> Hits:
+        for words, help_text in registry.index():
+            yield DiscoveryHit(words, self._opener(words), help=help_text)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for words, help_text in registry.index():
+            score = matcher.match(f"{words} {help_text}")
+            if score > 0:
+                yield Hit(score, matcher.highlight(words), self._opener(words), help=help_text)
+
+    def _opener(self, words: str) -> "_Run":
+        return _Run(self.app, words.split()[0])
+
+
+class _Run:
+    """Runs one command in the app, as if typed."""
+
+    def __init__(self, app: object, line: str) -> None:
+        self._app, self._line = app, line
+
+    def __call__(self) -> None:
+        run = getattr(self._app, "run_command", None)
+        if run is not None:
+            run(self._line)

@@ -1,0 +1,74 @@
+"""What `:` understands: `word [kind[/name]] [namespace] [/filter]`, in any order after the word (k9s's grammar).
+
+`commands` acts on it and completes it; here are only its parts. Pure.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from meshcore.wire.kinds import parse_kind
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A typed line in its parts; `kind` and `name` are of what it is about."""
+
+    word: str
+    kind: str = ""
+    name: str = ""
+    namespace: str | None = None  # None: not said; empty: all
+    filter: str = ""
+
+
+def parse(text: str, namespaces: Iterable[str]) -> Command | None:
+    """Return the command in a line; None for an empty one.
+
+    An argument is a namespace if it is one of `namespaces` (or `all`), a resource if it reads `kind/name`, or a
+    kind with a name after it; anything else is taken for a name.
+    """
+    head, found, pattern = text.strip().partition(" /")
+    words = head.split()
+    if not words:
+        return None
+    known = set(namespaces)
+    kind = name = ""
+    namespace: str | None = None
+    word, *rest = words
+    while rest:
+        part = rest.pop(0)
+        prefix, slash, suffix = part.partition("/")
+        if part in ("-A", "all"):
+            namespace = ""
+        elif part == "-n" and rest:
+            namespace = rest.pop(0)
+        elif slash and parse_kind(prefix):
+            kind, name = _canonical(prefix), suffix
+        elif part in known:
+            namespace = part
+        elif parse_kind(part) and not kind:
+            kind = _canonical(part)
+        else:
+            name = part
+    return Command(word.lower(), kind, name, namespace, pattern.strip() if found else "")
+
+
+def complete(text: str, words: Sequence[str], namespaces: Sequence[str]) -> list[str]:
+    """Return whole lines that go on from `text`: commands first, then namespaces."""
+    head, space, last = text.rpartition(" ")
+    if not space:
+        fits = [word for word in words if word.startswith(text.lower())]
+        loose = [word for word in words if text.lower() in word and word not in fits] if text else []
+        return [*fits, *loose][:12]
+    return [f"{head} {name}" for name in [*namespaces, "all"] if name.startswith(last)][:12]
+
+
+def nearest(word: str, words: Sequence[str]) -> str:
+    """Return the word somebody likely meant; empty if none is near."""
+    found = get_close_matches(word, words, 1)
+    return found[0] if found else ""
+
+
+def _canonical(word: str) -> str:
+    kind = parse_kind(word)
+    return kind.name if kind else word

@@ -1,0 +1,61 @@
+"""One row per view: its name, the words people type for it, and how it is made.
+
+The app opens views by name, commands complete their aliases, help lists them.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from meshcore.wire.kinds import KINDS, parse_kind
+from meshtui.model.scope import Scope
+from meshtui.screens.help import HelpView
+from meshtui.screens.scene import Scene
+from meshtui.screens.stat import StatView
+from meshtui.screens.text import TextView
+from meshtui.screens.view import View
+
+
+class ViewRow(NamedTuple):
+    """A view that can be opened."""
+
+    name: str
+    aliases: tuple[str, ...]
+    help: str
+    make: Callable[..., View]
+    kind: str = ""  # what the scope is of, where the command does not say
+    command: bool = True  # can be typed; others are opened by keys only
+
+
+VIEWS: tuple[ViewRow, ...] = (
+    ViewRow("stat", (), "golden metrics of a kind", StatView, "deployment"),
+    ViewRow("help", ("h",), "keys and commands", HelpView),
+    ViewRow("text", (), "a text", TextView, command=False),
+)
+_BY_WORD = {word: row for row in VIEWS for word in (row.name, *row.aliases)}
+
+
+def find(word: str) -> tuple[ViewRow, str] | None:
+    """Return the view a word names, and the kind it names with it; None if it names nothing."""
+    row = _BY_WORD.get(word)
+    if row is not None:
+        return row, row.kind
+    kind = parse_kind(word)
+    return (_BY_WORD["stat"], kind.name) if kind is not None else None
+
+
+def make(name: str, scene: Scene, scope: Scope, **options: Any) -> View:
+    """Return a new view."""
+    return _BY_WORD[name].make(scene, scope, **options)
+
+
+def words() -> list[str]:
+    """Return every word that opens a view."""
+    views = [word for row in VIEWS if row.command for word in (row.name, *row.aliases)]
+    return [*views, *(word for kind in KINDS for word in (kind.plural, kind.name, *kind.short))]
+
+
+def index() -> list[tuple[str, str]]:
+    """Return (words, what they open) for help."""
+    views = [(" ".join((row.name, *row.aliases)), row.help) for row in VIEWS if row.command]
+    kinds = [(" ".join((*kind.short, kind.plural)[:2]), f"stat of {kind.plural}") for kind in KINDS[:4]]
+    return [*views, *kinds]

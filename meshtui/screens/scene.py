@@ -1,0 +1,30 @@
+"""What all views of one app share: the mesh they ask, what is known of it, and how they may draw.
+
+The app makes one and hands it to every view; views read it, only the app writes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from meshcore.wire.control_pb2 import StatusResponse
+from meshtui.model.scope import Trouble
+from meshtui.sources.mesh import Mesh
+
+
+@dataclass(slots=True)
+class Scene:
+    """The state that outlives a view."""
+
+    mesh: Mesh | None
+    complete: Callable[[str], Sequence[str]]
+    ascii: bool = False
+    namespace: str = ""
+    status: StatusResponse | None = None
+    trouble: Trouble | None = None
+    lost_since: float = 0.0
+    header: bool = True
+    crumbs: list[str] = field(default_factory=list)
+
+    @property
+    def namespaces(self) -> list[str]:
+        return list(self.status.namespaces) if self.status is not None else []

@@ -1,0 +1,120 @@
+"""Golden metrics of namespaces, workloads, pods and services: the table that the whole product starts from.
+
+Enter drills namespace, deployment, pods, tap.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from meshcore.wire.kinds import WORKLOADS
+from meshtui import keys
+from meshtui.columns import stat, trend
+from meshtui.messages import ViewAsked
+from meshtui.model.cell import Column
+from meshtui.model.scope import Scope, plural
+from meshtui.model.table import FLEX_MAX
+from meshtui.pump import Opener
+from meshtui.screens.table import TableView
+
+TITLES = {
+    "p50": "P50",
+    "p95": "P95",
+    "p99": "P99",
+    "tcp": "TCP",
+    "read": "READ/S",
+    "write": "WRITE/S",
+}
+
+
+class StatView(TableView):
+    """A stat table of one kind."""
+
+    BINDINGS = keys.bindings("workload")
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("workload", "table", "view", "app")
+    NAME = "stat"
+    FLEX = "trend"
+
+    def columns(self) -> Sequence[Column[Any]]:
+        return columns(self.scope, ascii=self.scene.ascii)
+
+    def key(self, row: Any) -> str:
+        return f"{row.resource.namespace}/{row.resource.name}"
+
+    def label(self, row: Any) -> str:
+        return str(row.resource.name)
+
+    def sources(self) -> dict[str, Opener]:
+        return {"stat": lambda: self.mesh.stat(self.scope)}
+
+    def crumb(self) -> str:
+        return f"{plural(self.scope.kind)}" + (f" {self.scope.title()}" if self.scope.owner else "")
+
+    def heading(self) -> str:
+        return f"{plural(self.scope.kind)} {self.scope.title()}"
+
+    def drill(self, row: Any) -> tuple[str, Scope] | None:
+        return drill(self.scope.kind, row)
+
+    def subject(self) -> Scope | None:
+        """Return the cursor's row as the scope of another view."""
+        return None if self.grid.row is None else subject(self.scope.kind, self.grid.row)
+
+    def action_tap(self) -> None:
+        self._go("tap")
+
+    def action_top(self) -> None:
+        self._go("top")
+
+    def action_edges(self) -> None:
+        self._go("edges")
+
+    def action_graph(self) -> None:
+        self._go("graph")
+
+    def action_logs(self) -> None:
+        self._go("logs")
+
+    def action_pods(self) -> None:
+        scope = self.subject()
+        if scope is None:
+            return
+        if scope.kind == "namespace":
+            self.post_message(ViewAsked("stat", Scope("pod", scope.name)))
+        elif scope.kind in WORKLOADS:
+            self.post_message(ViewAsked("stat", _pods(scope)))
+
+    def _go(self, view: str) -> None:
+        scope = self.subject()
+        if scope is not None:
+            self.post_message(ViewAsked(view, scope))
+
+
+def columns(scope: Scope, *, ascii: bool = False) -> list[Column[Any]]:
+    """Return the stat columns with trend, under headings that fit a screen."""
+    found = stat.columns(scope.kind, namespaced=not scope.namespace)
+    found = [replace(column, title=TITLES.get(column.key, column.title)) for column in found]
+    found = trend.with_trend(found, width=FLEX_MAX, ascii=ascii)
+    # an arrow may stand after these figures: the heading keeps clear of its place
+    return [replace(each, title=each.title + "  ") if each.key in ("success", "p95") else each for each in found]
+
+
+def subject(kind: str, row: Any) -> Scope:
+    """Return a stat row as a scope."""
+    if kind == "namespace":
+        return Scope("namespace", row.resource.name, row.resource.name)
+    return Scope(kind, row.resource.namespace, row.resource.name)
+
+
+def drill(kind: str, row: Any) -> tuple[str, Scope]:
+    """Return where enter leads from a row of this kind."""
+    scope = subject(kind, row)
+    if kind == "namespace":
+        return "stat", Scope("deployment", scope.name)
+    if kind in WORKLOADS:
+        return "stat", _pods(scope)
+    return "tap", scope
+
+
+def _pods(scope: Scope) -> Scope:
+    return Scope("pod", scope.namespace, owner_kind=scope.kind, owner=scope.name)

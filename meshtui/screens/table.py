@@ -1,0 +1,182 @@
+"""A view that is a table: filter, sort, marks, the row as YAML, and the way into the row.
+
+Stat, top, edges and meshed pods are tables of other columns; each says which rows it takes from an answer.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import yaml
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message as Proto
+from textual import on
+from textual.widget import Widget
+
+from meshtui import keys
+from meshtui.messages import ViewAsked
+from meshtui.model.cell import Column
+from meshtui.model.filter import Filter
+from meshtui.model.scope import Scope, Trouble
+from meshtui.model.table import Table
+from meshtui.screens.scene import Scene
+from meshtui.screens.view import View
+from meshtui.widgets.grid import Grid
+
+
+class TableView(View):
+    """Rows in a grid."""
+
+    BINDINGS = keys.bindings("table")
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("table", "view", "app")
+    FLEX: ClassVar[str] = ""
+    SORT: ClassVar[str] = ""
+    WAITING: ClassVar[str] = "waiting for the first answer …"
+    EMPTY: ClassVar[str] = "nothing here"
+
+    def __init__(self, scene: Scene, scope: Scope) -> None:
+        super().__init__(scene, scope)
+        self.table: Table[Any] = Table(self.columns(), self.key, sort=self.SORT, flex=self.FLEX, labels=self.labels)
+        self.grid = Grid(self.table, ascii=scene.ascii)
+        self.grid.empty = self.WAITING
+        self.grid.add_class("pane")
+        self.answered = False
+
+    def columns(self) -> Sequence[Column[Any]]:
+        """Return the columns for the scope."""
+        return ()
+
+    def key(self, row: Any) -> str:
+        """Return what stays the same of a row from answer to answer."""
+        return str(row)
+
+    def rows(self, answer: Any) -> Iterable[Any]:
+        """Return the rows of an answer."""
+        return answer.rows  # type: ignore[no-any-return]
+
+    def label(self, row: Any) -> str:
+        """Return what `c` copies."""
+        return self.key(row)
+
+    def labels(self, row: Any) -> Mapping[str, str]:
+        """Return a row's labels, where it has any."""
+        return {}
+
+    def drill(self, row: Any) -> tuple[str, Scope] | None:
+        """Return the view and scope that enter leads to."""
+        return None
+
+    def heading(self) -> str:
+        """Return the words before the count."""
+        return f"{self.NAME} {self.scope.title()}"
+
+    def body(self) -> Iterable[Widget]:
+        yield self.grid
+
+    def on_mount(self) -> None:
+        self.title_pane()
+        if self.scope.filter:
+            self._filter(self.scope.filter)
+
+    def take(self, tag: str, answer: Any) -> None:
+        self.answered = True
+        self.table.put(self.rows(answer))
+        self.grid.empty = "no row passes the filter" if self.filter else self.EMPTY
+        self.grid.show()
+        self.title_pane()
+
+    def refused(self, tag: str, trouble: Trouble) -> None:
+        self.grid.empty = ("x " if self.scene.ascii else "× ") + trouble.message
+        self.grid.refresh()
+        super().refused(tag, trouble)
+
+    def narrow(self, wanted: Filter) -> None:
+        self.table.narrow(wanted)
+        self.grid.show()
+        self.title_pane()
+
+    def title_pane(self) -> None:
+        """Write the heading with its counts, as k9s does."""
+        shown, all_rows = len(self.table.lines), len(self.table.rows)
+        count = f"{shown}" if shown == all_rows else f"{shown} of {all_rows}"
+        if not self.answered:
+            count = "…"
+        self.grid.border_title = f"{self.heading()} \\[{count}]"
+        marks = [f"/{self.filter.text}"] if self.filter else []
+        marks += ["faults only"] if self.table.faults else []
+        marks += [f"{len(self.table.marks)} marked"] if self.table.marks else []
+        self.grid.border_subtitle = ""
+        if marks:
+            self.grid.border_title += " " + " · ".join(mark.replace("[", "\\[") for mark in marks)
+
+    # actions
+
+    @on(Grid.Chosen)
+    def _chosen(self, event: Grid.Chosen) -> None:
+        event.stop()
+        self.action_open()
+
+    def action_open(self) -> None:
+        row = self.grid.row
+        leads = None if row is None else self.drill(row)
+        if leads is None:
+            if row is not None:
+                self.action_describe()
+            return
+        self.post_message(ViewAsked(*leads))
+
+    def action_sort_next(self) -> None:
+        self._sort_beside(1)
+
+    def action_sort_previous(self) -> None:
+        self._sort_beside(-1)
+
+    def _sort_beside(self, step: int) -> None:
+        names = [column.key for column in self.table.columns]
+        at = names.index(self.table.sorted_by) if self.table.sorted_by in names else -1 if step > 0 else 0
+        self.grid.sort(names[(at + step) % len(names)])
+
+    def action_wide(self) -> None:
+        self.table.wide = not self.table.wide
+        self.grid.show()
+
+    def action_faults(self) -> None:
+        self.table.only_faults(not self.table.faults)
+        self.grid.show()
+        self.title_pane()
+
+    def action_mark(self) -> None:
+        row = self.grid.row
+        if row is not None:
+            self.table.marks ^= {self.key(row)}
+            self.grid.action_cursor_down()
+            self.grid.refresh()
+            self.title_pane()
+
+    def action_copy(self) -> None:
+        if self.grid.row is not None:
+            name = self.label(self.grid.row)
+            self.app.copy_to_clipboard(name)
+            self.flash(f"copied {name}")
+
+    def action_yaml(self) -> None:
+        row = self.grid.row
+        if row is not None:
+            self.post_message(ViewAsked("text", self.scope, title=f"{self.label(row)} yaml", text=as_yaml(row)))
+
+    def action_describe(self) -> None:
+        row = self.grid.row
+        if row is not None:
+            text = self.description(row)
+            self.post_message(ViewAsked("text", self.scope, title=f"{self.label(row)}", text=text))
+
+    def description(self, row: Any) -> str:
+        """Return every column of a row with its title, one a line."""
+        cells = [(column.title, column.cell(row).text) for column in self.table.everything if column.key != self.FLEX]
+        width = max(len(title) for title, _ in cells) + 2
+        return "\n".join(f"{title + ':':{width}}{text.strip()}" for title, text in cells)
+
+
+def as_yaml(row: Any) -> str:
+    """Return a message of the wire as YAML."""
+    data = MessageToDict(row, preserving_proto_field_name=True) if isinstance(row, Proto) else row
+    return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100))

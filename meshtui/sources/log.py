@@ -1,0 +1,48 @@
+"""A log file as it grows: its last lines, then what is added.
+
+Screens that show a log read it through here; reading happens in small pieces, a file that is not there yet is
+waited for. No Textual.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from meshtui.model.scope import Trouble
+
+TAIL = 256 * 1024
+PAUSE_S = 0.5
+
+
+async def follow_file(path: Path) -> AsyncIterator[list[str] | Trouble]:
+    """Yield the last lines of a file, then new ones as they are written."""
+    offset, missing, rest = -1, False, b""
+    while True:
+        try:
+            offset, data = await asyncio.to_thread(_read, path, offset)
+        except OSError as error:
+            if not missing:
+                missing = True
+                yield Trouble(f"no log at {path}: {error.strerror}", "the workload may not have been started here")
+            await asyncio.sleep(PAUSE_S)
+            continue
+        missing = False
+        if data:
+            *lines, rest = (rest + data).split(b"\n")
+            if lines:
+                yield [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
+        else:
+            await asyncio.sleep(PAUSE_S)
+
+
+def _read(path: Path, offset: int) -> tuple[int, bytes]:
+    """Return where to read on, and what stands from `offset` on; from near the end if that is negative."""
+    with path.open("rb") as handle:
+        size = handle.seek(0, 2)
+        start = max(0, size - TAIL) if offset < 0 or offset > size else offset
+        handle.seek(start)
+        data = handle.read(TAIL)
+    end = start + len(data)
+    if offset < 0 < start:
+        data = data.partition(b"\n")[2]  # the first line is likely cut
+    return end, data

@@ -1,0 +1,150 @@
+"""The questions that screens ask a mesh, and the one who asks them of a running control plane.
+
+Every answer is an async iterator that goes on by itself when the control plane comes back; what stands between is
+one Trouble. Screens know only the protocol `Mesh`; tests script it. No Textual here.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, aclosing
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
+
+from meshcore.client import control, inventory, stats, tap
+from meshcore.client.channel import Session, follow, open_session
+from meshcore.client.failure import ClientError
+from meshcore.client.place import Place
+from meshcore.wire.common_pb2 import Resource
+from meshcore.wire.control_pb2 import CheckResponse, StatusResponse
+from meshcore.wire.discovery_pb2 import PodsResponse
+from meshcore.wire.stats_pb2 import EdgesResponse, StatResponse
+from meshcore.wire.tap_pb2 import ObserveResponse, TapMatch, TopResponse
+from meshtui.model.scope import Scope, Trouble
+
+Answer = TypeVar("Answer")
+Answers: TypeAlias = AsyncIterator[Answer | Trouble]
+
+POINTS = 60  # of each series: a minute of seconds
+OWNED_S = 3.0  # how often the pods of an owner are looked up again
+
+
+class Mesh(Protocol):
+    """What a screen may ask."""
+
+    name: str
+
+    def status(self) -> Answers[StatusResponse]: ...
+    def stat(self, scope: Scope) -> Answers[StatResponse]: ...
+    def edges(self, scope: Scope) -> Answers[EdgesResponse]: ...
+    def pods(self, scope: Scope) -> Answers[PodsResponse]: ...
+    def observe(self, scope: Scope, match: TapMatch | None = None) -> Answers[ObserveResponse]: ...
+    def top(self, scope: Scope, *, by_route: bool = False, hide_sources: bool = False) -> Answers[TopResponse]: ...
+    def check(self) -> Answers[CheckResponse]: ...
+    def log(self, scope: Scope, *, proxy: bool = False) -> Answers[list[str]]: ...
+    async def close(self) -> None: ...
+
+
+class LocalMesh:
+    """A mesh on this machine, by its place."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.name = place.name
+        self._session: Session | None = None
+        self._stack = AsyncExitStack()
+        self._opening = asyncio.Lock()
+
+    async def close(self) -> None:
+        self._session = None
+        await self._stack.aclose()
+
+    def status(self) -> Answers[StatusResponse]:
+        return self._follow(control.watch_status)
+
+    def stat(self, scope: Scope) -> Answers[StatResponse]:
+        if scope.owner:
+            return self._follow(lambda session: _owned(session, scope))
+        request = stats.stat_request([_resource(scope)], unmeshed=True, points=POINTS)
+        return self._follow(lambda session: stats.watch_stat(session, request))
+
+    def edges(self, scope: Scope) -> Answers[EdgesResponse]:
+        request = stats.edges_request(scope.kind or "deployment", namespace=scope.namespace, name=scope.name)
+        return self._follow(lambda session: stats.watch_edges(session, request))
+
+    def pods(self, scope: Scope) -> Answers[PodsResponse]:
+        return self._follow(lambda session: inventory.watch_pods(session, _owners(scope)))
+
+    def observe(self, scope: Scope, match: TapMatch | None = None) -> Answers[ObserveResponse]:
+        targets = [_resource(scope)]
+        return self._follow(lambda session: tap.observe(session, targets, match=match, headers=True))
+
+    def top(self, scope: Scope, *, by_route: bool = False, hide_sources: bool = False) -> Answers[TopResponse]:
+        targets = [_resource(scope)]
+        return self._follow(
+            lambda session: tap.top(session, targets, by_route=by_route, hide_sources=hide_sources, limit=500)
+        )
+
+    def check(self) -> Answers[CheckResponse]:
+        async def once(session: Session) -> AsyncIterator[CheckResponse]:
+            yield await control.check(session)
+
+        return self._follow(once)
+
+    def log(self, scope: Scope, *, proxy: bool = False) -> Answers[list[str]]:
+        from meshtui.sources.log import follow_file
+
+        suffix = ".proxy.log" if proxy else ".log"
+        return follow_file(self.place.logs / f"{scope.namespace}.{scope.name}{suffix}")
+
+    async def _follow(self, ask: Callable[[Session], AsyncIterator[Answer]]) -> Answers[Answer]:
+        async def start() -> AsyncIterator[Answer]:
+            session = await self._open()
+            async with aclosing(cast("Any", ask(session))) as messages:
+                async for message in messages:
+                    yield message
+
+        try:
+            async with aclosing(cast("Any", follow(start))) as answers:
+                async for answer in answers:
+                    yield _trouble(answer) if isinstance(answer, ClientError) else answer
+        except ClientError as error:
+            yield _trouble(error)
+
+    async def _open(self) -> Session:
+        async with self._opening:
+            if self._session is None:
+                self._session = await self._stack.enter_async_context(open_session(self.place))
+            return self._session
+
+
+async def _owned(session: Session, scope: Scope) -> AsyncIterator[StatResponse]:
+    """Yield the stat rows of the pods of one owner, whichever they are by then."""
+    loop = asyncio.get_running_loop()
+    request = stats.stat_request([Resource(namespace=scope.namespace, kind="pod")], unmeshed=True, points=POINTS)
+    owner = [Resource(namespace=scope.namespace, kind=scope.owner_kind, name=scope.owner)]
+    names: set[str] = set()
+    asked = float("-inf")
+    async with aclosing(cast("Any", stats.watch_stat(session, request))) as answers:
+        async for answer in answers:
+            if loop.time() - asked > OWNED_S:
+                names = {pod.status.pod for pod in (await inventory.pods(session, owner)).pods}
+                asked = loop.time()
+            kept = [row for row in answer.rows if row.resource.name in names]
+            del answer.rows[:]
+            answer.rows.extend(kept)
+            yield answer
+
+
+def _resource(scope: Scope) -> Resource:
+    if scope.owner:
+        return Resource(namespace=scope.namespace, kind=scope.owner_kind, name=scope.owner)
+    return Resource(namespace=scope.namespace, kind=scope.kind or "deployment", name=scope.name)
+
+
+def _owners(scope: Scope) -> Iterable[Resource]:
+    if scope.owner or scope.name:
+        return [_resource(scope)]
+    return [Resource(namespace="", kind="namespace", name=scope.namespace)] if scope.namespace else []
+
+
+def _trouble(error: ClientError) -> Trouble:
+    return Trouble(str(error), error.hint, error.lost)

@@ -1,0 +1,148 @@
+"""The top of every screen: mesh, namespace, control plane's health, the whole mesh's rate, and key hints.
+
+Views show it; the app feeds it. Three lines at most, two where the terminal is low.
+"""
+
+import math
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.text import Text
+from textual.widget import Widget
+
+from meshcore.wire.control_pb2 import StatusResponse
+from meshtui.model.scope import Trouble
+
+
+class Header(Widget):
+    """Two lines of facts and hints; a third with the namespaces where there is room."""
+
+    DEFAULT_CSS = """
+    Header {
+        height: 2;
+        padding: 0 1;
+        background: $surface;
+        color: $foreground;
+        &.-tall { height: 3; }
+        &.-gone { display: none; }
+    }
+    """
+
+    def __init__(self, *, ascii: bool = False) -> None:
+        super().__init__()
+        self._ascii = ascii
+        self.status: StatusResponse | None = None
+        self.trouble: Trouble | None = None
+        self.mesh = ""
+        self.namespace = ""
+        self.namespaces: Sequence[str] = ()
+        self.hints: Sequence[tuple[str, str]] = ()
+        self.paused = False
+
+    def render(self) -> Text:
+        width = max(1, self.size.width - 2)
+        lines = [self._facts(width)]
+        if self.size.height >= 3:
+            lines.append(self._places(width))
+        lines.append(self._keys(width))
+        return Text("\n").join(lines)
+
+    def _style(self, name: str, *, bold: bool = False) -> str:
+        colour = self.app.theme_variables.get(name, "")
+        colour = "default" if colour == "ansi_default" else colour.replace("ansi_", "")
+        return f"bold {colour}" if bold else colour
+
+    def _facts(self, width: int) -> Text:
+        left = Text(no_wrap=True)
+        left.append("meshtui ", self._style("primary", bold=True))
+        left.append(self.mesh or "no mesh", self._style("strong", bold=True))
+        left.append("  ")
+        left.append("ns ", self._style("faint"))
+        left.append(self.namespace or "all", self._style("strong"))
+        right = Text(no_wrap=True)
+        if self.paused:
+            right.append("|| paused" if self._ascii else "⏸ paused", self._style("warn", bold=True))
+            right.append("  ")
+        status = self.status
+        if status is not None and self.mesh:
+            gap = "   " if width >= 100 else "  "
+            if not math.isnan(status.rps):
+                right.append(f"{_rate(status.rps)}", self._style("strong", bold=True))
+                right.append(" rps", self._style("faint"))
+                right.append(gap)
+            if not math.isnan(status.success):
+                right.append_text(self._success(status.success))
+                right.append(gap)
+            right.append_text(self._uplinks(status, width))
+            right.append(gap)
+        right.append_text(self._health(width))
+        room = width - cell_len(left.plain) - cell_len(right.plain)
+        return Text.assemble(left, " " * max(1, room), right)
+
+    def _success(self, success: float) -> Text:
+        text = f"{success:.1%}"
+        if text == "100.0%" and success < 1:
+            text = "99.9%"
+        if success < 0.9:
+            return Text(("x " if self._ascii else "× ") + text, self._style("bad", bold=True))
+        if success < 0.95:
+            return Text(("! " if self._ascii else "‼ ") + text, self._style("warn"))
+        return Text(text, self._style("good"))
+
+    def _uplinks(self, status: StatusResponse, width: int) -> Text:
+        text = Text(no_wrap=True)
+        short = status.uplinks < status.expected
+        text.append(f"{status.uplinks}/{status.expected}", self._style("warn" if short else "strong"))
+        text.append(" proxies" if width >= 76 else " px", self._style("faint"))
+        if status.failing:
+            sign = "x" if self._ascii else "×"
+            text.append(f"  {sign} {status.failing} failing", self._style("bad", bold=True))
+        return text
+
+    def _health(self, width: int) -> Text:
+        if not self.mesh:
+            return Text("")
+        name = "control plane" if width >= 110 else "ctl"
+        if self.trouble is not None:
+            return Text(f"{'x' if self._ascii else '×'} {name}", self._style("bad", bold=True))
+        if self.status is None:
+            return Text(f"{'.' if self._ascii else '…'} {name}", self._style("faint"))
+        text = Text(f"{'+' if self._ascii else '√'} {name}", self._style("good"))
+        if width >= 110:
+            text.append(f" {self.status.version}", self._style("faint"))
+        return text
+
+    def _places(self, width: int) -> Text:
+        text = Text(no_wrap=True)
+        for number, name in enumerate(["all", *self.namespaces[:9]]):
+            here = name == (self.namespace or "all")
+            part = f"{number} {name}"
+            if cell_len(text.plain) + len(part) + 2 > width:
+                break
+            text.append(f"{number} ", self._style("primary"))
+            text.append(name, self._style("strong", bold=True) if here else self._style("faint"))
+            text.append("   ")
+        return text
+
+    def _keys(self, width: int) -> Text:
+        text = Text(no_wrap=True)
+        must = [hint for hint in self.hints if hint[0] in ("?", ":")]
+        keep = sum(len(key) + len(word) + 4 for key, word in must)
+        for key, word in [hint for hint in self.hints if hint not in must]:
+            if cell_len(text.plain) + len(key) + len(word) + 3 + keep > width:
+                continue
+            self._hint(text, key, word)
+        for key, word in must:
+            self._hint(text, key, word)
+        return text
+
+    def _hint(self, text: Text, key: str, word: str) -> None:
+        text.append(key, self._style("primary"))
+        text.append(f" {word}", self._style("faint"))
+        text.append("   ")
+
+
+def _rate(rps: float) -> str:
+    if rps >= 9_999.5:
+        return f"{rps / 1000:.1f}k"
+    return f"{rps:.0f}" if rps >= 99.95 else f"{rps:.1f}"
