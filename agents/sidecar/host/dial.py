@@ -1,7 +1,7 @@
 """Dialling: a byte stream to an endpoint, plain TCP, a Unix socket, or a stream on the mesh hop.
 
-HTTP/1, opaque and CONNECT traffic get their connections here and cannot tell the three apart: the protocol they hand in
-is told `connection_made(stream)`, or `connection_lost(error)` if there was never a stream. The mesh hop itself is host/hop's.
+HTTP/1, opaque and CONNECT traffic get their connections here and cannot tell the three apart: the protocol they hand
+in is told `connection_made(stream)`, or `connection_lost(error)` if there was never a stream. The hop is host/hop's.
 """
 
 import asyncio

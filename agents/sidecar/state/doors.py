@@ -52,6 +52,11 @@ class Door:
         self.protocol = protocol  # 0: detect
         self.links: dict[Peer, Link] = {}
 
+    @property
+    def proxy(self) -> bool:
+        """Tell whether its clients name what they want themselves: http_proxy, CONNECT, Host."""
+        return self.endpoint is None and self.target is None
+
     def link(self, client: Peer) -> Link:
         """Return the inbound edge from a client: one for all its connections. Bounded by Counters, and here."""
         found = self.links.get(client)

@@ -1,0 +1,394 @@
+"""The side of HTTP/1 that faces a client: reads requests, runs the stack, hands them to an upstream, writes responses.
+
+host/listener makes one per connection that speaks HTTP/1, the mesh hop one per `http/1.1` stream. Requests are answered
+in order, one at a time. Nothing is created per request but the head and its Exchange.
+"""
+
+import asyncio
+from time import perf_counter
+from typing import Any
+
+from agents.sidecar.engine.exchange import HTTP1, OUTBOUND, Exchange
+from agents.sidecar.engine.http1 import RefusedError, Request, Requests, Response
+from agents.sidecar.engine.reply import refusal, render
+from agents.sidecar.engine.stack import HOLD, Reply, Verdict
+from agents.sidecar.host.host import HOLD_S, Host
+from agents.sidecar.host.pool import Pool
+from agents.sidecar.host.upstream import Upstream
+from agents.sidecar.state.doors import Door
+from agents.sidecar.state.peers import Link, Peer
+
+HELD_LIMIT = 64 * 1024  # of pipelined requests, before the client is read no further
+ATTEMPTS = 3
+LINGER_S = 1.0
+
+
+class Downstream(Requests, asyncio.Protocol):
+    """One client connection. `x` is the request in progress; `received`: all of its body is here."""
+
+    def __init__(self, host: Host, door: Door, client: Peer, link: Link | None) -> None:
+        super().__init__()
+        self.host = host
+        self.door = door
+        self.client = client
+        self.link = link  # inbound: the edge from the client
+        self.number = next(host.numbers)
+        self.requests = 0
+        self.x: Exchange | None = None
+        self.up: Upstream | None = None
+        self.received = True
+        self.upgrading = False
+        self.transport: Any = None
+        self.write: Any = None
+        self._request: Request | None = None
+        self._held_body: list[bytes] = []  # came while the request was held
+        self._holding = False
+        self._stack_head = door.stack.head
+        self._outbound = door.direction == OUTBOUND
+        self._persistent = True
+        self._timer: asyncio.TimerHandle | None = None
+        self._lost = False
+        self._paused = 0  # reasons to read no further: upstream is slow, or too much is pipelined
+        self._crowded = False
+
+    # What asyncio calls. `data_received` is the reader's own method: one call less per chunk.
+
+    data_received = Requests.receive
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.write = transport.write
+        self.host.open.add(self)
+
+    def eof_received(self) -> bool:
+        up = self.up
+        if self.upgrading and up is not None and self.x is not None and self.x.status == 101:
+            up.half_close()
+            return True
+        if self.x is None:
+            return False
+        if not self.received:
+            return False  # the request was cut short
+        self._persistent = False
+        return True
+
+    def connection_lost(self, error: BaseException | None) -> None:
+        self._lost = True
+        self.host.open.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        x, up = self.x, self.up
+        self.x = self.up = None
+        if x is None:
+            return
+        if up is not None:
+            up.abandon()
+        if x.status != 101:
+            x.error = "client-closed"
+        self._over(x)
+
+    def pause_writing(self) -> None:
+        if self.up is not None:
+            self.up.pause()
+
+    def resume_writing(self) -> None:
+        if self.up is not None:
+            self.up.resume()
+
+    # What the reader calls.
+
+    def on_head(self, head: Request, data: bytes, last: bool) -> None:
+        x = Exchange(self.door.direction, HTTP1, self.client, perf_counter())
+        self.requests += 1
+        x.connection = self.number
+        x.stream = self.requests
+        x.method = head.method
+        x.scheme = head.scheme
+        x.authority = head.authority
+        x.path = head.path
+        x.request = head
+        x.request_bytes = len(data) - head.size
+        door = self.door
+        x.service = door.service
+        x.port = door.port
+        self.x = x
+        self.received = last
+        self._request = head
+        self._persistent = head.persistent
+        if head.upgrade:
+            self.upgrading = b"upgrade" in head.connection and head.minor == 1
+        if self._outbound:
+            x.resume = self.go_on
+            x.target = door.target or self.host.target(head.authority)
+        else:
+            x.link = self.link
+            x.endpoint = door.endpoint
+        verdict = self._stack_head(x)
+        if verdict is None:
+            pool = x.endpoint.pool or self._pool(x)  # type: ignore[union-attr]
+            idle = pool.idle
+            self.up = up = idle.pop() if idle else pool.connect()
+            up.send(self, x, head, data, last)
+            if x.deadline:
+                self._watch(x)
+        else:
+            self._held_body.append(data)
+            self._decide(x, verdict)
+
+    def on_body(self, data: bytes, last: bool) -> None:
+        x = self.x
+        if x is None:
+            return
+        x.request_bytes += len(data)
+        if last:
+            self.received = True
+        if self.up is not None:
+            self.up.body(data)
+        elif self._holding:
+            self._held_body.append(data)
+
+    def on_refused(self, error: RefusedError) -> None:
+        x = self.x
+        if x is None:
+            x = self._unread(error.reason)
+        elif self.up is not None:
+            self.up.abandon()
+            self.up = None
+        self._persistent = False
+        self.received = False
+        self.answer(x, Reply(error.status, error.reason))
+
+    def on_surplus(self) -> None:
+        if not self._crowded and self.held > HELD_LIMIT:
+            self._crowded = True
+            self.pause()
+
+    # What the upstream calls.
+
+    def respond(self, x: Exchange, head: Response, data: bytes, until_close: bool) -> None:
+        """The response begins."""
+        self.door.stack.reply(x)
+        request = self._request
+        assert request is not None
+        if until_close or not self.received or self.host.runtime.drain.draining:
+            self._persistent = False
+        if head.edited or not self._persistent or head.minor == 0 or request.minor == 0:
+            data = head.forward(request.minor, not self._persistent) + data[head.size :]
+        self.write(data)
+
+    def interim(self, data: bytes) -> None:
+        """A 1xx response on the way; HTTP/1.0 has no such thing (RFC 9110, 15.2)."""
+        if self._request is not None and self._request.minor:
+            self.write(data)
+
+    def switch(self, head: Response) -> None:
+        """Both ends have agreed to speak something else."""
+        self.write(head.forward(1, False))
+        held = self.tunnel()
+        if held:
+            self.on_body(held, False)
+
+    def finish(self, x: Exchange) -> None:
+        """The response is whole."""
+        self.x = self.up = None
+        self.upgrading = False
+        self.door.stack.end(x)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._persistent:
+            if self._paused:
+                self._unpause()
+            self.busy = False
+            if self._held:
+                self._advance()
+        else:
+            self._hang_up()
+
+    def failed(self, x: Exchange, error: str) -> None:
+        """There will be no response, or no more of it."""
+        self.up = None
+        x.error = error
+        if x.replied:
+            x.ended = perf_counter()
+            self.x = None
+            self.door.stack.end(x)
+            self.transport.abort()  # the only way to tell a client that what it got is not all
+            return
+        self.answer(x, refusal(error))
+
+    def again(self, data: bytes, x: Exchange) -> None:
+        """A kept connection was closed under the request: send it again on a new one."""
+        pool = self._pool(x)
+        self.up = pool.connect()
+        self.up.resend(self, x, data)
+
+    def elsewhere(self, x: Exchange, data: bytes) -> bool:
+        """An endpoint could not be reached, and nothing was sent: try another. False: there is none."""
+        if x.attempt >= ATTEMPTS or x.endpoint is None:
+            return False
+        other = self.host.elsewhere(x.target, x.endpoint, perf_counter())
+        if other is None:
+            return False
+        x.attempt += 1
+        x.endpoint.inflight -= 1
+        other.inflight += 1
+        x.endpoint = other
+        x.server = other.peer
+        x.link = other.link
+        pool = self._pool(x)
+        self.up = pool.idle.pop() if pool.idle else pool.connect()
+        self.up.resend(self, x, data)
+        return True
+
+    def pause(self) -> None:
+        """Upstream is slow: read no more for now."""
+        self._paused += 1
+        if self._paused == 1 and not self._lost:
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Upstream has caught up."""
+        if self._paused:
+            self._paused -= 1
+            if not self._paused and not self._lost:
+                self.transport.resume_reading()
+
+    def half_close(self) -> None:
+        """The server of a tunnel will send no more."""
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def close(self) -> None:
+        """The tunnel is over."""
+        self.transport.close()
+
+    # What the stages, the clock and the drain call.
+
+    def go_on(self) -> None:
+        """A held exchange may go on."""
+        x = self.x
+        if x is None or not self._holding:
+            return
+        self._decide(x, self._stack_head(x))
+
+    def drain(self) -> None:
+        """Take no further request: close now if there is none, else after the one in progress."""
+        self._persistent = False
+        if self.x is None and not self._lost:
+            self.transport.close()
+
+    # How it is done.
+
+    def _decide(self, x: Exchange, verdict: Verdict) -> None:
+        if verdict is HOLD:
+            if not self._holding:
+                self._holding = True
+                self.pause()
+                self._timer = self.host.loop.call_later(HOLD_S, self._tired)
+            return
+        if self._holding:
+            self._holding = False
+            self._unhold()
+        if isinstance(verdict, Reply):
+            self.answer(x, verdict)
+            return
+        head, body = self._request, b"".join(self._held_body)
+        self._held_body.clear()
+        assert head is not None
+        pool = self._pool(x)
+        self.up = pool.idle.pop() if pool.idle else pool.connect()
+        self.up.send(self, x, head, body, self.received)
+        if x.deadline:
+            self._watch(x)
+
+    def _unhold(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.resume()
+
+    def _tired(self) -> None:
+        """Nobody has told a held exchange to go on in time."""
+        self._timer = None
+        if self.x is not None and self._holding:
+            self._holding = False
+            self.resume()
+            waiting = self.x.target is not None and self.x.target.exists is None
+            self.answer(self.x, refusal("discovery-timeout" if waiting else "no-endpoints"))
+
+    def _watch(self, x: Exchange) -> None:
+        self._timer = self.host.loop.call_later(max(0.0, x.deadline - perf_counter()), self._late)
+
+    def _late(self) -> None:
+        """The request's time is over."""
+        self._timer = None
+        x, up = self.x, self.up
+        if x is None:
+            return
+        if up is not None:
+            up.abandon()
+        self.failed(x, "timeout")
+
+    def _pool(self, x: Exchange) -> Pool:
+        endpoint = x.endpoint
+        assert endpoint is not None
+        pool: Pool | None = endpoint.pool
+        if pool is None:
+            pool = endpoint.pool = Pool(self.host, endpoint)
+        return pool
+
+    def answer(self, x: Exchange, reply: Reply) -> None:
+        """Answer in the server's stead."""
+        head = self._request
+        self._held_body.clear()
+        x.error = reply.error
+        x.status = reply.status
+        x.replied = perf_counter()
+        self.door.stack.reply(x)
+        if not self.received or self.host.runtime.drain.draining:
+            self._persistent = False
+        close = not self._persistent or (head is not None and head.minor == 0)
+        self._persistent = not close
+        self.write(render(reply, close, head is not None and head.method == b"HEAD"))
+        x.ended = perf_counter()
+        self.finish(x)
+
+    def _unread(self, reason: str) -> Exchange:
+        """Return an exchange for what could not be read as a request, so that it is counted."""
+        x = Exchange(self.door.direction, HTTP1, self.client, perf_counter())
+        self.requests += 1
+        x.connection = self.number
+        x.stream = self.requests
+        x.service = self.door.service
+        x.port = self.door.port
+        x.link = self.link or (self.door.target.link if self.door.target is not None else None)
+        x.error = reason
+        self.x = x
+        self._request = None
+        return x
+
+    def _over(self, x: Exchange) -> None:
+        x.ended = perf_counter()
+        self.door.stack.end(x)
+
+    def _unpause(self) -> None:
+        if self._crowded:
+            self._crowded = False
+        self._paused = 0
+        if not self._lost:
+            self.transport.resume_reading()
+
+    def _hang_up(self) -> None:
+        """Close; a client that is still sending is first allowed to read the answer (RFC 9112, 9.6)."""
+        self.stop()
+        if self._lost:
+            return
+        if self.received or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        if self._paused:
+            self._paused = 0
+            self.transport.resume_reading()
+        self.transport.write_eof()
+        self._timer = self.host.loop.call_later(LINGER_S, self.transport.close)

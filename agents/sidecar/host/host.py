@@ -1,0 +1,82 @@
+"""What every connection of the data plane shares: the runtime, the loop, the pools and the ways to an endpoint.
+
+main makes one; downstream and upstream protocols hold it.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from agents.sidecar.engine.balance import choose
+from agents.sidecar.state.endpoints import Endpoint, EndpointSet
+from agents.sidecar.state.peers import TLS_NONE, Peer
+from agents.sidecar.state.runtime import Runtime
+from meshcore.wire.ids import parse_target
+
+if TYPE_CHECKING:
+    from agents.sidecar.host.dial import Dialer
+
+HOLD_S = 3.0  # how long a request waits for discovery, or for an endpoint to come back
+
+
+class Host:
+    """The data plane's shared parts. `open` holds every downstream connection, for the drain."""
+
+    def __init__(
+        self, runtime: Runtime, loop: asyncio.AbstractEventLoop, dialer: "Dialer", random: Callable[[], float]
+    ) -> None:
+        self.runtime = runtime
+        self.loop = loop
+        self.dialer = dialer
+        self.random = random
+        self.numbers = itertools.count(1)
+        self.open: set[Any] = set()
+        self.forbidden: set[bytes] = set()  # authorities that are this sidecar itself: a request there would go round
+        self._targets: dict[bytes, EndpointSet | None] = {}
+
+    def target(self, authority: bytes) -> EndpointSet | None:
+        """Return the target that a client of the proxy port names; None: nothing that could be dialled."""
+        try:
+            return self._targets[authority]
+        except KeyError:
+            pass
+        if len(self._targets) > 2000:
+            self._targets.clear()
+        found = self._targets[authority] = self._resolve(authority)
+        return found
+
+    def _resolve(self, authority: bytes) -> EndpointSet | None:
+        text = authority.decode("latin-1").lower()
+        if not text or authority in self.forbidden:
+            return None
+        name, port = _split(text)
+        if port < 0:
+            return None
+        target = parse_target(text, self.runtime.me.namespace)
+        if target is not None and not name.replace(".", "").isdigit():
+            found = self.runtime.discover(str(target))
+        else:
+            found = EndpointSet(text)
+            found.exists = False
+        if found.fallback is None and port != 0:
+            peer = Peer(address=f"{name}:{port}", tls=TLS_NONE, no_tls_reason="not_provided_by_service_discovery")
+            found.fallback = Endpoint(name, port, peer=peer)
+        return found
+
+    def elsewhere(self, target: EndpointSet | None, failed: Endpoint, now: float) -> Endpoint | None:
+        """Return another endpoint than the one that could not be reached, if there is one."""
+        if target is None:
+            return None
+        others = [endpoint for endpoint in target.endpoints if endpoint is not failed]
+        return choose(others, now, self.random) if others else None
+
+
+def _split(authority: str) -> tuple[str, int]:
+    """Return host and port of an authority; port 80 if it has none, 0 if it is a name, -1 if it is no port at all."""
+    host, colon, port = authority.rpartition(":")
+    if not colon or authority.endswith("]"):
+        return authority.strip("[]"), 80
+    if not port.isdigit():
+        return host, 0
+    return host.strip("[]"), int(port) if 0 < int(port) < 65536 else -1

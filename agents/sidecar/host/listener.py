@@ -1,0 +1,180 @@
+"""Listening: accepts, looks at the first bytes without taking them, and hands the socket to what answers for it.
+
+`MSG_PEEK` comes first because bytes that a transport has read cannot be given back to TLS: only a raw socket can still
+become mesh TLS, foreign TLS that is passed on, HTTP or opaque bytes, all on one port.
+"""
+
+import asyncio
+import errno
+import socket
+import ssl
+from typing import Any
+
+from agents.sidecar.engine.detect import PEEK, Detected, Kind, detect
+from agents.sidecar.engine.exchange import INBOUND
+from agents.sidecar.host.host import Host
+from agents.sidecar.host.serve import Makers, plain
+from agents.sidecar.host.tls import Contexts
+from agents.sidecar.state.doors import Door
+
+_AT_ONCE = 64
+_FULL = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+_PAUSE_S = 0.5
+HANDSHAKE_S = 10.0
+_OPAQUE = Detected(Kind.OPAQUE)
+
+
+class Listener:
+    """One listening socket and its door."""
+
+    def __init__(self, host: Host, makers: Makers, contexts: Contexts, door: Door, listening: socket.socket) -> None:
+        self.host = host
+        self.makers = makers
+        self.contexts = contexts
+        self.door = door
+        self.listening = listening
+        self.arrivals: set[Arrival] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Accept from now on."""
+        self.host.loop.add_reader(self.listening, self._accept)
+
+    def stop(self) -> None:
+        """Accept no more, and forget who has not said anything yet. The socket itself stays with whoever opened it."""
+        self.host.loop.remove_reader(self.listening)
+        self.listening.close()
+        for arrival in tuple(self.arrivals):
+            arrival.drop()
+
+    def _accept(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                accepted, address = self.listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                self._pause(error)
+                return
+            accepted.setblocking(False)
+            Arrival(self, accepted, f"{address[0]}:{address[1]}" if address else "").look()
+
+    def _pause(self, error: OSError) -> None:
+        """No descriptors left: open connections go on, new ones wait in the backlog."""
+        loop = self.host.loop
+        loop.remove_reader(self.listening)
+        loop.call_later(_PAUSE_S, self._resume)
+        self.host.runtime.log.warning("accepting on %s pauses: %s", self.door.name or self.door.port, error.strerror)
+
+    def _resume(self) -> None:
+        if self.listening.fileno() >= 0 and not self.host.runtime.drain.draining:
+            self.start()
+
+
+class Arrival:
+    """An accepted socket that has not shown yet what it speaks."""
+
+    __slots__ = ("_accepted", "_address", "_listener", "_timer", "_waiting")
+
+    def __init__(self, listener: Listener, accepted: socket.socket, address: str) -> None:
+        self._listener = listener
+        self._accepted = accepted
+        self._address = address
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting = False
+
+    def look(self) -> None:
+        """See what has come; wait for more if it does not suffice."""
+        if self._listener.door.opaque:
+            self._settle(_OPAQUE)
+            return
+        try:
+            data = self._accepted.recv(PEEK, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            self._wait(0)
+            return
+        except OSError:
+            self.drop()
+            return
+        if not data:
+            self.drop()
+            return
+        detected = detect(data)
+        if detected.kind is not Kind.MORE:
+            self._settle(detected)
+        elif self._waiting and self._accepted.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT) == len(data) + 1:
+            self._settle(_OPAQUE)  # woken without more: the client has shut its side and will say no more
+        else:
+            self._wait(len(data))
+
+    def drop(self) -> None:
+        """Close it unanswered."""
+        self._leave()
+        self._accepted.close()
+
+    def _wait(self, have: int) -> None:
+        # Peeked bytes stay, so the socket would be readable all the time: wake at one byte more.
+        self._accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, have + 1)
+        if not self._waiting:
+            self._waiting = True
+            loop = self._listener.host.loop
+            loop.add_reader(self._accepted, self.look)
+            limit = self._listener.host.runtime.rules.detect_timeout_s
+            self._timer = loop.call_later(limit, self._give_up)
+            self._listener.arrivals.add(self)
+
+    def _give_up(self) -> None:
+        """It waits for the server to speak first."""
+        self._timer = None
+        self._settle(_OPAQUE)
+
+    def _leave(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._waiting:
+            self._listener.host.loop.remove_reader(self._accepted)
+            self._listener.arrivals.discard(self)
+
+    def _settle(self, detected: Detected) -> None:
+        self._leave()
+        accepted = self._accepted
+        if self._waiting:
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        if accepted.family != socket.AF_UNIX:
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener = self._listener
+        tls: ssl.SSLContext | None = None
+        protocol: asyncio.Protocol
+        if detected.kind is Kind.MESH and listener.door.direction == INBOUND and listener.contexts.server is not None:
+            tls = listener.contexts.server
+            protocol = listener.makers.hop(listener.door)
+        else:
+            if detected.kind is Kind.MESH:
+                detected = Detected(Kind.TLS, detected.hello)
+            protocol = plain(listener.host, listener.makers, listener.door, self._address, detected)
+        task = listener.host.loop.create_task(_hand_over(listener.host, accepted, protocol, tls))
+        listener.tasks.add(task)
+        task.add_done_callback(listener.tasks.discard)
+
+
+async def _hand_over(host: Host, accepted: socket.socket, protocol: Any, tls: ssl.SSLContext | None) -> None:
+    """Give a socket to a transport; who fails the handshake has not said a byte to anybody."""
+    try:
+        await host.loop.connect_accepted_socket(
+            lambda: protocol, accepted, ssl=tls, ssl_handshake_timeout=HANDSHAKE_S if tls else None
+        )
+    except (OSError, ssl.SSLError) as error:
+        accepted.close()
+        if tls is not None:
+            host.runtime.log.warning("refused on the mesh's port: %s", reason(error))
+
+
+def reason(error: Exception) -> str:
+    """Return in few words why a handshake failed."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate not accepted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason}"
+    return str(error) or type(error).__name__

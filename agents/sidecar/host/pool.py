@@ -1,0 +1,48 @@
+"""HTTP/1 connections to one endpoint, kept for the next request. One per endpoint, on the endpoint itself.
+
+host/downstream takes from `idle` and gives the rest to `connect`; host/upstream puts itself back.
+"""
+
+from typing import TYPE_CHECKING
+
+from agents.sidecar.host.upstream import Upstream
+from agents.sidecar.state.endpoints import Endpoint
+
+if TYPE_CHECKING:
+    from agents.sidecar.host.host import Host
+
+IDLE_LIMIT = 128
+IDLE_S = 60.0
+
+
+class Pool:
+    """The last one used is the next one taken: the others grow old together and are closed."""
+
+    __slots__ = ("endpoint", "host", "idle", "open")
+
+    def __init__(self, host: "Host", endpoint: Endpoint) -> None:
+        self.host = host
+        self.endpoint = endpoint
+        self.idle: list[Upstream] = []
+        self.open = 0
+
+    def connect(self) -> Upstream:
+        """Return a new connection, which takes a request at once and sends it when it can."""
+        upstream = Upstream(self)
+        self.open += 1
+        self.host.dialer.open(self.endpoint, b"http/1.1", upstream)
+        return upstream
+
+    def keep(self, upstream: Upstream) -> bool:
+        """Take a connection back; False: it is not wanted."""
+        if len(self.idle) >= IDLE_LIMIT or self.endpoint.gone:
+            return False
+        self.idle.append(upstream)
+        return True
+
+    def expire(self, before: float) -> None:
+        """Close what has been idle since before a time."""
+        old = [upstream for upstream in self.idle if upstream.since < before]
+        self.idle = [upstream for upstream in self.idle if upstream.since >= before]
+        for upstream in old:
+            upstream.retire()

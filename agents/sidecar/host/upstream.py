@@ -1,0 +1,260 @@
+"""The side of HTTP/1 that faces a server: sends one request at a time, reads the response, goes back to its pool.
+
+Made by host/pool, driven by host/downstream. Speaks over any byte stream that behaves as an asyncio transport: plain
+TCP, a Unix socket, or a stream on the mesh hop.
+"""
+
+import asyncio
+import errno
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from agents.sidecar.engine.head import UNTIL_CLOSE, pairs
+from agents.sidecar.engine.http1 import RefusedError, Request, Response, Responses
+
+if TYPE_CHECKING:
+    from agents.sidecar.engine.exchange import Exchange
+    from agents.sidecar.host.downstream import Downstream
+    from agents.sidecar.host.pool import Pool
+
+_REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))  # RFC 9110, 9.2.2
+_WAITING_LIMIT = 64 * 1024
+
+
+class Upstream(Responses, asyncio.Protocol):
+    """One connection to an endpoint. `x` is the exchange on it, None while it is idle."""
+
+    def __init__(self, pool: "Pool") -> None:
+        super().__init__()
+        self.pool = pool
+        self.x: Exchange | None = None
+        self.down: Downstream | None = None
+        self.transport: Any = None
+        self.write: Any = None
+        self.since = 0.0  # idle since
+        self.persistent = False
+        self._waiting: list[bytes] = []  # to be sent once there is a connection
+        self._waiting_size = 0
+        self._repeat = b""  # the whole request, if it may be sent again on another connection
+        self._used = False
+        self._tunnel = False
+        self._lost = False
+        self._paused = False
+
+    # What asyncio calls. `data_received` is the reader's own method: one call less per chunk.
+
+    data_received = Responses.receive
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.write = transport.write
+        if self.down is None:  # the client went away meanwhile, before anything was sent
+            self.since = perf_counter()
+            if not self.pool.keep(self):
+                transport.close()
+            return
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            transport.write(b"".join(waiting))
+        if self._waiting_size > _WAITING_LIMIT:
+            self.down.resume()
+        self._waiting_size = 0
+
+    def eof_received(self) -> bool:
+        if self._tunnel:
+            if self.down is not None:
+                self.down.half_close()
+            return True
+        if self.x is not None and self.eof():
+            return False
+        return False
+
+    def connection_lost(self, error: BaseException | None) -> None:
+        self._lost = True
+        self.pool.open -= 1
+        if self.x is None:
+            if self in self.pool.idle:
+                self.pool.idle.remove(self)
+            return
+        down = self.down
+        assert down is not None
+        reached = self.transport is not None
+        if self._tunnel:
+            self._end("")
+            down.close()
+        elif not self.x.replied and self._repeat and self._used:
+            # A kept connection that the server closed just as it was used: the request may be sent once more.
+            down.again(self._repeat, self.x)
+        elif not reached and down.elsewhere(self.x, b"".join(self._waiting)):
+            pass
+        else:
+            self.down = None
+            x, self.x = self.x, None
+            down.failed(x, reason(error, reached))
+
+    def pause_writing(self) -> None:
+        if self.down is not None:
+            self.down.pause()
+
+    def resume_writing(self) -> None:
+        if self.down is not None:
+            self.down.resume()
+
+    # What host/downstream calls.
+
+    def send(self, down: "Downstream", x: "Exchange", head: Request, data: bytes, last: bool) -> None:
+        """Send a request: its head and what has come of its body."""
+        self.down = down
+        self.x = x
+        self._method = head.method
+        self.busy = False
+        if head.edited:
+            data = head.forward() + data[head.size :]
+        if self.write is None:
+            self._waiting.append(data)
+            self._waiting_size = len(data)
+            return
+        self._repeat = data if last and head.method in _REPEATABLE else b""
+        self.write(data)
+
+    def resend(self, down: "Downstream", x: "Exchange", data: bytes) -> None:
+        """Send a request again that another connection lost."""
+        self.down = down
+        self.x = x
+        self.expect(x.method)
+        self.body(data)
+
+    def body(self, data: bytes) -> None:
+        """Send more of the request's body."""
+        self._repeat = b""
+        if self.write is not None:
+            self.write(data)
+            return
+        self._waiting.append(data)
+        self._waiting_size += len(data)
+        if self._waiting_size > _WAITING_LIMIT and self.down is not None:
+            self.down.pause()
+
+    def abandon(self) -> None:
+        """The client is gone: forget the exchange, and the connection with what may still come on it."""
+        self.x = None
+        self.down = None
+        self.stop()
+        if self.transport is not None:
+            self.transport.abort()
+
+    def retire(self) -> None:
+        """Close an idle connection."""
+        self.stop()
+        self.transport.close()
+
+    def pause(self) -> None:
+        """The client is slow: read no more for now."""
+        if self.transport is not None and not self._lost and not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """The client has caught up."""
+        if self._paused and not self._lost:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def half_close(self) -> None:
+        """The client of a tunnel will send no more."""
+        if self.transport is not None and self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    # What the reader calls.
+
+    def on_head(self, head: Response, data: bytes, last: bool) -> None:
+        x, down = self.x, self.down
+        assert x is not None
+        assert down is not None
+        if head.status < 200:
+            if head.status != 101:
+                down.interim(data)
+                return
+            if not down.upgrading:
+                raise RefusedError(502, "bad-upgrade")
+            self._tunnel = True
+        x.replied = perf_counter()
+        x.status = head.status
+        x.response = head
+        x.response_bytes = len(data) - head.size
+        self.persistent = head.persistent
+        if self._tunnel or (x.method == b"CONNECT" and head.status < 300):
+            self._tunnel = True
+            down.door.stack.reply(x)
+            down.switch(head)
+            held = self.tunnel()
+            if held:
+                self.on_body(held, False)
+            return
+        down.respond(x, head, data, head.length == UNTIL_CLOSE)
+        if last:
+            self._end("")
+
+    def on_body(self, data: bytes, last: bool) -> None:
+        x, down = self.x, self.down
+        if x is None or down is None:
+            return
+        if data:
+            x.response_bytes += len(data)
+            down.write(data)
+        if last:
+            if self.trailers:
+                x.trailers = pairs(self.trailers)
+            self._end("")
+
+    def on_refused(self, error: RefusedError) -> None:
+        x, down = self.x, self.down
+        self.x = self.down = None
+        self.transport.abort()
+        if x is not None and down is not None:
+            down.failed(x, "bad-response" if error.status == 400 else error.reason)
+
+    def on_surplus(self) -> None:
+        """Bytes without a request: a server that does this cannot be trusted to keep its answers in order."""
+        if self.x is None:
+            if self in self.pool.idle:
+                self.pool.idle.remove(self)
+            self.stop()
+            self.transport.abort()
+        else:
+            self.persistent = False
+
+    def _end(self, error: str) -> None:
+        """The response is whole: back to the pool, and the client may ask again."""
+        x, down = self.x, self.down
+        assert x is not None
+        assert down is not None
+        self.x = self.down = None
+        self._used = True
+        x.error = error
+        x.ended = perf_counter()
+        if self.persistent and not self._held and down.received:
+            self.since = x.ended
+            if self._paused:
+                self.resume()
+            if not self.pool.keep(self):
+                self.retire()
+        else:
+            self.stop()
+            if not self._lost:
+                self.transport.close()
+        down.finish(x)
+
+
+def reason(error: BaseException | None, reached: bool) -> str:
+    """Return in one word why a connection ended, or never was."""
+    text = str(error) if error is not None else ""
+    if isinstance(error, TimeoutError):
+        return "connect-timeout"
+    if isinstance(error, ConnectionRefusedError) or (isinstance(error, OSError) and error.errno == errno.ENOENT):
+        return "connect-refused"
+    if not reached:
+        return text if text and " " not in text and len(text) < 40 else "connect-failed"
+    if isinstance(error, ConnectionResetError):
+        return "upstream-reset"
+    return "upstream-closed"

@@ -1,0 +1,52 @@
+"""Counting: each exchange that ends adds one to the cell of its edge, route and outcome, with latency and sizes.
+
+The cell is looked up among those of the link (state/peers) and made at the first use only; nothing is sampled.
+"""
+
+from bisect import bisect_left
+
+from agents.sidecar.engine.exchange import Exchange
+from agents.sidecar.state.cells import HttpCell
+from agents.sidecar.state.counters import Counters
+from agents.sidecar.state.peers import Link
+from meshcore.wire.buckets import BOUNDS_MS
+
+
+class Measure:
+    """Adds to Counters."""
+
+    __slots__ = ("_counters",)
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    def on_head(self, x: Exchange) -> None:
+        self._counters.inflight += 1
+
+    def on_end(self, x: Exchange) -> None:
+        self._counters.inflight -= 1
+        link = x.link
+        if link is None:
+            return
+        key = (x.status, x.route, x.protocol, x.grpc_status, x.classification, x.error)
+        cell: HttpCell | None = link.cells.get(key)
+        if cell is None:
+            cell = self._cell(x, link)
+            if len(link.cells) < 1000:
+                link.cells[key] = cell
+        latency_ms = (x.ended - x.started) * 1000.0
+        cell.count += 1
+        cell.buckets[bisect_left(BOUNDS_MS, latency_ms)] += 1
+        cell.latency_sum_ms += latency_ms
+        cell.request_bytes += x.request_bytes
+        cell.response_bytes += x.response_bytes
+
+    def _cell(self, x: Exchange, link: Link) -> HttpCell:
+        edge = link.edge
+        if edge is None:
+            peer, service = link.peer, link.service
+            edge = link.edge = self._counters.edge(
+                x.direction, peer, service.namespace, service.name, service.port, peer.tls, peer.no_tls_reason
+            )
+        cell: HttpCell = edge.http(x.route, x.protocol, x.status, x.grpc_status, x.classification, x.error)
+        return cell
