@@ -28,13 +28,13 @@ class Ink(Widget, inherit_bindings=False):
     DEFAULT_CSS = """
     Ink {
         & > .ink--plain { color: $foreground; }
-        & > .ink--dim { color: $text-muted; }
-        & > .ink--good { color: $text-success; }
-        & > .ink--warn { color: $text-warning; }
-        & > .ink--bad { color: $text-error; text-style: bold; }
-        & > .ink--accent { color: $text-accent; }
-        & > .ink--title { color: $foreground; text-style: bold; }
-        & > .ink--selected { color: $text-primary; text-style: bold; }
+        & > .ink--dim { color: $faint; }
+        & > .ink--good { color: $good; }
+        & > .ink--warn { color: $warn; }
+        & > .ink--bad { color: $bad; text-style: bold; }
+        & > .ink--accent { color: $accent; }
+        & > .ink--title { color: $strong; text-style: bold; }
+        & > .ink--selected { color: $primary; text-style: bold; }
     }
     """
 

@@ -39,10 +39,10 @@ class Plot(Ink):
     DEFAULT_CSS = """
     Plot {
         height: 1fr;
-        & > .plot--rate { color: $text-primary; }
-        & > .plot--p50 { color: $text-muted; }
-        & > .plot--p95 { color: $text-secondary; }
-        & > .plot--p99 { color: $text-accent; }
+        & > .plot--rate { color: $plot-1; }
+        & > .plot--p50 { color: $foreground; }
+        & > .plot--p95 { color: $plot-1; }
+        & > .plot--p99 { color: $plot-2; }
     }
     """
 

@@ -3,10 +3,10 @@
 import math
 
 import pytest
-from textual.app import App, ComposeResult
 
 from meshcore.wire.stats_pb2 import Series
 from meshtui.widgets.plot import Plot
+from tests.support.stage import Stage
 
 
 def series(n: int, value: float = 1.0) -> Series:
@@ -20,21 +20,12 @@ def series(n: int, value: float = 1.0) -> Series:
     )
 
 
-class Host(App[None]):
-    def __init__(self, *, ascii: bool = False) -> None:
-        super().__init__()
-        self.plot = Plot(ascii=ascii)
-
-    def compose(self) -> ComposeResult:
-        yield self.plot
-
-
 async def drawn(size: tuple[int, int], shown: Series | None, *, ascii: bool = False) -> str:
-    app = Host(ascii=ascii)
-    async with app.run_test(size=size) as pilot:
-        app.plot.update(shown)
+    plot = Plot(ascii=ascii)
+    async with Stage(plot).run_test(size=size) as pilot:
+        plot.update(shown)
         await pilot.pause()
-        return app.plot.render().plain
+        return plot.render().plain
 
 
 async def test_side_by_side_where_wide() -> None:

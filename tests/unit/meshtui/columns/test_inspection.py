@@ -1,0 +1,45 @@
+"""The inspector's page: everything known of a request, at any width."""
+
+import pytest
+
+from meshcore.wire.common_pb2 import Direction
+from meshtui.columns.inspection import page, text
+from meshtui.model.exchange import Exchange, Exchanges, Pair
+from tests.support.tapping import START_US, request
+
+
+def sides() -> tuple[Exchange, Pair]:
+    ring = Exchanges()
+    ring.extend(request("out", grpc=2, failed=True, end_us=2300, reply_us=2200))
+    inbound = request("in", direction=Direction.INBOUND, grpc=2, failed=True, at_us=START_US + 400)
+    ring.extend(inbound)
+    one = ring.rows()[0]
+    return one, ring.pair(one)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+def test_everything_is_there(width: int) -> None:
+    shown = text(page(*sides(), width))
+    for word in ("POST", "× Unknown", "doughnuts always fail", "voting:8080", "application/grpc", "grpc-status"):
+        assert word in shown
+    for word in ("spiffe://local/ns/emojivoto/sa/web", "√ mutual TLS", "web-0 (outbound)", "1.0ms in the server"):
+        assert word in shown
+
+
+def test_side_by_side_where_wide() -> None:
+    assert any("Request" in line and "Response" in line for line in text(page(*sides(), 120)).splitlines())
+    assert not any("Request" in line and "Response" in line for line in text(page(*sides(), 80)).splitlines())
+
+
+def test_a_side_not_seen_is_said() -> None:
+    ring = Exchanges()
+    ring.extend(request("out")[:1])
+    one = ring.rows()[0]
+    shown = text(page(one, ring.pair(one), 80))
+    assert "the server's side was not seen" in shown
+    assert "not seen" in shown
+
+
+def test_an_empty_exchange_has_a_page() -> None:
+    empty = Exchange("x/0", Direction.DIRECTION_UNSPECIFIED)
+    assert "(head not seen)" in text(page(empty, Pair(None, None, False), 80))
