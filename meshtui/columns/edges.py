@@ -5,8 +5,9 @@ from typing import Any
 
 from meshcore.wire.common_pb2 import Tls
 from meshcore.wire.stats_pb2 import Edge, EdgesResponse, HttpStats
-from meshtui.columns import figures, peers
+from meshtui.columns import peers
 from meshtui.columns.stat import counts
+from meshtui.model import figures
 from meshtui.model.cell import NOTHING, Cell, Column
 
 

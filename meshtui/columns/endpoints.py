@@ -4,7 +4,8 @@ from typing import Any
 
 from meshcore.wire.common_pb2 import Peer
 from meshcore.wire.discovery_pb2 import EndpointStatus
-from meshtui.columns import figures, peers
+from meshtui.columns import peers
+from meshtui.model import figures
 from meshtui.model.cell import NOTHING, Cell, Column, Level
 
 

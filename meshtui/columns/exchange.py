@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from meshcore.wire.common_pb2 import Direction
-from meshtui.columns import figures, peers
+from meshtui.columns import peers
 from meshtui.columns.tap import grpc_status
+from meshtui.model import figures
 from meshtui.model.cell import NOTHING, Cell, Column, Level
 from meshtui.model.exchange import Exchange
 

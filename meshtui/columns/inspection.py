@@ -10,9 +10,10 @@ from rich.cells import cell_len, set_cell_size
 
 from meshcore.wire.common_pb2 import Peer, Tls
 from meshcore.wire.tap_pb2 import Header
-from meshtui.columns import figures, peers
+from meshtui.columns import peers
 from meshtui.columns.exchange import clock, status
 from meshtui.columns.ladder import Line, drawn, ladder
+from meshtui.model import figures
 from meshtui.model.cell import Cell, Level
 from meshtui.model.exchange import Exchange, Pair
 

@@ -7,8 +7,9 @@ stations.
 from typing import NamedTuple
 
 from meshcore.wire.common_pb2 import Peer, Tls
-from meshtui.columns import figures, peers
+from meshtui.columns import peers
 from meshtui.columns.exchange import status
+from meshtui.model import figures
 from meshtui.model.cell import Cell, Level
 from meshtui.model.exchange import Exchange, Pair
 

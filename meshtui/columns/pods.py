@@ -6,7 +6,8 @@ from typing import Any
 
 from meshcore.wire.common_pb2 import Peer
 from meshcore.wire.discovery_pb2 import Phase, Pod
-from meshtui.columns import endpoints, figures, peers
+from meshtui.columns import endpoints, peers
+from meshtui.model import figures
 from meshtui.model.cell import NOTHING, Cell, Column, Level
 
 PHASES = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from meshcore.wire.common_pb2 import Class
 from meshcore.wire.stats_pb2 import HttpStats, StatResponse, StatRow
-from meshtui.columns import figures
+from meshtui.model import figures
 from meshtui.model.cell import NOTHING, Cell, Column, Level
 
 CLASSES = {Class.SUCCESS: "success", Class.FAILURE: "failure"}

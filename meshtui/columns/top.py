@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from meshcore.wire.tap_pb2 import TopRow
-from meshtui.columns import figures, peers
+from meshtui.columns import peers
+from meshtui.model import figures
 from meshtui.model.cell import Cell, Column
 
 

@@ -12,8 +12,7 @@ from rich.style import Style
 from rich.text import Text
 
 from meshcore.wire.stats_pb2 import Series
-from meshtui.columns import figures
-from meshtui.model import scale
+from meshtui.model import figures, scale
 from meshtui.model.cell import Level
 from meshtui.widgets import chart
 from meshtui.widgets.ink import Ink

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from meshtui.columns import figures
+from meshtui.model import figures
 from meshtui.model.cell import Level
 
 
