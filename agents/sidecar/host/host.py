@@ -16,7 +16,9 @@ from meshcore.wire.ids import parse_target
 
 if TYPE_CHECKING:
     from agents.sidecar.host.dial import Dialer
+    from agents.sidecar.host.pool import Pool
 
+IDLE_S = 60.0  # how long an upstream connection is kept without a request
 HOLD_S = 3.0  # how long a request waits for discovery, or for an endpoint to come back
 
 
@@ -33,6 +35,7 @@ class Host:
         self.numbers = itertools.count(1)
         self.open: set[Any] = set()
         self.forbidden: set[bytes] = set()  # authorities that are this sidecar itself: a request there would go round
+        self.pools: list[Pool] = []
         self._targets: dict[bytes, EndpointSet | None] = {}
 
     def target(self, authority: bytes) -> EndpointSet | None:
@@ -63,6 +66,12 @@ class Host:
             peer = Peer(address=f"{name}:{port}", tls=TLS_NONE, no_tls_reason="not_provided_by_service_discovery")
             found.fallback = Endpoint(name, port, peer=peer)
         return found
+
+    def sweep(self, now: float) -> None:
+        """Close upstream connections that have been idle for long, and forget endpoints that are gone."""
+        for pool in self.pools:
+            pool.expire(now - IDLE_S)
+        self.pools = [pool for pool in self.pools if pool.open or not pool.endpoint.gone]
 
     def elsewhere(self, target: EndpointSet | None, failed: Endpoint, now: float) -> Endpoint | None:
         """Return another endpoint than the one that could not be reached, if there is one."""

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from agents.sidecar.host.host import Host
 
 IDLE_LIMIT = 128
-IDLE_S = 60.0
 
 
 class Pool:
@@ -25,6 +24,7 @@ class Pool:
         self.endpoint = endpoint
         self.idle: list[Upstream] = []
         self.open = 0
+        host.pools.append(self)
 
     def connect(self) -> Upstream:
         """Return a new connection, which takes a request at once and sends it when it can."""
@@ -41,7 +41,9 @@ class Pool:
         return True
 
     def expire(self, before: float) -> None:
-        """Close what has been idle since before a time."""
+        """Close what has been idle since before a time; everything idle, if the endpoint is gone."""
+        if self.endpoint.gone:
+            before = float("inf")
         old = [upstream for upstream in self.idle if upstream.since < before]
         self.idle = [upstream for upstream in self.idle if upstream.since >= before]
         for upstream in old:

@@ -20,6 +20,8 @@ class Draining(Protocol):
     @property
     def draining(self) -> bool: ...
 
+    def begin(self) -> None: ...
+
 
 @dataclass(frozen=True)
 class Runtime:

@@ -1,0 +1,221 @@
+"""The sidecar's assembly: configuration to certificate to listeners, ready, and the way out on SIGTERM.
+
+`python -m agents sidecar` calls `main`. What is decided here is only who knows whom; nothing of it runs per request.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import random
+import secrets
+import signal
+import socket
+import time
+
+import uvloop
+
+from agents.runtime.config import Inbound, SidecarConfig, parse_listen
+from agents.runtime.drain import Drain
+from agents.runtime.log import setup
+from agents.sidecar.admin.server import Admin
+from agents.sidecar.engine.exchange import INBOUND, OUTBOUND
+from agents.sidecar.feeds.feeds import Feeds, RefusedError
+from agents.sidecar.host.dial import Dialer
+from agents.sidecar.host.host import Host
+from agents.sidecar.host.listener import Listener
+from agents.sidecar.host.serve import Makers
+from agents.sidecar.host.tls import Contexts
+from agents.sidecar.stacks import inbound_stack, outbound_stack
+from agents.sidecar.state.certs import Certs
+from agents.sidecar.state.counters import Counters
+from agents.sidecar.state.doors import Door
+from agents.sidecar.state.endpoints import Endpoint
+from agents.sidecar.state.peers import Link, Peer, ServiceKey
+from agents.sidecar.state.runtime import Runtime
+from agents.sidecar.state.taps import Taps
+from meshcore.wire import common_pb2, discovery_pb2
+from meshcore.wire.ids import parse_target
+
+
+class Hops:
+    def open(self, endpoint: Endpoint, name: bytes, protocol: asyncio.BaseProtocol) -> None:
+        protocol.connection_lost(OSError("no hop"))
+
+
+def no_http2(door: Door, client: Peer, link: Link | None) -> asyncio.Protocol:
+    return asyncio.Protocol()
+
+
+def no_hop(door: Door) -> asyncio.Protocol:
+    return asyncio.Protocol()
+
+
+REFUSED = 77  # exit status, EX_NOPERM of sysexits.h: the control plane gives this sidecar no identity
+SWEEP_S = 5.0
+_LEAVE_S = 0.2  # between telling discovery and refusing connections: time for the news to travel
+_PROTOCOLS = {
+    "http": common_pb2.HTTP1,
+    "http1": common_pb2.HTTP1,
+    "http2": common_pb2.HTTP2,
+    "h2": common_pb2.HTTP2,
+    "h2c": common_pb2.HTTP2,
+    "grpc": common_pb2.GRPC,
+    "tcp": common_pb2.TCP,
+    "opaque": common_pb2.TCP,
+}
+# Ports whose servers speak first (prior art: what Linkerd takes for opaque unless told otherwise).
+_SERVER_FIRST = frozenset((25, 587, 3306, 4444, 5432, 6379, 9300, 11211))
+
+
+def main(config: SidecarConfig) -> int:
+    """Run a sidecar until it is told to end; returns the exit status."""
+    log = setup(config.log_level, "sidecar")
+    return uvloop.run(Sidecar(config, log).run())
+
+
+def make_runtime(config: SidecarConfig, log: logging.Logger) -> Runtime:
+    """Return the runtime of one process."""
+    me = Peer(
+        namespace=config.namespace,
+        kind=config.kind,
+        name=config.name,
+        pod=config.pod,
+        service_account=config.account,
+        identity=config.identity,
+    )
+    boot_id = secrets.token_hex(6)
+    return Runtime(
+        me=me,
+        boot_id=boot_id,
+        counters=Counters(),
+        taps=Taps(me, boot_id, time.monotonic),
+        certs=Certs(),
+        drain=Drain(),
+        log=log,
+        config=config,
+    )
+
+
+class Sidecar:
+    """One sidecar process."""
+
+    def __init__(self, config: SidecarConfig, log: logging.Logger) -> None:
+        self.config = config
+        self.log = log
+        self.runtime = make_runtime(config, log)
+        self.listeners: list[Listener] = []
+        self.ports: list[discovery_pb2.InstancePort] = []
+
+    async def run(self) -> int:
+        """Start, serve, drain."""
+        loop = asyncio.get_running_loop()
+        ending = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ending.set)
+        contexts = Contexts(self.runtime.certs)
+        host = Host(self.runtime, loop, Dialer(loop, Hops()), random.random)
+        self._listen(host, contexts)
+        feeds = Feeds(self.runtime, self.ports, os.getpid())
+        admin = Admin(self.runtime, lambda: feeds.ready, lambda: feeds.uplink.up)
+        serving = await admin.serve(parse_listen(self.config.admin.listen).bind())
+        try:
+            await feeds.start()
+        except RefusedError as error:
+            self.log.critical("no identity: %s", error)
+            return REFUSED
+        for listener in self.listeners:
+            listener.start()
+        gc.collect()
+        gc.freeze()  # what exists now stays: collections need not look at it again
+        sweep = loop.create_task(_sweep(host))
+        await ending.wait()
+        sweep.cancel()
+        await self._drain(host, feeds)
+        serving.close()
+        return 0
+
+    def _listen(self, host: Host, contexts: Contexts) -> None:
+        """Open every door; nobody is let in yet."""
+        inward, outward = inbound_stack(self.runtime), outbound_stack(self.runtime)
+        config = self.config
+        for inbound in config.inbound:
+            listening = parse_listen(inbound.listen).bind()
+            ip, port = listening.getsockname()[:2]
+            service = ServiceKey(config.namespace, config.name, inbound.port)
+            endpoint = Endpoint(inbound.host, inbound.port, peer=self.runtime.me, service=service)
+            protocol = _PROTOCOLS.get(inbound.protocol, common_pb2.PROTOCOL_UNKNOWN)
+            door = Door(
+                INBOUND,
+                inward,
+                name=inbound.name,
+                port=inbound.port,
+                service=service,
+                endpoint=endpoint,
+                authority=f"{config.name}.{config.namespace}:{inbound.port}".encode(),
+                opaque=_opaque(inbound),
+                protocol=int(protocol),
+            )
+            self._open(host, contexts, door, listening)
+            self.ports.append(
+                discovery_pb2.InstancePort(
+                    name=inbound.name,
+                    port=inbound.port,
+                    proxy_ip=ip,
+                    proxy_port=port,
+                    protocol=protocol,
+                    opaque=door.opaque,
+                )
+            )
+        for outbound in config.outbound:
+            named = parse_target(outbound.target, config.namespace)
+            target = self.runtime.discover(str(named) if named else outbound.target)
+            door = Door(
+                OUTBOUND,
+                outward,
+                name=outbound.target,
+                service=target.service,
+                target=target,
+                authority=target.target.encode(),
+            )
+            self._open(host, contexts, door, parse_listen(outbound.listen).bind())
+        if config.proxy is not None:
+            listening = parse_listen(config.proxy.listen).bind()
+            ip, port = listening.getsockname()[:2]
+            host.forbidden.update(f"{name}:{port}".encode() for name in (ip, "localhost", "127.0.0.1"))
+            door = Door(OUTBOUND, outward, name="proxy", service=ServiceKey())
+            self._open(host, contexts, door, listening)
+
+    def _open(self, host: Host, contexts: Contexts, door: Door, listening: socket.socket) -> None:
+        self.listeners.append(Listener(host, Makers(no_http2, no_hop), contexts, door, listening))
+
+    async def _drain(self, host: Host, feeds: Feeds) -> None:
+        """Let others know, take nothing new, finish what is open, hand in the last counters."""
+        feeds.drain()
+        await asyncio.sleep(_LEAVE_S)
+        self.runtime.drain.begin()
+        for listener in self.listeners:
+            listener.stop()
+        deadline = time.monotonic() + self.config.drain_s
+        while host.open and time.monotonic() < deadline:
+            for connection in tuple(host.open):
+                connection.drain()
+            await asyncio.sleep(0.05)
+        if host.open:
+            self.log.warning("%d connections were still open after %g s", len(host.open), self.config.drain_s)
+        await feeds.stop()
+
+
+async def _sweep(host: Host) -> None:
+    """Close what has been idle for long."""
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        host.sweep(time.perf_counter())
+
+
+def _opaque(inbound: Inbound) -> bool:
+    return (
+        inbound.opaque
+        or inbound.protocol in ("tcp", "opaque")
+        or (not inbound.protocol and inbound.port in _SERVER_FIRST)
+    )
