@@ -21,8 +21,8 @@ SETTLE_S = 4.0
 class Told:
     """What one stream says of a target, and when it is believed.
 
-    A control plane that has just restarted does not know yet who is there: its sidecars come back within seconds, in any
-    order. So a stream that takes over from an earlier one adds at once, and takes away only after a while.
+    A control plane that has just restarted does not know yet who is there: its sidecars come back within seconds, in
+    any order. So a stream that takes over from an earlier one adds at once, and takes away only after a while.
     """
 
     def __init__(self, endpoints: EndpointSet, settle_s: float = SETTLE_S) -> None:

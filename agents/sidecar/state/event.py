@@ -141,4 +141,4 @@ def response_end(x: Exchange, me: Peer, boot_id: str, orders: list[int], *, head
 
 
 def _us(seconds: float) -> int:
-    return max(0, int(seconds * 1e6))
+    return max(0, round(seconds * 1e6))

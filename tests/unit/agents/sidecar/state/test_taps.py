@@ -1,0 +1,257 @@
+"""Taps: who sees what, when it is decided, what it may cost, and what is kept secret."""
+
+import pytest
+
+from agents.sidecar.engine.exchange import FAILURE, GRPC, HTTP1, INBOUND, OUTBOUND, SUCCESS, Exchange, Pairs
+from agents.sidecar.state.event import REDACTED, sensitive
+from agents.sidecar.state.peers import Peer, ServiceKey
+from agents.sidecar.state.taps import Taps
+from meshcore.wire import common_pb2, tap_pb2
+
+ME = Peer(namespace="emojivoto", kind="deployment", name="web", pod="web-0", service_account="web")
+BOT = Peer(namespace="emojivoto", kind="deployment", name="vote-bot", pod="vote-bot-0")
+VOTING = Peer(namespace="emojivoto", kind="deployment", name="voting", pod="voting-1", tls=1, identity="spiffe://v")
+
+
+class Clock:
+    """Time that stands still unless told."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def taps(clock):
+    return Taps(ME, "boot", clock)
+
+
+def exchange(direction=INBOUND, path=b"/api/vote?choice=x", protocol=HTTP1, **fields):
+    x = Exchange(direction, protocol, BOT if direction == INBOUND else ME, 50.0)
+    x.server = ME if direction == INBOUND else None
+    x.method, x.authority, x.path = b"GET", b"web.emojivoto:80", path
+    x.service = ServiceKey("emojivoto", "web", 80)
+    x.connection, x.stream = 7, 3
+    x.request = Pairs([(b":path", path), (b"Cookie", b"secret=1"), (b"x-thing", b"v")])
+    for name, value in fields.items():
+        setattr(x, name, value)
+    return x
+
+
+def finish(taps, x, status=200, latency=0.010, grpc_status=None, classification=SUCCESS):
+    x.status, x.grpc_status, x.classification = status, grpc_status, classification
+    x.replied, x.ended = x.started + latency / 2, x.started + latency
+    x.response = Pairs([(b"set-cookie", b"s"), (b"server", b"x")])
+    taps.reply(x)
+    taps.end(x)
+
+
+def run(taps, x, **outcome):
+    taps.head(x)
+    finish(taps, x, **outcome)
+    events, dropped = taps.take()
+    return [event.WhichOneof("event") for event in events], dropped
+
+
+ALL = ["request_init", "response_init", "response_end"]
+
+
+def order(taps, id=1, headers=False, max_rps=0.0, **match):
+    from_ = match.pop("from_", None)
+    made = tap_pb2.TapMatch(**match)
+    if from_ is not None:
+        getattr(made, "from").CopyFrom(from_)
+    return taps.order(tap_pb2.TapOrder(id=id, match=made, headers=headers, max_rps=max_rps))
+
+
+def resource(kind, name, namespace="emojivoto"):
+    return common_pb2.Resource(kind=kind, name=name, namespace=namespace)
+
+
+def test_nothing_is_active_until_ordered_and_after_it_is_cancelled(taps):
+    assert not taps.active
+    order(taps)
+    assert taps.active
+    taps.order(tap_pb2.TapOrder(id=1, cancel=True))
+    assert not taps.active
+
+
+def test_events_come_as_they_happen(taps):
+    order(taps)
+    x = exchange()
+    taps.head(x)
+    (event,), _ = taps.take()
+    assert event.request_init.path == "/api/vote?choice=x"
+    assert event.request_id == "boot-7-3"
+    assert (event.source.pod, event.destination.pod, event.proxy.pod) == ("vote-bot-0", "web-0", "web-0")
+    assert list(event.orders) == [1]
+    finish(taps, x)
+    replied, ended = taps.take()[0]
+    assert replied.response_init.http_status == 200
+    assert ended.response_end.since_request_init_us == 10_000
+    assert ended.response_end.classification == SUCCESS
+    assert not list(event.request_init.headers)
+
+
+HEAD_CASES = [
+    ({"direction": INBOUND}, True),
+    ({"direction": OUTBOUND}, False),
+    ({"methods": ["post", "get"]}, True),
+    ({"methods": ["POST"]}, False),
+    ({"path_prefix": "/api"}, True),
+    ({"path_prefix": "/vote"}, False),
+    ({"path_regex": "choice=."}, True),
+    ({"path_regex": "^choice"}, False),
+    ({"path_regex": "("}, False),
+    ({"authority": "web.emojivoto"}, True),
+    ({"authority": "WEB.emojivoto:80"}, True),
+    ({"authority": "emoji.emojivoto"}, False),
+    ({"scheme": "http"}, True),
+    ({"scheme": "https"}, False),
+    ({"header": tap_pb2.Header(name="X-Thing")}, True),
+    ({"header": tap_pb2.Header(name="x-thing", value=b"v")}, True),
+    ({"header": tap_pb2.Header(name="x-thing", value=b"w")}, False),
+    ({"header": tap_pb2.Header(name="missing")}, False),
+    ({"to": resource("deployment", "web")}, True),
+    ({"to": resource("pod", "web-0")}, True),
+    ({"to": resource("pod", "web-1")}, False),
+    ({"to": resource("service", "web")}, True),
+    ({"to": resource("service", "emoji")}, False),
+    ({"to": resource("namespace", "emojivoto", "")}, True),
+    ({"to": resource("namespace", "other", "")}, False),
+    ({"to": resource("deployment", "web", "other")}, False),
+    ({"from_": resource("deployment", "vote-bot")}, True),
+    ({"from_": resource("deployment", "")}, True),
+    ({"from_": resource("statefulset", "vote-bot")}, False),
+    ({"route": "vote"}, False),
+    ({"statuses": [tap_pb2.StatusRange(min=200, max=299)]}, True),
+    ({"statuses": [tap_pb2.StatusRange(min=500, max=599), tap_pb2.StatusRange(min=200)]}, True),
+    ({"statuses": [tap_pb2.StatusRange(min=500, max=599)]}, False),
+    ({"classification": SUCCESS}, True),
+    ({"classification": FAILURE}, False),
+    ({"min_latency_ms": 9}, True),
+    ({"min_latency_ms": 11}, False),
+    ({"grpc_statuses": [0]}, False),
+    ({"methods": ["GET"], "classification": FAILURE}, False),
+]
+
+
+@pytest.mark.parametrize(("match", "seen"), HEAD_CASES, ids=str)
+def test_a_match_is_all_that_is_set(taps, match, seen):
+    order(taps, **match)
+    assert run(taps, exchange()) == (ALL if seen else [], 0)
+
+
+def test_what_only_the_end_tells_is_decided_there(taps):
+    order(taps, classification=FAILURE, grpc_statuses=[2])
+    x = exchange(protocol=GRPC)
+    taps.head(x)
+    assert taps.take() == ([], 0)
+    finish(taps, x, grpc_status=2, classification=FAILURE)
+    assert [event.WhichOneof("event") for event in taps.take()[0]] == ALL
+
+
+def test_the_server_of_an_outbound_request_is_known_only_later(taps):
+    order(taps, to=resource("deployment", "voting"))
+    order(taps, id=2, to=resource("deployment", "emoji"))
+    x = exchange(OUTBOUND)
+    taps.head(x)
+    x.server = VOTING
+    finish(taps, x)
+    events, _ = taps.take()
+    assert {tuple(event.orders) for event in events} == {(1,)}
+    assert events[0].destination.identity == "spiffe://v"
+    assert events[0].tls == common_pb2.TLS_MUTUAL
+
+
+def test_a_request_that_no_server_was_found_for_matches_no_server(taps):
+    order(taps, to=resource("deployment", "voting"))
+    assert run(taps, exchange(OUTBOUND)) == ([], 0)
+
+
+def test_a_route_that_is_named_later_still_matches(taps):
+    order(taps, route="vote")
+    x = exchange()
+    taps.head(x)
+    x.route = "vote"
+    finish(taps, x)
+    assert len(taps.take()[0]) == 3
+
+
+def test_one_exchange_that_two_taps_want_is_one_event(taps):
+    order(taps, id=1)
+    order(taps, id=2, methods=["GET"])
+    x = exchange()
+    taps.head(x)
+    (event,), _ = taps.take()
+    assert list(event.orders) == [1, 2]
+
+
+def test_the_rate_is_bounded_and_losses_are_counted(taps, clock):
+    order(taps, max_rps=10)
+    seen = [run(taps, exchange())[1] for _ in range(15)]
+    assert seen == [0] * 10 + [1] * 5
+    clock.now += 0.5
+    seen = [run(taps, exchange())[1] for _ in range(8)]
+    assert seen == [0] * 5 + [1] * 3
+
+
+def test_the_buffer_is_bounded(clock):
+    taps = Taps(ME, "boot", clock, max_events=4)
+    order(taps)
+    for _ in range(2):
+        taps.head(exchange())
+    x = exchange()
+    taps.head(x)
+    finish(taps, x)
+    events, dropped = taps.take()
+    assert (len(events), dropped) == (4, 1)
+    assert taps.take() == ([], 0)
+
+
+def test_whoever_waits_is_woken_once_for_many(taps):
+    woken = []
+    taps.wake = lambda: woken.append(1)
+    order(taps)
+    taps.head(exchange())
+    taps.head(exchange())
+    assert woken == [1]
+    taps.take()
+    taps.head(exchange())
+    assert woken == [1, 1]
+
+
+def test_headers_are_redacted_and_sent_only_if_asked_for(taps):
+    order(taps, headers=True)
+    x = exchange()
+    taps.head(x)
+    finish(taps, x)
+    begun, replied, _ = taps.take()[0]
+    assert [(h.name, h.value) for h in begun.request_init.headers] == [("cookie", REDACTED), ("x-thing", b"v")]
+    assert [(h.name, h.value) for h in replied.response_init.headers] == [("set-cookie", REDACTED), ("server", b"x")]
+
+
+@pytest.mark.parametrize("name", [b"authorization", b"x-api-key", b"my-secret", b"x-session-token", b"set-cookie"])
+def test_secrets_are_known_by_name(name):
+    assert sensitive(name)
+    assert not sensitive(b"content-type")
+
+
+def test_a_bad_expression_is_told_to_whoever_ordered(taps):
+    assert "path_regex" in order(taps, path_regex="(")
+
+
+def test_clearing_ends_taps_without_losing_the_total(taps):
+    order(taps, max_rps=1)
+    for _ in range(3):
+        taps.head(exchange())
+    taps.clear()
+    assert not taps.active
+    assert taps.take() == ([], 0)
+    assert taps.dropped == 2
