@@ -11,16 +11,17 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import on
 from textual.app import App
 
+from meshcore.wire.control_pb2 import CheckCategory
 from meshcore.wire.version import VERSION
 from meshtui import commands, keys, registry
-from meshtui.messages import Arrived, NamespaceAsked, PromptDone, ViewAsked
+from meshtui.messages import Arrived, MeshFound, NamespaceAsked, PromptDone, ViewAsked
 from meshtui.model.scope import Scope, Trouble
 from meshtui.pump import Pump
 from meshtui.screens.scene import Scene
@@ -52,10 +53,12 @@ class MeshApp(App[int]):
         theme: str = "",
         ascii: bool = False,
         folder: Path | None = None,
+        clock: Callable[[], float] = time.time,
+        machine: Callable[[], Sequence[CheckCategory]] = tuple,
     ) -> None:
         no_color = bool(os.environ.get("NO_COLOR"))
         super().__init__(ansi_color=True if no_color else None)
-        self.scene = Scene(mesh, self._complete, ascii=ascii, namespace=namespace)
+        self.scene = Scene(mesh, self._complete, ascii=ascii, namespace=namespace, clock=clock, machine=machine)
         self._first = view
         self._folder = folder or state_folder() / "screens"
         self.crash = ""
@@ -71,7 +74,25 @@ class MeshApp(App[int]):
     def on_mount(self) -> None:
         if self.scene.mesh is not None:
             Pump(self, "status", self.scene.mesh.status)
-        self.open_view(self._first or "stat", Scope("deployment", self.scene.namespace))
+            self._open_first()
+        else:
+            self.open_view("start", Scope())
+
+    def _open_first(self) -> None:
+        self.open_view("overview", Scope("deployment", self.scene.namespace))
+        if self._first:
+            self.run_command(self._first)
+
+    @on(MeshFound)
+    async def _mesh_found(self, event: MeshFound) -> None:
+        """A mesh appeared while there was none: it is the one to look at."""
+        if self.scene.mesh is not None:
+            return
+        self.scene.mesh = event.mesh
+        Pump(self, "status", event.mesh.status)
+        while self.views:
+            await self.pop_screen()
+        self._open_first()
 
     async def on_unmount(self) -> None:
         if self.scene.mesh is not None:

@@ -74,3 +74,11 @@ class PromptLeft(Message):
     def __init__(self, mode: str) -> None:
         super().__init__()
         self.mode = mode
+
+
+class MeshFound(Message):
+    """A mesh to look at has appeared."""
+
+    def __init__(self, mesh: Any) -> None:
+        super().__init__()
+        self.mesh = mesh

@@ -8,10 +8,19 @@ from typing import Any, NamedTuple
 
 from meshcore.wire.kinds import KINDS, parse_kind
 from meshtui.model.scope import Scope
+from meshtui.screens.check import CheckView
+from meshtui.screens.edges import EdgesView
 from meshtui.screens.help import HelpView
+from meshtui.screens.inspect import InspectView
+from meshtui.screens.logs import LogsView
+from meshtui.screens.meshed import MeshedView
+from meshtui.screens.overview import OverviewView
 from meshtui.screens.scene import Scene
+from meshtui.screens.start import StartView
 from meshtui.screens.stat import StatView
+from meshtui.screens.tap import TapView
 from meshtui.screens.text import TextView
+from meshtui.screens.top import TopView
 from meshtui.screens.view import View
 
 
@@ -27,9 +36,18 @@ class ViewRow(NamedTuple):
 
 
 VIEWS: tuple[ViewRow, ...] = (
+    ViewRow("overview", ("ov", "home"), "table, plots and requests at once", OverviewView, "deployment"),
     ViewRow("stat", (), "golden metrics of a kind", StatView, "deployment"),
+    ViewRow("top", (), "the busiest requests", TopView, "deployment"),
+    ViewRow("tap", (), "requests as they happen", TapView, "deployment"),
+    ViewRow("edges", ("edge",), "who talks to whom", EdgesView, "deployment"),
+    ViewRow("meshed", ("proxies", "mesh"), "pods with their sidecars", MeshedView),
+    ViewRow("check", (), "what is right and what is wrong", CheckView),
+    ViewRow("logs", ("log",), "the log of a workload", LogsView, "pod"),
     ViewRow("help", ("h",), "keys and commands", HelpView),
     ViewRow("text", (), "a text", TextView, command=False),
+    ViewRow("inspect", (), "one request in full", InspectView, command=False),
+    ViewRow("start", (), "no mesh yet", StartView, command=False),
 )
 _BY_WORD = {word: row for row in VIEWS for word in (row.name, *row.aliases)}
 

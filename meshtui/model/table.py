@@ -18,7 +18,7 @@ SQUEEZED = 16  # a text column gives way down to this before the grid scrolls si
 
 
 class Table(Generic[Row]):
-    """Rows under columns; `flex` names the column that takes what room is left."""
+    """Rows under columns; `flex` names the column that takes what room is left, `drop` those that go first for want of it."""
 
     def __init__(
         self,
@@ -27,10 +27,12 @@ class Table(Generic[Row]):
         *,
         sort: str = "",
         flex: str = "",
+        drop: Sequence[str] = (),
         labels: Callable[[Row], Mapping[str, str]] | None = None,
     ) -> None:
         self.key = key
         self.flex = flex
+        self.drop = tuple(drop)
         self.labels = labels
         self.rows: list[Row] = []
         self.lines: list[Row] = []
@@ -110,32 +112,32 @@ class Table(Generic[Row]):
                 if column.key != self.flex:
                     self._grow(column, column.cell(row).text)
         widths = [self._needs[column.key] if column.key != self.flex else 0 for column in columns]
-        gaps = max(0, len(columns) - 1)
+        gone = iter(() if self.wide else self.drop)
         flexible = next((i for i, column in enumerate(columns) if column.key == self.flex), None)
-        fixed = sum(widths)
-        room = viewport - fixed - gaps * 2
-        if flexible is not None:
-            if room >= FLEX_MIN:
-                widths[flexible] = min(FLEX_MAX, room)
-                room -= widths[flexible]
-            else:  # no room for it: it and its gap go
-                gaps -= 1
-                room = viewport - fixed - gaps * 2
+        while _span(widths) > viewport:
+            key = next(gone, None)
+            if key is None:
+                return self._squeeze(columns, widths, _span(widths) - viewport), 1
+            widths = [0 if column.key == key else width for column, width in zip(columns, widths, strict=True)]
+        room = viewport - _span(widths, 2)
+        if flexible is not None and room - 2 >= FLEX_MIN:
+            widths[flexible] = min(FLEX_MAX, room - 2)
+            room -= widths[flexible] + 2
+        gaps = sum(1 for width in widths if width) - 1
         if room < 0:
-            room += gaps  # gaps of one
-            self._squeeze(columns, widths, -room)
             return widths, 1
-        return widths, min(GAP_MAX, 2 + (room // gaps if gaps else 0))
+        return widths, min(GAP_MAX, 2 + (room // gaps if gaps > 0 else 0))
 
-    def _squeeze(self, columns: Sequence[Column[Row]], widths: list[int], lacking: int) -> None:
+    def _squeeze(self, columns: Sequence[Column[Row]], widths: list[int], lacking: int) -> list[int]:
         """Take from the widest text columns what is lacking, as far as they can give."""
         texts = [i for i, column in enumerate(columns) if column.align == "left" and widths[i] > SQUEEZED]
         while lacking > 0 and texts:
             widest = max(texts, key=widths.__getitem__)
             if widths[widest] <= SQUEEZED:
-                return
+                break
             widths[widest] -= 1
             lacking -= 1
+        return widths
 
     def _grow(self, column: Column[Row], text: str) -> None:
         self._needs[column.key] = max(self._needs[column.key], len(text))
@@ -143,6 +145,8 @@ class Table(Generic[Row]):
     def _arrange(self) -> None:
         lines = self.rows
         texts = [column for column in self.everything if column.align == "left" and column.key != self.flex]
+        if len(self._seen) > 4 * len(lines) + 1000:  # rows that come and go, as requests do
+            self._seen.clear()
         for row in lines:
             key = self.key(row)
             if key not in self._seen:
@@ -170,6 +174,11 @@ def _sorted(rows: Sequence[Row], value: Callable[[Row], Any], descending: bool) 
     known = [pair for pair in pairs if pair[0] is not None]
     known.sort(key=itemgetter(0), reverse=descending)
     return [row for _, row in known] + [row for found, row in pairs if found is None]
+
+
+def _span(widths: Sequence[int], gap: int = 1) -> int:
+    """Return the width of columns with gaps between those that show."""
+    return sum(widths) + gap * (sum(1 for width in widths if width) - 1)
 
 
 def clip(cell: Cell, width: int, *, tail: bool = False) -> str:

@@ -3,10 +3,11 @@
 The app makes one and hands it to every view; views read it, only the app writes.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from meshcore.wire.control_pb2 import StatusResponse
+from meshcore.wire.control_pb2 import CheckCategory, StatusResponse
 from meshtui.model.scope import Trouble
 from meshtui.sources.mesh import Mesh
 
@@ -23,6 +24,8 @@ class Scene:
     trouble: Trouble | None = None
     lost_since: float = 0.0
     header: bool = True
+    clock: Callable[[], float] = time.time
+    machine: Callable[[], Sequence[CheckCategory]] = tuple  # checks of this machine, which the command line has
     crumbs: list[str] = field(default_factory=list)
 
     @property

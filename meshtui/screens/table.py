@@ -29,13 +29,15 @@ class TableView(View):
     BINDINGS = keys.bindings("table")
     CONTEXTS: ClassVar[tuple[str, ...]] = ("table", "view", "app")
     FLEX: ClassVar[str] = ""
-    SORT: ClassVar[str] = ""
+    DROP: ClassVar[tuple[str, ...]] = ()  # columns that go first where the screen is narrow
+    SORT: ClassVar[tuple[str, bool]] = ("", False)  # column, descending
     WAITING: ClassVar[str] = "waiting for the first answer …"
     EMPTY: ClassVar[str] = "nothing here"
 
     def __init__(self, scene: Scene, scope: Scope) -> None:
         super().__init__(scene, scope)
-        self.table: Table[Any] = Table(self.columns(), self.key, sort=self.SORT, flex=self.FLEX, labels=self.labels)
+        self.table: Table[Any] = Table(self.columns(), self.key, flex=self.FLEX, drop=self.DROP, labels=self.labels)
+        self.table.sort_by(*self.SORT)
         self.grid = Grid(self.table, ascii=scene.ascii)
         self.grid.empty = self.WAITING
         self.grid.add_class("pane")

@@ -31,16 +31,16 @@ class View(Screen[None]):
     """A screen of the app."""
 
     BINDINGS = keys.bindings("view")
-    CSS = """
+    DEFAULT_CSS = """
     View { background: $background; layers: base over; }
     View #body { height: 1fr; }
-    .pane {
+    View .pane {
         border-top: solid $line;
         border-title-color: $head;
+        border-title-background: $background;
         border-title-style: bold;
-        border-subtitle-color: $faint;
     }
-    .pane:focus, .pane.-current { border-top: solid $primary; border-title-color: $primary; }
+    View .pane:focus, View .pane.-current { border-top: solid $line; border-title-color: $primary; }
     """
     AUTO_FOCUS = "#body *"
     CONTEXTS: ClassVar[tuple[str, ...]] = ("view", "app")

@@ -44,7 +44,8 @@ class Grid(ScrollView, can_focus=True):
         background: $background;
         color: $foreground;
         scrollbar-size-vertical: 1;
-        scrollbar-size-horizontal: 1;
+        scrollbar-size-horizontal: 0;
+        scrollbar-gutter: stable;
         & .grid--heading { color: $head; text-style: bold; }
         & .grid--sorted { color: $primary; text-style: bold; }
         & .grid--cursor { background: $cursor-blurred; }
@@ -63,12 +64,13 @@ class Grid(ScrollView, can_focus=True):
     cursor: reactive[int] = reactive(0, repaint=False)
 
     class Moved(Message):
-        """The cursor is on another row (or on none: `row` is None)."""
+        """The cursor is on another row (or on none: `row` is None); `by_hand`: a person moved it, not the data."""
 
-        def __init__(self, grid: "Grid", row: Any) -> None:
+        def __init__(self, grid: "Grid", row: Any, by_hand: bool) -> None:
             super().__init__()
             self.grid = grid
             self.row = row
+            self.by_hand = by_hand
 
         @property
         def control(self) -> "Grid":
@@ -109,7 +111,7 @@ class Grid(ScrollView, can_focus=True):
             where = min(self.cursor, max(0, len(lines) - 1))
         self.set_reactive(Grid.cursor, where)
         self._measure()
-        self._note()
+        self._note(by_hand=False)
         self._keep_visible()
         self.refresh()
 
@@ -133,22 +135,26 @@ class Grid(ScrollView, can_focus=True):
         self.show()
         self.post_message(self.Changed())
 
-    def _note(self) -> None:
+    def _note(self, *, by_hand: bool) -> None:
         """Tell the screen if another row is under the cursor."""
         row = self.row
         key = None if row is None else self.table.key(row)
         if key != self._on:
             self._on = key
-            self.post_message(self.Moved(self, row))
+            self.post_message(self.Moved(self, row, by_hand))
 
     def _measure(self) -> None:
         top = int(self.scroll_offset.y)
         visible = self.table.lines[top : top + max(1, self.size.height)]
-        self._widths, self._gap = self.table.widths(self.size.width - GUTTER, visible)
+        self._widths, self._gap = self.table.widths(self._room() - GUTTER, visible)
         width = sum(self._widths) + self._gap * (sum(1 for each in self._widths if each) - 1) + GUTTER
         size = Size(max(width, 1), len(self.table.lines) + 1)
         if size != self.virtual_size:
             self.virtual_size = size
+
+    def _room(self) -> int:
+        """The width for lines, without the scroll bar's."""
+        return max(GUTTER, self.scrollable_content_region.width)
 
     # painting
 
@@ -236,13 +242,13 @@ class Grid(ScrollView, can_focus=True):
         self._keep_visible()
         self.refresh_line(old + 1)
         self.refresh_line(new + 1)
-        self._note()
+        self._note(by_hand=True)
 
     def _move(self, where: int) -> None:
         self.cursor = max(0, min(where, len(self.table.lines) - 1))
 
     def _keep_visible(self) -> None:
-        height = max(1, self.size.height - 1 - (1 if self.show_horizontal_scrollbar else 0))
+        height = max(1, self.size.height - 1)
         top = int(self.scroll_offset.y)
         if self.cursor < top:
             self.scroll_to(y=self.cursor, animate=False)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from meshtui.app import MeshApp
-from tests.tui.support.fake import FakeMesh
+from tests.tui.support.fake import NOW_MS, FakeMesh
 
 
 async def picture(size: tuple[int, int], *press: str, mesh: Any = None, **options: Any) -> str:
     """Return the SVG of a screen after keys were pressed."""
     fake = mesh or FakeMesh()
-    app = MeshApp(fake, **{"theme": "mesh-dark", **options})
+    app = MeshApp(fake, **{"theme": "mesh-dark", "clock": lambda: NOW_MS / 1000, **options})
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         for key in press:

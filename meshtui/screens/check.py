@@ -1,0 +1,95 @@
+"""What is right and what is wrong: the control plane's checks after those of this machine, with a hint per failure.
+
+The same words as `meshtui check`.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual.widget import Widget
+from textual.widgets import Static
+
+from meshcore.wire.control_pb2 import CheckCategory, CheckResult
+from meshtui import keys
+from meshtui.model.scope import Scope, Trouble
+from meshtui.pump import Opener
+from meshtui.screens.scene import Scene
+from meshtui.screens.text import Page
+from meshtui.screens.view import View
+
+SIGNS = {CheckResult.CHECK_SUCCESS: "√", CheckResult.CHECK_WARNING: "‼", CheckResult.CHECK_ERROR: "×"}
+ASCII_SIGNS = {CheckResult.CHECK_SUCCESS: "+", CheckResult.CHECK_WARNING: "!", CheckResult.CHECK_ERROR: "x"}
+STYLES = {CheckResult.CHECK_SUCCESS: "good", CheckResult.CHECK_WARNING: "warn", CheckResult.CHECK_ERROR: "bad"}
+
+
+class CheckView(View):
+    """Categories of checks."""
+
+    BINDINGS = keys.bindings("check")
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("check", "page", "view", "app")
+    NAME = "check"
+    NAMESPACED = False
+
+    def __init__(self, scene: Scene, scope: Scope) -> None:
+        super().__init__(scene, scope)
+        self._static = Static()
+        self._mesh_part: Sequence[CheckCategory] = ()
+        self._trouble: Trouble | None = None
+
+    def body(self) -> Iterable[Widget]:
+        with Page(classes="pane") as page:
+            page.border_title = "check"
+            yield self._static
+
+    def crumb(self) -> str:
+        return "check"
+
+    def sources(self) -> dict[str, Opener]:
+        return {"check": self.mesh.check} if self.scene.mesh is not None else {}
+
+    def start(self) -> None:
+        self._trouble = None
+        super().start()
+        self._paint()
+
+    def take(self, tag: str, answer: Any) -> None:
+        self._mesh_part = answer.categories
+        self._paint()
+
+    def refused(self, tag: str, trouble: Trouble) -> None:
+        self._trouble = trouble
+        self._paint()
+
+    def action_rerun(self) -> None:
+        self.start()
+        self.flash("checking again")
+
+    def _paint(self) -> None:
+        categories = [*self.scene.machine(), *self._mesh_part]
+        signs = ASCII_SIGNS if self.scene.ascii else SIGNS
+        text = Text()
+        counts = dict.fromkeys(SIGNS, 0)
+        for category in categories:
+            text.append(f"{category.name}\n", self._style("head", bold=True))
+            for item in category.checks:
+                counts[item.result] = counts.get(item.result, 0) + 1
+                style = self._style(STYLES.get(item.result, "faint"))
+                text.append(f"  {signs.get(item.result, '?')} ", style)
+                text.append(f"{item.description}\n")
+                if item.error:
+                    text.append(f"      {item.error}\n", style)
+                if item.hint:
+                    text.append(f"      {item.hint}\n", self._style("faint"))
+            text.append("\n")
+        if self._trouble is not None:
+            text.append(f"{signs[CheckResult.CHECK_ERROR]} {self._trouble.message}\n", self._style("bad"))
+            text.append(f"  {self._trouble.hint}\n", self._style("faint"))
+        self._static.update(text)
+        if self.is_mounted:
+            parts = [f"{signs[result]} {counts[result]}" for result in SIGNS if counts[result]]
+            self.query_one(Page).border_title = "check  " + "  ".join(parts)
+
+    def _style(self, name: str, *, bold: bool = False) -> str:
+        colour = self.app.theme_variables.get(name, "").replace("ansi_", "")
+        return f"bold {colour}" if bold else colour

@@ -1,0 +1,117 @@
+"""The log of a workload, as it is written: the application's, or its sidecar's.
+
+Lines are kept in a bounded list; the filter shows those that match.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from rich.segment import Segment
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from meshtui import keys
+from meshtui.model.filter import EVERYTHING, Filter
+from meshtui.model.scope import Scope, Trouble
+from meshtui.pump import Pump
+from meshtui.screens.scene import Scene
+from meshtui.screens.view import View
+
+KEPT = 5000
+LONGEST = 4000
+
+
+class Lines(ScrollView, can_focus=True):
+    """Lines of text, painted as far as they are seen."""
+
+    BINDINGS = keys.bindings("page")
+    DEFAULT_CSS = "Lines { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; padding: 0 1; }"
+
+    def __init__(self) -> None:
+        super().__init__(classes="pane")
+        self.lines: list[str] = []
+
+    def show(self, lines: list[str], *, end: bool) -> None:
+        """Paint these lines, and scroll to the end if asked."""
+        self.lines = lines
+        self.virtual_size = Size(max((len(line) for line in lines), default=1), len(lines))
+        if end:
+            self.scroll_end(animate=False, immediate=True, x_axis=False)
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        x, top = self.scroll_offset
+        width = self.size.width
+        if y + top >= len(self.lines):
+            return Strip.blank(width, self.rich_style)
+        return Strip([Segment(self.lines[y + top], self.rich_style)]).crop_extend(x, x + width, self.rich_style)
+
+
+class LogsView(View):
+    """A log that follows its end."""
+
+    BINDINGS = keys.bindings("logs")
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("logs", "page", "view", "app")
+    NAME = "logs"
+    NAMESPACED = False
+
+    def __init__(self, scene: Scene, scope: Scope) -> None:
+        super().__init__(scene, scope)
+        self._kept: deque[str] = deque(maxlen=KEPT)
+        self._list = Lines()
+        self.follow = True
+        self.proxy = False
+
+    def body(self) -> Iterable[Widget]:
+        yield self._list
+
+    def on_mount(self) -> None:
+        self._title()
+
+    def crumb(self) -> str:
+        return f"logs {self.scope.title()}"
+
+    def start(self) -> None:
+        self.stop()
+        self._kept.clear()
+        self._pumps["log"] = Pump(self, "log", lambda: self.mesh.log(self.scope, proxy=self.proxy), every=True)
+
+    def take(self, tag: str, answer: Any) -> None:
+        self._kept.extend(line.expandtabs()[:LONGEST] for line in answer)
+        if not self.paused:
+            self._paint()
+
+    def refused(self, tag: str, trouble: Trouble) -> None:
+        self._list.show([trouble.message, trouble.hint], end=False)
+
+    def narrow(self, wanted: Filter) -> None:
+        self._paint()
+
+    def _paint(self) -> None:
+        wanted = self.filter
+        lines = list(self._kept) if wanted is EVERYTHING else [line for line in self._kept if wanted.passes(line)]
+        self._list.show(lines, end=self.follow)
+        self._title()
+
+    def _title(self) -> None:
+        whose = "sidecar of " if self.proxy else ""
+        more = "" if self.follow else " · standing still"
+        self._list.border_title = f"log {whose}{self.scope.title()} \\[{len(self._list.lines)}]{more}"
+
+    def action_follow(self) -> None:
+        self.follow = not self.follow
+        self._paint()
+
+    def action_proxy(self) -> None:
+        self.proxy = not self.proxy
+        self.start()
+        self._list.show([], end=False)
+        self._title()
+
+    def action_pause(self) -> None:
+        super().action_pause()
+        if not self.paused:
+            self._paint()

@@ -1,0 +1,188 @@
+"""The first view: the stat table, the golden signals of its selected row, and that row's requests as they happen.
+
+Panes that have no room step back: 24 lines show table and plots, more lines the tap, wide screens stand the
+plots beside. `z` zooms the pane with the focus.
+"""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual import on
+from textual.containers import Container
+from textual.timer import Timer
+from textual.widget import Widget
+
+from meshtui import keys
+from meshtui.columns import exchange
+from meshtui.messages import ViewAsked
+from meshtui.model.exchange import Exchange, Exchanges
+from meshtui.model.scope import Scope, short
+from meshtui.model.table import Table
+from meshtui.screens.scene import Scene
+from meshtui.screens.stat import StatView, subject
+from meshtui.widgets.grid import Grid
+from meshtui.widgets.plot import Plot
+
+SETTLE_S = 0.35  # the tap follows a cursor that has come to rest
+PAINT_S = 0.25
+WIDE = 150  # columns from which plots stand beside the tables
+TALL = 30  # lines from which the tap shows
+KEPT = 300
+
+
+class OverviewView(StatView):
+    """Table, plots and tap in panes."""
+
+    BINDINGS = keys.bindings("overview")
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("overview", "workload", "table", "view", "app")
+    NAME = "overview"
+    DEFAULT_CSS = """
+    OverviewView {
+        & #panes { layout: grid; grid-size: 1 3; grid-rows: 11fr 12 9fr; height: 1fr; }
+        & #panes.-low { grid-size: 1 2; grid-rows: 1fr 9; }
+        & #panes.-low #tap { display: none; }
+        & #panes.-wide { grid-size: 2 2; grid-columns: 3fr 2fr; grid-rows: 1fr 1fr; grid-gutter: 0 2; }
+        & #panes.-wide #plot { row-span: 2; }
+        & #panes.-zoom { grid-size: 1 1; grid-rows: 1fr; grid-columns: 1fr; }
+        & #panes.-zoom > * { display: none; }
+        & #panes.-zoom > .-current { display: block; }
+        & #plot { padding: 0 1; }
+    }
+    """
+
+    def __init__(self, scene: Scene, scope: Scope) -> None:
+        super().__init__(scene, scope)
+        self.grid.id = "table"
+        self.exchanges = Exchanges(KEPT)
+        self._calls: Table[Exchange] = Table(
+            exchange.columns(ascii=scene.ascii),
+            lambda row: row.id,
+            drop=("tls", "size", "direction", "method"),
+        )
+        self.tap = Grid(self._calls, ascii=scene.ascii, id="tap")
+        self.tap.add_class("pane")
+        self.tap.empty = "waiting for requests …"
+        self.plot = Plot(ascii=scene.ascii, id="plot", classes="pane")
+        self.plot.can_focus = True
+        self._timer: Timer | None = None
+        self._tapped: Scope | None = None
+        self._dirty = False
+
+    def body(self) -> Iterable[Widget]:
+        yield Container(self.grid, self.plot, self.tap, id="panes")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.tap.border_title = "requests"
+        self.plot.border_title = "golden signals"
+        self.set_interval(PAINT_S, self._paint)
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        panes = self.query_one("#panes")
+        wide = self.size.width >= WIDE and self.size.height >= TALL
+        panes.set_class(wide, "-wide")
+        panes.set_class(self.size.height < TALL, "-low")
+        panes.move_child(self.plot, after=self.grid)
+
+    def crumb(self) -> str:
+        return "overview"
+
+    def start(self) -> None:
+        super().start()
+        self._tapped = None
+        self._settle()
+
+    def take(self, tag: str, answer: Any) -> None:
+        if tag == "tap":
+            self.exchanges.extend(answer.events)
+            self._dirty = True
+            return
+        super().take(tag, answer)
+        self._draw()
+
+    def _draw(self) -> None:
+        row = self.grid.row
+        if row is None:
+            self.plot.update(None)
+            self.plot.border_title = "golden signals"
+            return
+        self.plot.update(row.series)
+        self.plot.border_title = f"golden signals {short(self.scope.kind)}/{row.resource.name}"
+
+    def _paint(self) -> None:
+        if self._dirty and self.is_current and self.tap.display:
+            self._dirty = False
+            following = self.tap.cursor >= len(self._calls.lines) - 1
+            self._calls.put(self.exchanges.rows())
+            self.tap.show()
+            if following or not self.tap.has_focus:
+                self.tap.action_last()
+
+    @on(Grid.Moved)
+    def _moved(self, event: Grid.Moved) -> None:
+        if event.grid is self.grid:
+            self._draw()
+            self._settle()
+
+    def _settle(self) -> None:
+        """Tap the row under the cursor once it has rested there."""
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(SETTLE_S, self._tap)
+
+    def _tap(self) -> None:
+        row = self.grid.row
+        wanted = None if row is None or not self.tap.display else subject(self.scope.kind, row)
+        if wanted == self._tapped or self.paused:
+            return
+        self._tapped = wanted
+        self.exchanges.clear()
+        self._calls.put([])
+        self.tap.show()
+        self.tap.border_title = "requests" if wanted is None else f"requests of {wanted.title()}"
+        self.pump("tap", None if wanted is None else lambda: self.mesh.observe(wanted), every=True)
+
+    def action_pause(self) -> None:
+        super().action_pause()
+        if self.paused:
+            self.exchanges.pause()
+        else:
+            self.exchanges.resume()
+            self._settle()
+
+    def action_open(self) -> None:
+        row = self.tap.row
+        if self.tap.has_focus and row is not None:
+            self.post_message(ViewAsked("inspect", self.scope, one=row, exchanges=self.exchanges))
+        else:
+            super().action_open()
+
+    # panes
+
+    def _shown(self) -> list[Widget]:
+        panes = self.query_one("#panes")
+        return [pane for pane in panes.children if panes.has_class("-zoom") or pane.display]
+
+    def action_next_pane(self) -> None:
+        self._step(1)
+
+    def action_previous_pane(self) -> None:
+        self._step(-1)
+
+    def _step(self, step: int) -> None:
+        panes = self._shown()
+        here = next((i for i, pane in enumerate(panes) if pane.has_focus or pane.has_class("-current")), 0)
+        self._current(panes[(here + step) % len(panes)])
+
+    def _current(self, pane: Widget) -> None:
+        for each in self.query_one("#panes").children:
+            each.set_class(each is pane and self.query_one("#panes").has_class("-zoom"), "-current")
+        self.call_after_refresh(pane.focus)
+
+    def action_zoom(self) -> None:
+        panes = self.query_one("#panes")
+        pane = next((each for each in panes.children if each.has_focus), self.grid)
+        panes.toggle_class("-zoom")
+        self._current(pane)
+        self.call_after_refresh(self._settle)

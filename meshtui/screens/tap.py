@@ -1,0 +1,158 @@
+"""Single requests as they happen: a list that follows the newest, pauses, and narrows down; enter inspects one.
+
+The filter understands words such as `status=5xx`, `path=^/api` and `peer=vote-bot` (columns/sieve).
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from meshcore.wire.common_pb2 import Direction
+from meshtui import keys
+from meshtui.columns import exchange, sieve
+from meshtui.messages import ViewAsked
+from meshtui.model.cell import Column
+from meshtui.model.exchange import Exchange, Exchanges
+from meshtui.model.filter import EVERYTHING, Filter, FilterError
+from meshtui.model.scope import Scope
+from meshtui.pump import Pump
+from meshtui.screens.scene import Scene
+from meshtui.screens.table import TableView
+from meshtui.widgets.grid import Grid
+
+PAINT_S = 0.2
+DIRECTIONS = (None, Direction.INBOUND, Direction.OUTBOUND)
+WORDS = {None: "both directions", Direction.INBOUND: "inbound", Direction.OUTBOUND: "outbound"}
+
+
+class TapView(TableView):
+    """The tap list."""
+
+    BINDINGS = keys.bindings("tap")
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("tap", "table", "view", "app")
+    NAME = "tap"
+    FLEX = ""
+    DROP = ("tls", "size", "direction", "method")
+    WAITING = "waiting for requests …"
+    EMPTY = "waiting for requests …"
+
+    def __init__(self, scene: Scene, scope: Scope) -> None:
+        self.exchanges = Exchanges()
+        super().__init__(scene, scope)
+        self.follow = True
+        self.failures = False
+        self.direction: Any = None
+        self.dropped = 0
+        self.sidecars = 0
+        self._test: sieve.Test = _everything
+        self._dirty = False
+
+    def columns(self) -> Sequence[Column[Any]]:
+        return exchange.columns(ascii=self.scene.ascii)
+
+    def key(self, row: Exchange) -> str:
+        return row.id
+
+    def label(self, row: Exchange) -> str:
+        return row.path
+
+    def start(self) -> None:
+        self.stop()
+        self._pumps["tap"] = Pump(self, "tap", lambda: self.mesh.observe(self.scope), every=True)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_interval(PAINT_S, self._paint)
+
+    def heading(self) -> str:
+        return f"tap {self.scope.title()}"
+
+    def crumb(self) -> str:
+        return f"tap {self.scope.title()}"
+
+    def take(self, tag: str, answer: Any) -> None:
+        self.exchanges.extend(answer.events)
+        self.dropped += answer.dropped
+        self.sidecars = answer.sidecars
+        self.answered = True
+        self._dirty = True
+
+    def _paint(self) -> None:
+        if self._dirty and self.is_current:
+            self._dirty = False
+            self.show_rows()
+
+    def show_rows(self) -> None:
+        """Put what passes into the grid; the cursor stays on the newest while following."""
+        self.table.put(row for row in self.exchanges.rows() if self._shows(row))
+        self.grid.empty = "no request passes the filter" if self.table.rows == [] and len(self.exchanges) else self.EMPTY
+        self.grid.show()
+        if self.follow and not self.paused and not self.table.sorted_by:
+            self.grid.action_last()
+        self.title_pane()
+
+    def _shows(self, row: Exchange) -> bool:
+        if self.failures and not row.failed:
+            return False
+        if self.direction is not None and row.direction != self.direction:
+            return False
+        return self._test(row)
+
+    def title_pane(self) -> None:
+        super().title_pane()
+        marks = ["only failures"] if self.failures else []
+        marks += [WORDS[self.direction]] if self.direction is not None else []
+        marks += [f"{self.exchanges.unseen} new"] if self.paused and self.exchanges.unseen else []
+        marks += [f"{self.dropped} not shown (too many)"] if self.dropped else []
+        if marks:
+            self.grid.border_title = f"{self.grid.border_title} · {' · '.join(marks)}"
+
+    def _filter(self, text: str, *, quiet: bool = False) -> None:
+        try:
+            self._test = sieve.parse(text) if text.strip() else _everything
+        except FilterError as error:
+            if not quiet:
+                self.flash(str(error), "error")
+            return
+        self.filter = Filter(text.strip()) if text.strip() else EVERYTHING
+        self.show_rows()
+        self.describe_state()
+
+    def on_grid_moved(self, event: Grid.Moved) -> None:
+        """Following ends when somebody looks at an older one, and goes on at the newest."""
+        if event.by_hand and not self.paused:
+            self.follow = self.grid.cursor >= len(self.table.lines) - 1
+
+    def action_open(self) -> None:
+        row = self.grid.row
+        if row is not None:
+            self.post_message(ViewAsked("inspect", self.scope, one=row, exchanges=self.exchanges))
+
+    def action_pause(self) -> None:
+        self.paused = not self.paused
+        if self.paused:
+            self.exchanges.pause()
+        else:
+            self.exchanges.resume()
+        self.show_rows()
+        self.describe_state()
+
+    def action_follow(self) -> None:
+        self.follow = not self.follow
+        self.flash("following the newest" if self.follow else "standing still; new ones go on arriving")
+        self.show_rows()
+
+    def action_failures(self) -> None:
+        self.failures = not self.failures
+        self.show_rows()
+
+    def action_inbound(self) -> None:
+        self.direction = DIRECTIONS[(DIRECTIONS.index(self.direction) + 1) % len(DIRECTIONS)]
+        self.show_rows()
+
+    def action_clear(self) -> None:
+        self.exchanges.clear()
+        self.show_rows()
+
+
+def _everything(_: Exchange) -> bool:
+    return True
