@@ -1,0 +1,120 @@
+"""`python -m agents launch VERB …`: parses, and hands over to the verb.
+
+The `meshtui` commands of the same names end up here. Exit status: 0 well, 1 failed, 2 cannot be what was meant.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one verb and return its exit status."""
+    args = list(argv)
+    command: list[str] = []
+    if args[:1] == ["run"] and "--" in args:
+        cut = args.index("--")
+        args, command = args[:cut], args[cut + 1 :]
+    parsed = _parser().parse_args(args)
+    try:
+        match parsed.verb:
+            case "up" | "demo":
+                return _up(parsed, args)
+            case "run":
+                from agents.launcher.run import run
+
+                return run(parsed, command)
+            case "down":
+                from agents.launcher.down import down
+
+                return down(parsed.mesh)
+            case "ps":
+                from agents.launcher.ps import ps
+
+                return ps(parsed.mesh, parsed.output)
+            case _:
+                from agents.launcher.logs import logs
+
+                return logs(parsed)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone; python would complain about the same
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _up(parsed: argparse.Namespace, args: Sequence[str]) -> int:
+    if parsed.detach and parsed.relay_fd is None:
+        from agents.launcher.detach import detach
+
+        return detach(args, [parsed.owner_fd] if parsed.owner_fd is not None else [])
+    from agents.launcher.detach import Relay
+    from agents.launcher.up import Order, up
+
+    relay = Relay(parsed.relay_fd) if parsed.relay_fd is not None else None
+    if parsed.verb == "up":
+        return up(Order(parsed.file, parsed.mesh, parsed.owner_pid, parsed.owner_fd), relay)
+    from agents.launcher.demo import demo_file, demo_settings
+
+    file = demo_file()
+    if file is None:
+        sys.stderr.write("the demo is not part of this installation; run it from the repository: make demo\n")
+        return 1
+    return up(Order(file, parsed.mesh, parsed.owner_pid, parsed.owner_fd, demo_settings(parsed.rate)), relay)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="meshtui", description="Run a mesh on this machine.", allow_abbrev=False)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    up = verbs.add_parser("up", help="start a mesh from FILE", description="Start a mesh from a mesh.yaml.")
+    up.add_argument("file", nargs="?", default="mesh.yaml", type=Path, metavar="FILE", help="default: mesh.yaml")
+    demo = verbs.add_parser("demo", help="start the demo mesh", description="Start the demo mesh.")
+    demo.add_argument("--rate", type=_rate, metavar="N", help="rounds per second of the vote bot")
+    for verb in (up, demo):
+        verb.add_argument("--mesh", metavar="NAME", help="name of the mesh; default: the file's")
+        verb.add_argument("--detach", "-d", action="store_true", help="return once it is up, and let it run")
+        verb.add_argument("--owner-pid", type=int, metavar="PID", help="end with this process")
+        verb.add_argument("--owner-fd", type=int, metavar="N", help="end when the other end of this pipe is closed")
+        verb.add_argument("--relay-fd", type=int, help=argparse.SUPPRESS)
+
+    run = verbs.add_parser(
+        "run",
+        help="add one process to a running mesh",
+        description="Add one process to a running mesh, with a sidecar of its own, until it or the mesh ends.",
+        usage="meshtui run --name NAME [--port [NAME=]PORT] [--upstream NAME] [options] -- COMMAND …",
+    )
+    run.add_argument("--name", required=True, help="name of the workload")
+    run.add_argument("--port", action="append", default=[], metavar="[NAME=]PORT", help="where it listens; or auto")
+    run.add_argument("--upstream", action="append", default=[], metavar="NAME", help="NAME, NAME:PORT, NAME.NAMESPACE")
+    run.add_argument("--namespace", "-n", default="", help="default: the mesh's")
+    run.add_argument("--kind", default="Deployment", help="default: Deployment")
+    run.add_argument(
+        "--env", "-e", action="append", default=[], metavar="NAME=VALUE", help="may refer to ${ports.NAME} …"
+    )
+    run.add_argument("--proxy", action="store_true", help="set http_proxy, so that names of services work as hosts")
+    run.add_argument("--mesh", metavar="NAME", help="which mesh, if several run")
+
+    down = verbs.add_parser("down", help="end a mesh", description="End a mesh and everything it started.")
+    ps = verbs.add_parser("ps", help="list a mesh's processes", description="List a mesh's processes.")
+    ps.add_argument("--output", "-o", choices=("table", "wide", "json"), default="table")
+    logs = verbs.add_parser("logs", help="print logs", description="Print the log of a workload or pod.")
+    logs.add_argument("name", metavar="NAME", help="web, web-0, deploy/web, or control-plane")
+    logs.add_argument("--namespace", "-n", default="", help="default: any")
+    logs.add_argument("--follow", "-f", action="store_true", help="go on as lines are written")
+    logs.add_argument("--proxy", action="store_true", help="of the sidecar instead of the application")
+    logs.add_argument("--tail", type=int, default=-1, metavar="N", help="only the last N lines")
+    for verb in (down, ps, logs):
+        verb.add_argument("--mesh", metavar="NAME", help="which mesh, if several run")
+    return parser
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate: give a number above 0, at most 1000")
+    return rate

@@ -1,0 +1,206 @@
+"""Keeps one instance alive: its sidecar first, then, once that is ready, the application.
+
+Each of the two is restarted by itself when it dies, after a wait that grows (see backoff); the other goes on. What
+happens is written to the instance's State, and `changed` is called.
+"""
+
+import asyncio
+import os
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.launcher import commands, journal, probe
+from agents.launcher.backoff import Backoff
+from agents.launcher.plan import Instance, shown
+from agents.launcher.process import Process, Program, StartError, Yard, outcome
+from agents.launcher.state import FAILING, PENDING, RUNNING, STOPPING, SUCCEEDED, State, fresh
+from meshcore.client.failure import ClientError
+
+REFUSED = 78  # a sidecar's exit status for a configuration it cannot use
+QUICK_S = 0.1  # between probes until it is ready
+SLOW_S = 5.0  # and after that
+MISSES = 3  # so many failed probes in a row end readiness
+SIDECAR_S = 20.0  # how long a sidecar may take before that is called failing
+APP_GRACE_S = 5.0
+SIDECAR_GRACE_S = 3.0
+LAST_LINES = 10
+
+Issue = Callable[[Instance], Awaitable[bytes]]  # the sidecar's configuration, with a fresh token
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What every supervisor works with."""
+
+    yard: Yard
+    logs: Path
+    issue: Issue
+    changed: Callable[[], None]
+
+
+class Supervisor:
+    """One instance's keeper."""
+
+    def __init__(self, instance: Instance, means: Means) -> None:
+        self.instance = instance
+        self.state: State = fresh(instance, shown(instance.command))
+        self.log = means.logs / f"{instance.namespace}.{instance.pod}.log"
+        self.proxy_log = means.logs / f"{instance.namespace}.{instance.pod}.proxy.log"
+        self._means = means
+        self._app: Process | None = None
+        self._sidecar: Process | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        if self.instance.meshed:
+            self._tasks.append(asyncio.create_task(self._safely(self._keep_sidecar())))
+        self._tasks.append(asyncio.create_task(self._safely(self._keep_app())))
+
+    async def _safely(self, keeping: Coroutine[None, None, None]) -> None:
+        """Show a defect of ours where a person looks, and leave the other instances alone."""
+        try:
+            await keeping
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not go unseen
+            traceback.print_exc()
+            self._set(phase=FAILING, ready=False, message=f"the launcher failed: {error!r}")
+
+    def hang_up(self) -> None:
+        """Start nothing more."""
+        for task in self._tasks:
+            task.cancel()
+        self._set(phase=STOPPING, ready=False)
+
+    async def stop_app(self, grace: float = APP_GRACE_S) -> None:
+        if self._app is not None:
+            await self._app.stop(grace)
+
+    async def stop_sidecar(self, grace: float = SIDECAR_GRACE_S) -> None:
+        if self._sidecar is not None:
+            await self._sidecar.stop(grace)
+
+    def tidy(self) -> None:
+        """Keep both logs from growing for ever."""
+        journal.shorten(self.log)
+        journal.shorten(self.proxy_log)
+
+    async def _keep_sidecar(self) -> None:
+        backoff = Backoff(first=0.0)
+        fds = tuple(listener.fd for listener in self.instance.listeners)
+        while True:
+            try:
+                config = await self._means.issue(self.instance)
+                program = Program(commands.sidecar(), os.environ, self._means.logs, self.proxy_log, fds, config)
+                self._sidecar = self._means.yard.start(program)
+            except (StartError, ClientError) as error:
+                self._set(phase=FAILING, message=f"sidecar: {error}")
+                await asyncio.sleep(backoff.died(0.0))
+                continue
+            self._set(proxy_pid=self._sidecar.pid)
+            status = await self._sidecar.wait()
+            wait = backoff.limit if status == REFUSED else backoff.died(self._sidecar.ran)
+            lines = journal.last_lines(self.proxy_log, LAST_LINES)
+            self._set(
+                proxy_pid=0,
+                proxy_restarts=self.state.proxy_restarts + 1,
+                message=f"sidecar: {outcome(status)}, again {_in(wait)}",
+                last_lines=lines if status != 0 else self.state.last_lines,
+            )
+            await asyncio.sleep(wait)
+
+    async def _keep_app(self) -> None:
+        backoff = Backoff()
+        if self.instance.meshed:
+            await self._sidecar_ready()
+        while True:
+            started = time.monotonic()
+            try:
+                status = await self._run_app()
+                ended, ran = outcome(status), time.monotonic() - started
+            except StartError as error:
+                status, ended, ran = -1, str(error), 0.0
+            if status == 0 and self.instance.kind == "job":
+                self._set(phase=SUCCEEDED, ready=False, pid=0, message="")
+                return
+            wait = backoff.died(ran)
+            self._set(
+                phase=FAILING,
+                ready=False,
+                pid=0,
+                message=f"{ended}, again {_in(wait)}",
+                last_lines=journal.last_lines(self.log, LAST_LINES),
+            )
+            await asyncio.sleep(wait)
+            self._set(restarts=self.state.restarts + 1)
+
+    async def _run_app(self) -> int:
+        """Start the application, follow its readiness, and return its exit status."""
+        instance = self.instance
+        if not instance.directory.is_dir():
+            raise StartError(f"there is no folder {instance.directory}")
+        program = Program(instance.command, instance.environment, instance.directory, self.log)
+        self._app = self._means.yard.start(program)
+        # Until it has shown itself ready, a program that has died before keeps its message.
+        phase = FAILING if self.state.phase == FAILING else PENDING
+        self._set(phase=phase, pid=self._app.pid, started_ms=time.time_ns() // 1_000_000)
+        watching = asyncio.create_task(self._watch_app())
+        try:
+            return await self._app.wait()
+        finally:
+            watching.cancel()
+
+    async def _watch_app(self) -> None:
+        """Probe the application as long as it runs."""
+        if not (self.instance.ports or self.instance.probe.kind):
+            # Nothing to ask: one that has not died at once is taken to be well.
+            await asyncio.sleep(QUICK_S if self.state.restarts == 0 else 1.0)
+            self._set(phase=RUNNING, ready=True, message="", last_lines=[])
+            return
+        began, misses = time.monotonic(), 0
+        while True:
+            reason = await probe.application(self.instance)
+            if not reason:
+                misses = 0
+                if not self.state.ready:
+                    self._set(phase=RUNNING, ready=True, message="", last_lines=[])
+            elif self.state.ready:
+                misses += 1
+                if misses >= MISSES:
+                    self._set(ready=False, message=f"not ready: {reason}")
+                    began = time.monotonic()
+            elif (
+                time.monotonic() - began > self.instance.probe.timeout and self.state.message != f"not ready: {reason}"
+            ):
+                lines = journal.last_lines(self.log, LAST_LINES)
+                self._set(phase=FAILING, message=f"not ready: {reason}", last_lines=lines)
+            settled = self.state.ready and not misses
+            await asyncio.sleep(SLOW_S if settled else 1.0 if misses or self.state.phase == FAILING else QUICK_S)
+
+    async def _sidecar_ready(self) -> None:
+        """Wait until the sidecar may carry traffic."""
+        began = time.monotonic()
+        while True:
+            if self._sidecar is not None and self._sidecar.running:
+                reason = await probe.sidecar(self.instance)
+                if not reason:
+                    if self.state.phase == FAILING or self.state.message:
+                        self._set(phase=PENDING, message="", last_lines=[])
+                    return
+            else:
+                reason = self.state.message or "is not running"
+            late = time.monotonic() - began > SIDECAR_S or self.state.proxy_restarts >= MISSES
+            if late and self.state.phase != FAILING:
+                text = reason if reason.startswith("sidecar") else f"sidecar is not ready: {reason}"
+                self._set(phase=FAILING, message=text, last_lines=journal.last_lines(self.proxy_log, LAST_LINES))
+            await asyncio.sleep(QUICK_S)
+
+    def _set(self, **changes: object) -> None:
+        for name, value in changes.items():
+            setattr(self.state, name, value)
+        self._means.changed()
+
+
+def _in(wait: float) -> str:
+    return f"in {wait:g} s" if wait else "at once"
