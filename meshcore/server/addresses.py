@@ -1,0 +1,55 @@
+"""Which ports the control plane listens on: kept in `control.json`, so that a restarted one binds the same.
+
+Sidecars are told the addresses once, when they start, and look for the control plane there for ever.
+"""
+
+import json
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+HOST = "127.0.0.1"
+# Below what Linux hands out for outgoing connections (32768 on), so that nobody takes a port while we are away.
+PORTS = range(20_000, 32_000)
+TRIES = 50
+
+Bind = Callable[[str], int]  # binds an address, returns its port; raises RuntimeError or OSError
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The two TLS listeners' addresses."""
+
+    identity: str
+    control: str
+
+
+def recall(file: Path) -> Addresses | None:
+    """Return the addresses of the run before, if there was one."""
+    try:
+        known = json.loads(file.read_text())
+        return Addresses(str(known["identity"]), str(known["control"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remember(file: Path, addresses: Addresses, **more: object) -> None:
+    """Write the addresses whole or not at all."""
+    fresh = file.with_name(f".{file.name}.new")
+    fresh.write_text(json.dumps({**asdict(addresses), **more}, indent=2) + "\n")
+    fresh.replace(file)
+
+
+def bind(before: str, listen: Bind) -> str:
+    """Bind the address of the run before, else a free one; return it."""
+    tries = [before] if before else []
+    tries += [f"{HOST}:{port}" for port in random.sample(PORTS, TRIES)]
+    tries.append(f"{HOST}:0")
+    for address in tries:
+        with suppress(RuntimeError, OSError):
+            port = listen(address)
+            if port:
+                return f"{HOST}:{port}"
+    raise OSError("no port is free on 127.0.0.1")

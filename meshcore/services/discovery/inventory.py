@@ -1,0 +1,81 @@
+"""Rows of the inventory: every instance with its sidecar's state, and which of them somebody asked for.
+
+Pure; serve.py sends the rows, the server's status and checks count them.
+"""
+
+from collections.abc import Callable, Sequence
+
+from meshcore.services.discovery.registry import Entry, Registry
+from meshcore.wire.common_pb2 import Resource
+from meshcore.wire.discovery_pb2 import RUNNING, InstanceStatus, Pod, ProxyStatus
+from meshcore.wire.ids import SpiffeId
+
+# What a sidecar last said of itself, by namespace and pod.
+Proxies = Callable[[str, str], ProxyStatus | None]
+
+BY_CHOICE = "runs without a sidecar by choice (mesh: false)"
+
+
+def rows(registry: Registry, proxies: Proxies, *, trust_domain: str, node: str) -> list[Pod]:
+    """Return one row per instance, by namespace and pod."""
+    entries = sorted(registry.entries(), key=lambda entry: (entry.namespace, entry.pod))
+    return [row(entry, proxies, trust_domain=trust_domain, node=node) for entry in entries]
+
+
+def row(entry: Entry, proxies: Proxies, *, trust_domain: str, node: str) -> Pod:
+    """Return the row of one instance."""
+    known = entry.uplink or entry.last
+    status = entry.status or _unreported(entry)
+    pod = Pod(status=status, meshed=entry.meshed, node=node)
+    if not entry.meshed:
+        pod.unmeshed_reason = BY_CHOICE
+    else:
+        account = known.instance.service_account if known else status.service_account
+        pod.uplink = entry.uplink is not None
+        pod.uplink_since_ms = entry.uplink_since_ms
+        pod.identity = known.identity if known else str(SpiffeId(trust_domain, entry.namespace, account or status.name))
+        pod.proxy_version = known.instance.proxy_version if known else ""
+        proxy = proxies(entry.namespace, entry.pod)
+        if proxy is not None:
+            pod.proxy.CopyFrom(proxy)
+    first = next(iter(known.instance.ports if known else status.ports), None)
+    if first is not None:
+        pod.address = f"{first.proxy_ip or '127.0.0.1'}:{first.proxy_port or first.port}"
+    return pod
+
+
+def asked(pod: Pod, targets: Sequence[Resource]) -> bool:
+    """Tell whether a row is among the resources asked for; none asked for means all."""
+    return not targets or any(_matches(pod.status, target) for target in targets)
+
+
+def _matches(status: InstanceStatus, target: Resource) -> bool:
+    if target.kind == "namespace":
+        return target.name in ("", status.namespace)
+    if target.namespace and target.namespace != status.namespace:
+        return False
+    if target.kind == "pod":
+        return target.name in ("", status.pod)
+    if target.kind and target.kind not in ("service", status.kind or "deployment"):
+        return False
+    return target.name in ("", status.name)
+
+
+def _unreported(entry: Entry) -> InstanceStatus:
+    """Return what can be said of an instance that no launcher speaks for."""
+    uplink = entry.uplink
+    if uplink is None:
+        return InstanceStatus(namespace=entry.namespace, pod=entry.pod)
+    one = uplink.instance
+    return InstanceStatus(
+        namespace=one.namespace,
+        kind=one.kind or "deployment",
+        name=one.name,
+        pod=one.pod,
+        phase=RUNNING,
+        ready=not uplink.draining,
+        proxy_pid=one.proxy_pid,
+        meshed=True,
+        started_ms=one.started_ms,
+        service_account=one.service_account,
+    )

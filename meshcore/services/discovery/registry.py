@@ -1,0 +1,211 @@
+"""Which instances there are: what sidecars said when they registered, joined with what launchers report.
+
+Pure state with a clock; serve.py feeds it, resolve.py and inventory.py read it. A change names the services it
+touched, so that only their watchers look again.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from meshcore.wire import discovery_pb2
+from meshcore.wire.discovery_pb2 import Instance, InstanceStatus
+
+REPORT_GRACE_S = 10.0  # how long a launcher that went away is believed
+
+PodKey = tuple[str, str]  # namespace, pod
+ServiceKey = tuple[str, str]  # namespace, name
+
+
+@dataclass(slots=True, eq=False)
+class Uplink:
+    """One Register stream: a sidecar that is connected. Compared by identity: each stream is its own."""
+
+    instance: Instance
+    identity: str  # SPIFFE ID, proven by the stream's certificate
+    draining: bool = False
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is known of one instance."""
+
+    namespace: str
+    pod: str
+    uplink: Uplink | None = None
+    last: Uplink | None = None  # the uplink it had, once that broke
+    uplink_since_ms: int = 0
+    status: InstanceStatus | None = None
+    launcher: str = ""
+
+    @property
+    def service(self) -> ServiceKey:
+        known = self.uplink or self.last
+        name = known.instance.name if known else self.status.name if self.status else ""
+        return (self.namespace, name)
+
+    @property
+    def meshed(self) -> bool:
+        """Tell whether a sidecar is connected, or was or will be."""
+        return self.uplink is not None or (self.status.meshed if self.status else self.last is not None)
+
+    @property
+    def serving(self) -> bool:
+        """Tell whether traffic may be sent to it."""
+        if self.status is not None and not self.status.ready:
+            return False
+        if self.uplink is not None:
+            return not self.uplink.draining
+        return self.status is not None and not self.status.meshed
+
+    @property
+    def ports(self) -> Iterable[discovery_pb2.InstancePort]:
+        if self.uplink is not None:
+            return self.uplink.instance.ports
+        return self.status.ports if self.status is not None else ()
+
+
+@dataclass(slots=True)
+class _Launcher:
+    pods: set[PodKey] = field(default_factory=set)
+    streams: int = 0
+    left: float = 0.0  # when its last stream ended
+
+
+class Registry:
+    """All instances. `clock` is monotonic seconds, `wall_ms` Unix time."""
+
+    def __init__(self, clock: Callable[[], float], wall_ms: Callable[[], int]) -> None:
+        self._clock = clock
+        self._wall_ms = wall_ms
+        self._entries: dict[PodKey, Entry] = {}
+        self._services: dict[ServiceKey, dict[PodKey, Entry]] = {}
+        self._launchers: dict[str, _Launcher] = {}
+        self._listeners: list[Callable[[set[ServiceKey]], None]] = []
+        self.changed_at = clock()
+
+    def listen(self, listener: Callable[[set[ServiceKey]], None]) -> None:
+        """Call `listener` with the services that each change touches."""
+        self._listeners.append(listener)
+
+    def entries(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def entry(self, namespace: str, pod: str) -> Entry | None:
+        return self._entries.get((namespace, pod))
+
+    def service(self, key: ServiceKey) -> Iterable[Entry]:
+        """Return the instances that stand behind a service."""
+        return self._services.get(key, {}).values()
+
+    def connect(self, instance: Instance, identity: str) -> Uplink:
+        """Take in a sidecar; an older stream of the same pod is forgotten."""
+        uplink = Uplink(instance, identity)
+        entry = self._entry(instance.namespace, instance.pod)
+        before = entry.service
+        entry.uplink = uplink
+        entry.last = None
+        entry.uplink_since_ms = self._wall_ms()
+        self._tell(self._index(entry, before))
+        return uplink
+
+    def update(self, uplink: Uplink, instance: Instance | None, *, draining: bool) -> None:
+        """Take in a later message of a stream."""
+        entry = self._entries.get((uplink.instance.namespace, uplink.instance.pod))
+        if entry is None or entry.uplink is not uplink:
+            return
+        if draining == uplink.draining and (instance is None or instance == uplink.instance):
+            return
+        before = entry.service
+        uplink.draining = draining
+        if instance is not None:
+            uplink.instance = instance
+        self._tell(self._index(entry, before))
+
+    def disconnect(self, uplink: Uplink) -> None:
+        """Forget a stream that ended: its sidecar takes no traffic from now on."""
+        entry = self._entries.get((uplink.instance.namespace, uplink.instance.pod))
+        if entry is None or entry.uplink is not uplink:
+            return
+        before = entry.service
+        entry.uplink = None
+        entry.last = uplink
+        entry.uplink_since_ms = self._wall_ms()
+        self._tell(self._index(entry, before))
+
+    def arrive(self, launcher: str) -> None:
+        """Count a launcher's stream."""
+        self._launchers.setdefault(launcher, _Launcher()).streams += 1
+
+    def report(self, launcher: str, statuses: Iterable[InstanceStatus]) -> None:
+        """Take in all that a launcher looks after; what it named before and does not name now is gone."""
+        known = self._launchers.setdefault(launcher, _Launcher())
+        touched: set[ServiceKey] = set()
+        pods: set[PodKey] = set()
+        for status in statuses:
+            key = (status.namespace, status.pod)
+            pods.add(key)
+            entry = self._entry(*key)
+            entry.launcher = launcher
+            if entry.status == status:
+                continue
+            before = entry.service
+            entry.status = status
+            touched |= self._index(entry, before)
+        for key in known.pods - pods:
+            touched |= self._forget_status(key, launcher)
+        known.pods = pods
+        self._tell(touched)
+
+    def leave(self, launcher: str) -> None:
+        """Count the end of a launcher's stream; its word stands for a while, it may come back."""
+        known = self._launchers.get(launcher)
+        if known is not None:
+            known.streams -= 1
+            known.left = self._clock()
+
+    def expire(self) -> None:
+        """Forget the launchers that stayed away; to be called now and then."""
+        now = self._clock()
+        touched: set[ServiceKey] = set()
+        for name, known in list(self._launchers.items()):
+            if known.streams <= 0 and now - known.left >= REPORT_GRACE_S:
+                del self._launchers[name]
+                for key in known.pods:
+                    touched |= self._forget_status(key, name)
+        self._tell(touched)
+
+    def _entry(self, namespace: str, pod: str) -> Entry:
+        key = (namespace, pod)
+        found = self._entries.get(key)
+        if found is None:
+            found = self._entries[key] = Entry(namespace, pod)
+        return found
+
+    def _forget_status(self, key: PodKey, launcher: str) -> set[ServiceKey]:
+        entry = self._entries.get(key)
+        if entry is None or entry.launcher != launcher:  # another launcher has taken it over
+            return set()
+        before = entry.service
+        entry.status = None
+        entry.launcher = ""
+        return self._index(entry, before)
+
+    def _index(self, entry: Entry, before: ServiceKey) -> set[ServiceKey]:
+        """File an entry that has changed under its service; return the services that this touches."""
+        key = (entry.namespace, entry.pod)
+        pods = self._services.get(before, {})
+        pods.pop(key, None)
+        if not pods:
+            self._services.pop(before, None)
+        if entry.uplink is None and entry.status is None:
+            del self._entries[key]
+            return {before}
+        self._services.setdefault(entry.service, {})[key] = entry
+        return {before, entry.service}
+
+    def _tell(self, touched: set[ServiceKey]) -> None:
+        if not touched:
+            return
+        self.changed_at = self._clock()
+        for listener in self._listeners:
+            listener(touched)

@@ -1,0 +1,250 @@
+"""Discovery and inventory over gRPC: sidecars register and watch targets, launchers report, people look.
+
+The server puts `Discovery` on the mutual-TLS listener and `Inventory` on the Unix socket, both over one `Registry`.
+What a target means is resolve.py's; who may say what is the server's interceptor's.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn
+
+import grpc
+
+from meshcore.services.discovery.inventory import Proxies, asked, rows
+from meshcore.services.discovery.registry import Registry, ServiceKey, Uplink
+from meshcore.services.discovery.resolve import Declared, View, difference, resolve
+from meshcore.wire import common_pb2, discovery_pb2, discovery_pb2_grpc
+from meshcore.wire.ids import Target, is_label, parse_target
+from meshcore.wire.kinds import parse_kind
+from meshcore.wire.version import OLDEST, PROTOCOL, VERSION
+
+if TYPE_CHECKING:
+    from meshcore.wire.discovery_pb2_grpc import _ServicerContext as Context
+
+log = logging.getLogger("meshcore.discovery")
+
+SETTLE_S = 3.0  # after a restart, how long sidecars have to register again before anybody is told of their absence
+STABLE_S = 0.5  # endpoints that did not change for so long are believed earlier
+EXPIRE_S = 1.0
+BURST_S = 0.1  # changes to the inventory that come closer together are told together
+MAX_PODS = 10_000
+MAX_PORTS = 100
+
+
+class Discovery(discovery_pb2_grpc.DiscoveryServicer):
+    """Presence and endpoints. `clock` is monotonic seconds; `settle`: sidecars may still know more than we do."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        declared: Declared,
+        proven: Callable[["Context"], str],
+        clock: Callable[[], float],
+        settle: bool,
+    ) -> None:
+        self.registry = registry
+        self._declared = declared
+        self._proven = proven
+        self._clock = clock
+        self._settled = clock() + (SETTLE_S if settle else 0.0)
+        self._watchers: dict[ServiceKey, set[asyncio.Event]] = {}
+        registry.listen(self._touch)
+
+    def redeclared(self) -> None:
+        """Look again at every target: what the mesh's description declares has changed."""
+        self._touch(set(self._watchers))
+
+    async def run(self) -> NoReturn:
+        """Let go of launchers that stayed away, until cancelled."""
+        while True:
+            await asyncio.sleep(EXPIRE_S)
+            self.registry.expire()
+
+    async def Register(
+        self, request_iterator: AsyncIterator[discovery_pb2.Registration], context: "Context"
+    ) -> AsyncIterator[discovery_pb2.RegistrationReply]:
+        """Hold a sidecar's presence for as long as its stream lasts."""
+        uplink: Uplink | None = None
+        try:
+            async for message in request_iterator:
+                instance = message.instance if message.HasField("instance") else None
+                if instance is not None:
+                    await self._check(instance, context)
+                if uplink is None:
+                    if instance is None:
+                        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the first message names the instance")
+                    uplink = self.registry.connect(instance, self._proven(context))
+                    log.info("sidecar connected", extra=_names(instance))
+                    if message.draining:
+                        self.registry.update(uplink, None, draining=True)
+                    yield discovery_pb2.RegistrationReply(server_version=VERSION, protocol=PROTOCOL)
+                    continue
+                if instance is not None and (instance.namespace, instance.pod) != (
+                    uplink.instance.namespace,
+                    uplink.instance.pod,
+                ):
+                    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "one stream is for one instance")
+                self.registry.update(uplink, instance, draining=message.draining)
+        finally:
+            if uplink is not None:
+                self.registry.disconnect(uplink)
+                log.info("sidecar disconnected", extra=_names(uplink.instance))
+
+    async def Watch(
+        self, request: discovery_pb2.WatchRequest, context: "Context"
+    ) -> AsyncIterator[discovery_pb2.EndpointsUpdate]:
+        """Tell the endpoints of a target, then each change."""
+        target = parse_target(request.target, request.namespace)
+        if target is None:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"{request.target!r:.300} does not name a service")
+        key = (target.namespace, target.name)
+        event = asyncio.Event()
+        self._watchers.setdefault(key, set()).add(event)
+        sent: View | None = None
+        try:
+            view = await self._first(target, event)
+            while True:
+                update = difference(sent, view)
+                if update is not None:
+                    sent = view
+                    yield update
+                await event.wait()
+                event.clear()
+                view = resolve(self.registry, self._declared, target)
+        finally:
+            watchers = self._watchers[key]
+            watchers.discard(event)
+            if not watchers:
+                del self._watchers[key]
+
+    async def _first(self, target: Target, event: asyncio.Event) -> View:
+        """Return the first view, late enough after a restart that it does not miss who is just coming back."""
+        while True:
+            view = resolve(self.registry, self._declared, target)
+            left = self._settled - self._clock()
+            if left <= 0:
+                return view
+            if view.endpoints and not self._awaited(target):
+                left = min(left, self.registry.changed_at + STABLE_S - self._clock())
+                if left <= 0:
+                    return view
+            with suppress(TimeoutError):
+                await asyncio.wait_for(event.wait(), left)
+            event.clear()
+
+    def _awaited(self, target: Target) -> bool:
+        """Tell whether a sidecar of the service is known of that has not come back."""
+        return any(
+            entry.meshed and entry.uplink is None for entry in self.registry.service((target.namespace, target.name))
+        )
+
+    async def _check(self, instance: discovery_pb2.Instance, context: "Context") -> None:
+        if not (is_label(instance.namespace) and is_label(instance.name) and instance.pod):
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "an instance needs a namespace, a name and a pod")
+        if len(instance.ports) > MAX_PORTS:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"an instance has at most {MAX_PORTS} ports")
+        if not OLDEST <= instance.protocol <= PROTOCOL:
+            await context.abort(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f"this control plane ({VERSION}) speaks wire protocol {OLDEST} to {PROTOCOL}, the sidecar "
+                f"({instance.proxy_version}) {instance.protocol}; start both from one version",
+            )
+        instance.kind = _canonical(instance.kind)
+
+    def _touch(self, services: set[ServiceKey]) -> None:
+        for service in services:
+            for event in self._watchers.get(service, ()):
+                event.set()
+
+
+class Inventory(discovery_pb2_grpc.InventoryServicer):
+    """What runs, for launchers to say and people to see."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        proxies: Proxies,
+        trust_domain: str,
+        node: str,
+        wall_ms: Callable[[], int],
+    ) -> None:
+        self.registry = registry
+        self._proxies = proxies
+        self._trust_domain = trust_domain
+        self._node = node
+        self._wall_ms = wall_ms
+        self._watchers: set[asyncio.Event] = set()
+        registry.listen(self._touch)
+
+    def pods(self) -> list[discovery_pb2.Pod]:
+        """Return every row."""
+        return rows(self.registry, self._proxies, trust_domain=self._trust_domain, node=self._node)
+
+    async def Report(
+        self, request_iterator: AsyncIterator[discovery_pb2.LauncherReport], context: "Context"
+    ) -> AsyncIterator[discovery_pb2.LauncherReply]:
+        """Take in what a launcher looks after, for as long as its stream lasts and a little longer."""
+        launcher = ""
+        try:
+            async for report in request_iterator:
+                if not launcher:
+                    launcher = report.launcher
+                    if not launcher:
+                        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "a report names its launcher")
+                    self.registry.arrive(launcher)
+                if len(report.instances) > MAX_PODS:
+                    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"at most {MAX_PODS} instances a launcher")
+                for status in report.instances:
+                    if not (is_label(status.namespace) and is_label(status.name) and status.pod):
+                        await context.abort(
+                            grpc.StatusCode.INVALID_ARGUMENT, "an instance needs a namespace, a name and a pod"
+                        )
+                    status.kind = _canonical(status.kind)
+                self.registry.report(launcher, report.instances)
+                yield discovery_pb2.LauncherReply()
+        finally:
+            if launcher:
+                self.registry.leave(launcher)
+
+    async def Pods(self, request: discovery_pb2.PodsRequest, context: "Context") -> discovery_pb2.PodsResponse:
+        """Return the rows asked for."""
+        return self._answer(request)
+
+    async def WatchPods(
+        self, request: discovery_pb2.PodsRequest, context: "Context"
+    ) -> AsyncIterator[discovery_pb2.PodsResponse]:
+        """Return them again at every interval, and soon after each change."""
+        interval = (request.interval_ms or 1000) / 1000
+        event = asyncio.Event()
+        self._watchers.add(event)
+        try:
+            while True:
+                yield self._answer(request)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(event.wait(), max(interval, BURST_S))
+                    await asyncio.sleep(BURST_S)
+                event.clear()
+        finally:
+            self._watchers.discard(event)
+
+    def _answer(self, request: discovery_pb2.PodsRequest) -> discovery_pb2.PodsResponse:
+        targets: list[common_pb2.Resource] = list(request.targets)
+        pods = (pod for pod in self.pods() if asked(pod, targets))
+        return discovery_pb2.PodsResponse(time_ms=self._wall_ms(), pods=pods)
+
+    def _touch(self, services: set[ServiceKey]) -> None:
+        for event in self._watchers:
+            event.set()
+
+
+def _canonical(kind: str) -> str:
+    known = parse_kind(kind) if kind else None
+    return known.name if known else kind.lower() or "deployment"
+
+
+def _names(instance: discovery_pb2.Instance) -> dict[str, dict[str, str]]:
+    return {"fields": {"namespace": instance.namespace, "pod": instance.pod}}

@@ -1,0 +1,232 @@
+"""The certificate authority: a trust anchor, an issuer under it, and the leaves that the issuer signs.
+
+Makes and checks certificates; reads no file and no clock but the one it is given (store.py keeps the files).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+LEAF_LIFE = timedelta(hours=24)
+ISSUER_LIFE = timedelta(days=365)
+ANCHOR_LIFE = timedelta(days=3650)
+SKEW = timedelta(seconds=20)  # clocks of one mesh may differ by so much
+
+
+class AuthorityError(Exception):
+    """A set of certificates that cannot issue; `str()` says why in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """An issued certificate with what its holder has to send along."""
+
+    certificate: x509.Certificate
+    chain: tuple[bytes, ...]  # DER, leaf first, without the anchor
+
+    @property
+    def pem(self) -> bytes:
+        return b"".join(pem(x509.load_der_x509_certificate(der)) for der in self.chain)
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """An issuer that chains to the anchors. Build it with `load`, which checks, or with `create`."""
+
+    issuer: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+    anchors: tuple[x509.Certificate, ...]
+
+    def issue(
+        self,
+        key: ec.EllipticCurvePublicKey,
+        uri: str,
+        now: datetime,
+        *,
+        dns: Iterable[str] = (),
+        life: timedelta = LEAF_LIFE,
+    ) -> Leaf:
+        """Sign a leaf for `uri`; it never outlives its issuer. Raises AuthorityError if the issuer has run out."""
+        if not self.issuer.not_valid_before_utc - SKEW <= now < self.issuer.not_valid_after_utc:
+            raise AuthorityError("the issuer's certificate is not valid now")
+        names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri)]
+        names += [x509.DNSName(name) for name in dns]
+        certificate = (
+            _builder(key, now - SKEW, min(now + life, self.issuer.not_valid_after_utc))
+            .subject_name(x509.Name([]))
+            .issuer_name(self.issuer.subject)
+            # RFC 5280, 4.2.1.6: critical where the subject is empty
+            .add_extension(x509.SubjectAlternativeName(names), critical=True)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(ca=False), critical=True)
+            .add_extension(
+                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
+                critical=False,
+            )
+            .add_extension(_authority_id(self.issuer), critical=False)
+            .sign(self.key, hashes.SHA256())
+        )
+        return Leaf(certificate, (der(certificate), der(self.issuer)))
+
+    @property
+    def bundle(self) -> tuple[bytes, ...]:
+        """The trust anchors, DER."""
+        return tuple(der(anchor) for anchor in self.anchors)
+
+    @property
+    def bundle_pem(self) -> bytes:
+        return b"".join(pem(anchor) for anchor in self.anchors)
+
+
+def create_anchor(name: str, now: datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """Return a new self-signed trust anchor and its key."""
+    key = new_key()
+    subject = _name(f"meshtui trust anchor of {name}")
+    certificate = _sign_ca(key.public_key(), subject, subject, key, now, ANCHOR_LIFE, path_length=1)
+    return certificate, key
+
+
+def create_issuer(
+    name: str, anchor: x509.Certificate, anchor_key: ec.EllipticCurvePrivateKey, now: datetime
+) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """Return a new issuer under an anchor, and its key."""
+    key = new_key()
+    life = min(ISSUER_LIFE, anchor.not_valid_after_utc - now)
+    subject = _name(f"meshtui issuer of {name}")
+    return _sign_ca(key.public_key(), subject, anchor.subject, anchor_key, now, life, path_length=0, under=anchor), key
+
+
+def load(anchors_pem: bytes, issuer_pem: bytes, key_pem: bytes, now: datetime) -> Authority:
+    """Return the authority of three files' contents; raises AuthorityError unless it could issue now."""
+    try:
+        anchors = tuple(x509.load_pem_x509_certificates(anchors_pem))
+        issuer = x509.load_pem_x509_certificate(issuer_pem)
+        key = serialization.load_pem_private_key(key_pem, password=None)
+    except (ValueError, TypeError) as error:
+        raise AuthorityError(f"a file of the authority cannot be read: {str(error).splitlines()[0][:200]}") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(
+        issuer.public_key(), ec.EllipticCurvePublicKey
+    ):
+        raise AuthorityError("the issuer's key is not an ECDSA key")
+    if key.public_key() != issuer.public_key():
+        raise AuthorityError("the issuer's key does not belong to its certificate")
+    if not _is_ca(issuer):
+        raise AuthorityError("the issuer's certificate is not one of an authority (basicConstraints CA)")
+    if not issuer.not_valid_before_utc - SKEW <= now < issuer.not_valid_after_utc:
+        raise AuthorityError(f"the issuer's certificate is valid until {issuer.not_valid_after_utc:%Y-%m-%d %H:%M} UTC")
+    if not any(_issued(issuer, anchor, now) for anchor in anchors):
+        raise AuthorityError("the issuer does not chain to a valid trust anchor of the bundle")
+    return Authority(issuer, key, anchors)
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    """Return a new key on P-256."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Return a private key as unencrypted PKCS #8."""
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.DER)
+
+
+def utc(seconds: float) -> datetime:
+    """Return Unix time as a datetime."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def millis(moment: datetime) -> int:
+    """Return a datetime as Unix time in ms."""
+    return int(moment.timestamp() * 1000)
+
+
+def _issued(issuer: x509.Certificate, anchor: x509.Certificate, now: datetime) -> bool:
+    if not anchor.not_valid_before_utc - SKEW <= now < anchor.not_valid_after_utc:
+        return False
+    try:
+        issuer.verify_directly_issued_by(anchor)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return _is_ca(anchor)
+
+
+def _is_ca(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _sign_ca(
+    key: ec.EllipticCurvePublicKey,
+    subject: x509.Name,
+    issuer: x509.Name,
+    signer: ec.EllipticCurvePrivateKey,
+    now: datetime,
+    life: timedelta,
+    *,
+    path_length: int,
+    under: x509.Certificate | None = None,
+) -> x509.Certificate:
+    builder = (
+        _builder(key, now - SKEW, now + life)
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
+        .add_extension(_usage(ca=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+    if under is not None:
+        builder = builder.add_extension(_authority_id(under), critical=False)
+    return builder.sign(signer, hashes.SHA256())
+
+
+def _builder(key: ec.EllipticCurvePublicKey, start: datetime, end: datetime) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(end)
+    )
+
+
+def _authority_id(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    try:
+        known = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        known = x509.SubjectKeyIdentifier.from_public_key(issuer.public_key())
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(known)
+
+
+def _usage(*, ca: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not ca,
+        key_cert_sign=ca,
+        crl_sign=ca,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text[:64])])
