@@ -28,7 +28,7 @@ _NAMES = (
 )
 _FIELDS = re.compile(rb"\n(?=[CHTUEKPMchtuekpm])(" + _NAMES + rb"):[ \t]*+([^\r]*+)")
 _HOST = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]*+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5}+)?")
-_ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+\-.]*+)://([^/?@]++)(.*+)")
+_ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+\-.]*+)://([^/?@]++)((?:[/?].*+)?)")
 _AUTHORITY = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]++|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}+")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _FRAMING = re.compile(
