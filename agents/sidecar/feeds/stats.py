@@ -6,6 +6,7 @@ which report to go on; it answers from what it still holds, so nothing is lost b
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 
@@ -48,12 +49,15 @@ class Stats:
         self.acked = 0
 
     async def drain(self) -> None:
-        """Drain the counters once an interval, for ever."""
-        loop = asyncio.get_running_loop()
-        due = loop.time()
+        """Drain the counters once an interval, for ever.
+
+        All sidecars do so on the same beat of the wall clock, so that the two ends of a hop count a request in the
+        same second.
+        """
         while True:
-            due = max(due + self._interval, loop.time())
-            await asyncio.sleep(due - loop.time())
+            # A timer may fire a little early: half an interval is the least that a drain covers.
+            beat = time.time() / self._interval
+            await asyncio.sleep((math.floor(beat + 1.5) - beat) * self._interval)
             await self.flush()
 
     async def flush(self) -> None:

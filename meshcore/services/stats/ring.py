@@ -21,7 +21,7 @@ class Level(NamedTuple):
 
 
 LEVELS: tuple[Level, ...] = (Level(1, 300, 60), Level(10, 360, 30), Level(60, 1440, 0))
-MAX_CELLS = 500_000  # about 60 MB
+MAX_CELLS = 1_000_000  # about 70 MB
 
 Tile = tuple[int, int, int]  # level, first slot, slot after the last
 
