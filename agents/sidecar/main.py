@@ -12,6 +12,7 @@ import secrets
 import signal
 import socket
 import time
+from functools import partial
 
 import uvloop
 
@@ -20,8 +21,13 @@ from agents.runtime.drain import Drain
 from agents.runtime.log import setup
 from agents.sidecar.admin.server import Admin
 from agents.sidecar.engine.exchange import INBOUND, OUTBOUND
+from agents.sidecar.engine.hop import hello
 from agents.sidecar.feeds.feeds import Feeds, RefusedError
 from agents.sidecar.host.dial import Dialer
+from agents.sidecar.host.h2 import Served
+from agents.sidecar.host.h2carrier import Fleet
+from agents.sidecar.host.hop import HopServed
+from agents.sidecar.host.hops import Hops
 from agents.sidecar.host.host import Host
 from agents.sidecar.host.listener import Listener
 from agents.sidecar.host.serve import Makers
@@ -31,25 +37,11 @@ from agents.sidecar.state.certs import Certs
 from agents.sidecar.state.counters import Counters
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.endpoints import Endpoint
-from agents.sidecar.state.peers import Link, Peer, ServiceKey
+from agents.sidecar.state.peers import Peer, ServiceKey
 from agents.sidecar.state.runtime import Runtime
 from agents.sidecar.state.taps import Taps
 from meshcore.wire import common_pb2, discovery_pb2
 from meshcore.wire.ids import parse_target
-
-
-class Hops:
-    def open(self, endpoint: Endpoint, name: bytes, protocol: asyncio.BaseProtocol) -> None:
-        protocol.connection_lost(OSError("no hop"))
-
-
-def no_http2(door: Door, client: Peer, link: Link | None) -> asyncio.Protocol:
-    return asyncio.Protocol()
-
-
-def no_hop(door: Door) -> asyncio.Protocol:
-    return asyncio.Protocol()
-
 
 REFUSED = 77  # exit status, EX_NOPERM of sysexits.h: the control plane gives this sidecar no identity
 SWEEP_S = 5.0
@@ -114,8 +106,11 @@ class Sidecar:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ending.set)
         contexts = Contexts(self.runtime.certs)
-        host = Host(self.runtime, loop, Dialer(loop, Hops()), random.random)
-        self._listen(host, contexts)
+        fleet = Fleet(loop, contexts, hello(self.runtime.me), self.log)
+        self.runtime.certs.subscribe(fleet.renew)
+        host = Host(self.runtime, loop, Dialer(loop, Hops(fleet)), random.random)
+        makers = Makers(partial(Served, host, fleet), partial(HopServed, host, fleet))
+        self._listen(host, makers, contexts)
         feeds = Feeds(self.runtime, self.ports, os.getpid())
         admin = Admin(self.runtime, lambda: feeds.ready, lambda: feeds.uplink.up)
         serving = await admin.serve(parse_listen(self.config.admin.listen).bind())
@@ -135,7 +130,7 @@ class Sidecar:
         serving.close()
         return 0
 
-    def _listen(self, host: Host, contexts: Contexts) -> None:
+    def _listen(self, host: Host, makers: Makers, contexts: Contexts) -> None:
         """Open every door; nobody is let in yet."""
         inward, outward = inbound_stack(self.runtime), outbound_stack(self.runtime)
         config = self.config
@@ -156,7 +151,7 @@ class Sidecar:
                 opaque=_opaque(inbound),
                 protocol=int(protocol),
             )
-            self._open(host, contexts, door, listening)
+            self._open(host, makers, contexts, door, listening)
             self.ports.append(
                 discovery_pb2.InstancePort(
                     name=inbound.name,
@@ -178,16 +173,16 @@ class Sidecar:
                 target=target,
                 authority=target.target.encode(),
             )
-            self._open(host, contexts, door, parse_listen(outbound.listen).bind())
+            self._open(host, makers, contexts, door, parse_listen(outbound.listen).bind())
         if config.proxy is not None:
             listening = parse_listen(config.proxy.listen).bind()
             ip, port = listening.getsockname()[:2]
             host.forbidden.update(f"{name}:{port}".encode() for name in (ip, "localhost", "127.0.0.1"))
             door = Door(OUTBOUND, outward, name="proxy", service=ServiceKey())
-            self._open(host, contexts, door, listening)
+            self._open(host, makers, contexts, door, listening)
 
-    def _open(self, host: Host, contexts: Contexts, door: Door, listening: socket.socket) -> None:
-        self.listeners.append(Listener(host, Makers(no_http2, no_hop), contexts, door, listening))
+    def _open(self, host: Host, makers: Makers, contexts: Contexts, door: Door, listening: socket.socket) -> None:
+        self.listeners.append(Listener(host, makers, contexts, door, listening))
 
     async def _drain(self, host: Host, feeds: Feeds) -> None:
         """Let others know, take nothing new, finish what is open, hand in the last counters."""

@@ -17,6 +17,7 @@ class Endpoint:
     """One place that answers for a service. `ip` may be a name (unmeshed, resolved when dialled) or `unix:/path`."""
 
     __slots__ = (
+        "carriers",
         "ewma",
         "gone",
         "id",
@@ -60,6 +61,7 @@ class Endpoint:
         self.inflight = 0
         self.gone = False  # discovery withdrew it: finish what is open, begin nothing
         self.pool: Any = None  # the hosts' connections to it
+        self.carriers: Any = None  # those that carry streams: HTTP/2, and the mesh hop
 
     @property
     def meshed(self) -> bool:

@@ -19,7 +19,6 @@ from .handler import Handler, Sink
 from .limits import CANCELLATION, EMPTY, RAPID_RESET, Budget, Limits
 from .stream import Stream
 from .wire import (
-    CANCEL,
     COMPRESSION_ERROR,
     CONTINUATION,
     DATA,
@@ -34,6 +33,7 @@ from .wire import (
     HELLO,
     INITIAL_WINDOW_SIZE,
     LARGEST_ID,
+    LOST,
     MAX_CONCURRENT_STREAMS,
     MAX_FRAME_SIZE,
     MAX_HEADER_LIST_SIZE,
@@ -84,7 +84,6 @@ class Connection:
         "_preface",
         "_pumping",
         "_rest",
-        "_turn",
         "blocked",
         "closed",
         "credit",
@@ -106,6 +105,7 @@ class Connection:
         "role",
         "stream_mark",
         "streams",
+        "turn",
         "wake",
         "window",
     )
@@ -149,7 +149,7 @@ class Connection:
         self._opened = 0  # how many streams the peer opened
         self._next = 1 if role == CLIENT else 2
         self._ignored: dict[int, None] = {}
-        self._turn = 0
+        self.turn = 0  # reads so far: whether the peer has said something since
         self._pumping = False
         self._budget = Budget(limits, clock)
 
@@ -167,7 +167,8 @@ class Connection:
             mine[ENABLE_PUSH] = 0
         else:
             mine[MAX_CONCURRENT_STREAMS] = limits.streams
-            mine[ENABLE_CONNECT_PROTOCOL] = 1
+            if limits.connect:
+                mine[ENABLE_CONNECT_PROTOCOL] = 1
         self.out.append(settings(mine))
         if hello:
             self.out.append(frame(HELLO, 0, 0, hello))
@@ -197,7 +198,7 @@ class Connection:
         self._next = number + 2
         if number > LARGEST_ID - 1000:
             self.draining = True
-        stream = Stream(self, number, self.peer_window, self._limits.stream_window, self._turn)
+        stream = Stream(self, number, self.peer_window, self._limits.stream_window, self.turn)
         stream.sink = sink
         self.streams[number] = stream
         stream.send_headers(headers, end)
@@ -232,7 +233,7 @@ class Connection:
         """The transport is gone: every open stream hears `on_reset`."""
         self.closed = True
         self.wake = _asleep
-        self.end_streams(0, CANCEL)
+        self.end_streams(0, LOST)
 
     def pump(self) -> None:
         """Send what waits, a frame for each stream in turn, as far as windows and transport allow."""
@@ -281,7 +282,7 @@ class Connection:
         """Take in bytes as they came from the transport."""
         if self.closed:
             return
-        self._turn += 1
+        self.turn += 1
         try:
             if self._rest:
                 data = self._rest + data
@@ -300,7 +301,7 @@ class Connection:
             self.wake()
         self.out.append(goaway(self._last, code, reason))
         self.closed = True
-        self.end_streams(0, CANCEL)
+        self.end_streams(0, LOST)
         self.wake = _asleep
         self.handler.on_failure(code, reason)
 
@@ -484,13 +485,13 @@ class Connection:
             self._refuse(number, REFUSED_STREAM)
             return
         try:
-            found = _fields.request(headers)
+            found = _fields.request(headers, limits.connect)
             length = found.get(b"content-length")
             expected = -1 if length is None else _fields.length(length, end)
         except MalformedError:
             self._refuse(number, PROTOCOL_ERROR)
             return
-        stream = Stream(self, number, self.peer_window, limits.stream_window, self._turn)
+        stream = Stream(self, number, self.peer_window, limits.stream_window, self.turn)
         stream.expected = expected
         self.streams[number] = stream
         if end:
@@ -565,7 +566,7 @@ class Connection:
             self.spend(CANCELLATION, "resets of closed streams")
             return
         if self.role == SERVER and not stream.head:
-            self.spend(RAPID_RESET if stream.born == self._turn else CANCELLATION, "rapid resets")
+            self.spend(RAPID_RESET if stream.born == self.turn else CANCELLATION, "rapid resets")
         stream.drop()
         self.forget(stream)
         stream.sink.on_reset(stream, code)

@@ -44,7 +44,7 @@ class MalformedError(Exception):
     """A head that must not go further."""
 
 
-def request(headers: Fields) -> dict[bytes, bytes]:
+def request(headers: Fields, extended: bool = False) -> dict[bytes, bytes]:
     """Return a request's fields by name, or raise. `headers` loses what a client may not say."""
     fields = {name: value for name, value, _ in headers}
     if not fields.keys() <= _REQUEST_NAMES and _learn(fields, _REQUEST_NAMES):
@@ -57,7 +57,7 @@ def request(headers: Fields) -> dict[bytes, bytes]:
     authority = fields.get(b":authority")
     pseudo = (method is not None) + (scheme is not None) + (path is not None) + (authority is not None)
     if method == b"CONNECT":
-        pseudo += _connect(fields)
+        pseudo += _connect(fields, extended)
     elif path is None or scheme is None or method is None or b":protocol" in fields:
         raise MalformedError("pseudo-header fields are missing")
     elif not _PATH.fullmatch(path) or not _METHOD.fullmatch(method) or not _SCHEME.fullmatch(scheme):
@@ -149,10 +149,10 @@ def _learn(fields: dict[bytes, bytes], known: set[bytes]) -> bool:
     return reserved
 
 
-def _connect(fields: dict[bytes, bytes]) -> int:
+def _connect(fields: dict[bytes, bytes], extended: bool) -> int:
     """CONNECT has only an authority; the extended one (RFC 8441) has everything. Returns 1 for :protocol."""
     if b":protocol" in fields:
-        if not fields[b":protocol"] or not fields.get(b":scheme") or not fields.get(b":path"):
+        if not extended or not fields[b":protocol"] or not fields.get(b":scheme") or not fields.get(b":path"):
             raise MalformedError("extended CONNECT without :scheme or :path")
         return 1
     if b":scheme" in fields or b":path" in fields or not fields.get(b":authority"):

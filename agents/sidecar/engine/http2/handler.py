@@ -29,7 +29,7 @@ class Sink(Protocol):
         """The closing fields; the peer has ended its side."""
 
     def on_reset(self, stream: Stream, code: int) -> None:
-        """The stream died before both sides ended: reset by the peer, refused, or lost with its connection."""
+        """The stream died before both sides ended: reset or refused by the peer, or lost with its connection (LOST)."""
 
     def on_drained(self, stream: Stream) -> None:
         """Data that `send_data` had to queue went out: more is welcome."""

@@ -18,12 +18,13 @@ class Limits:
     header_list: int = 64 << 10  # decoded, as RFC 9113 section 6.5.2 counts; more is refused per request
     header_block: int = 256 << 10  # encoded or decoded; more ends the connection
     continuations: int = 32  # CONTINUATION frames of one head
+    connect: bool = False  # extended CONNECT is offered (RFC 8441)
     burst: int = 4000  # Budget, in units
     refill: int = 1000  # units a second
 
 
 APPLICATION = Limits()
-HOP = Limits(streams=20_000, connection_window=16 << 20, burst=20_000, refill=10_000)
+HOP = Limits(streams=20_000, connect=True, connection_window=16 << 20, burst=20_000, refill=10_000)
 
 # What frames that bring nothing cost a peer. A stream that is opened and reset within one read is rapid reset
 # (CVE-2023-44487): it gets round the limit on streams. Later resets are cancellations, common with deadlines.

@@ -48,6 +48,8 @@ ENHANCE_YOUR_CALM: Final = 11
 INADEQUATE_SECURITY: Final = 12
 HTTP_1_1_REQUIRED: Final = 13
 
+LOST: Final = -1  # no code of the RFC: the connection went away under its streams
+
 DEFAULT_WINDOW: Final = 65_535
 DEFAULT_FRAME: Final = 16_384
 LARGEST_FRAME: Final = (1 << 24) - 1

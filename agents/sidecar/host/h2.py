@@ -1,0 +1,97 @@
+"""HTTP/2 as a server: what clients' connections, and those of other sidecars, have in common.
+
+host/serve makes a `Served` for a plain client that speaks HTTP/2 with prior knowledge; host/hop builds the mesh's own
+connections on it. Each request becomes an Exchange, runs through the door's stack, gets a Relay; none gets a task.
+"""
+
+from time import perf_counter
+from typing import Any
+
+from agents.sidecar.engine.exchange import GRPC, HTTP2, OUTBOUND, Exchange
+from agents.sidecar.engine.http2.connection import SERVER
+from agents.sidecar.engine.http2.fields import Fields
+from agents.sidecar.engine.http2.limits import APPLICATION, Limits
+from agents.sidecar.engine.http2.stream import Stream
+from agents.sidecar.host.h2carrier import Carriers, Fleet
+from agents.sidecar.host.h2edge import Edge
+from agents.sidecar.host.h2head import Head
+from agents.sidecar.host.h2relay import Relay
+from agents.sidecar.host.host import Host
+from agents.sidecar.state.doors import Door
+from agents.sidecar.state.endpoints import Endpoint
+from agents.sidecar.state.peers import Link, Peer
+
+GOODBYE_S = 0.5  # between the announcement and the last word, so that requests on their way are not refused
+
+
+class Served(Edge):
+    """A connection that requests come on."""
+
+    def __init__(
+        self,
+        host: Host,
+        fleet: Fleet,
+        door: Door,
+        client: Peer,
+        link: Link | None,
+        limits: Limits = APPLICATION,
+    ) -> None:
+        super().__init__(host.loop, SERVER, limits)
+        self.host = host
+        self.fleet = fleet
+        self.door = door
+        self.client = client
+        self.link = link  # inbound: the edge from the client
+        self.number = next(host.numbers)
+        self.stack_head = door.stack.head
+        self.stack_reply = door.stack.reply
+        self.stack_end = door.stack.end
+        self._outbound = door.direction == OUTBOUND
+        self._leaving = False
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.host.open.add(self)
+        self.h2.start()
+
+    def connection_lost(self, error: BaseException | None) -> None:
+        self.host.open.discard(self)
+        super().connection_lost(error)
+
+    def on_stream(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
+        door = self.door
+        kind = fields.get(b"content-type")
+        grpc = kind is not None and kind.startswith(b"application/grpc")
+        x = Exchange(door.direction, GRPC if grpc else HTTP2, self.client, perf_counter())
+        x.connection = self.number
+        x.stream = stream.id
+        x.method = fields[b":method"]
+        x.scheme = fields.get(b":scheme", b"http")
+        x.authority = authority = fields.get(b":authority") or fields.get(b"host", b"")
+        x.path = fields.get(b":path", b"")
+        x.request = Head(headers, fields)
+        x.service = door.service
+        x.port = door.port
+        relay = stream.sink = Relay(self, stream, x, headers, end)
+        if self._outbound:
+            x.resume = relay.go_on
+            x.target = door.target or self.host.target(authority)
+        else:
+            x.link = self.link
+            x.endpoint = door.endpoint
+        relay.begin(self.stack_head(x))
+
+    def carriers(self, endpoint: Endpoint) -> Carriers:
+        """Return the connections to an endpoint that has none yet."""
+        return self.fleet.to(endpoint)
+
+    def drain(self) -> None:
+        """Take no further request, let the open ones end; the client is told before it is refused."""
+        if not self._leaving:
+            self._leaving = True
+            self.h2.shutdown(final=False)
+            self.loop.call_later(GOODBYE_S, self._goodbye)
+
+    def _goodbye(self) -> None:
+        self.h2.shutdown()
+        self.on_room()

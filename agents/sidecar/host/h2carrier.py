@@ -1,0 +1,273 @@
+"""HTTP/2 as a client: the connections that carry streams to an endpoint, shared by everything that goes there.
+
+A `Fleet` has them all; `Carriers` are those of one endpoint: dialled when first wanted, another one when the server's
+limit on streams is reached, replaced without a pause when the certificate changes. Requests wait here, not in a queue
+of tasks. A meshed endpoint is only ever reached over mutual TLS, and must prove its identity before it hears a word.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from typing import Any, Protocol
+
+from agents.sidecar.engine.http2.connection import CLIENT, Connection
+from agents.sidecar.engine.http2.limits import APPLICATION, HOP
+from agents.sidecar.host.h2edge import Edge
+from agents.sidecar.host.tls import Contexts, identity
+from agents.sidecar.state.endpoints import Endpoint
+
+CONNECT_TIMEOUT_S = 1.0
+HANDSHAKE_TIMEOUT_S = 5.0
+CONNECTIONS = 8  # to one endpoint, however few streams each may carry
+BACKOFF_S = 0.02
+BACKOFF_LIMIT_S = 1.0
+SWEEP_S = 10.0
+IDLE_S = 300.0
+
+
+class Waiter(Protocol):
+    """Wants a stream."""
+
+    def carried(self, connection: Connection) -> bool:
+        """Here is a connection with room. False: there is nothing to carry any more."""
+
+    def uncarried(self, error: str) -> None:
+        """There is no connection to be had."""
+
+
+class Carrier(Edge):
+    """One connection to an endpoint."""
+
+    def __init__(self, carriers: "Carriers", context: ssl.SSLContext | None) -> None:
+        super().__init__(carriers.fleet.loop, CLIENT, HOP if context else APPLICATION)
+        self.carriers = carriers
+        self.context = context
+        self.since = 0.0  # idle since
+        self._turn = 0
+        self._pings = 0
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        endpoint = self.carriers.endpoint
+        if self.context is not None and identity(transport) != endpoint.peer.identity:
+            self.carriers.fleet.impostor(endpoint, identity(transport))
+            self._write = None
+            transport.abort()
+            self.carriers.failed("identity-mismatch")
+            return
+        self.h2.start(self.carriers.fleet.hello if self.context else b"")
+        self.h2.crowded = True
+        self.carriers.arrived(self)
+
+    def connection_lost(self, error: BaseException | None) -> None:
+        # With TLS 1.3 a client learns only now that its certificate was refused.
+        self.carriers.left(self, "" if self.h2.known else "upstream-closed")
+        super().connection_lost(error)
+
+    def on_settings(self) -> None:
+        self.carriers.proven()
+
+    def on_room(self) -> None:
+        if self.h2.draining:
+            super().on_room()
+        elif self.carriers.waiting:
+            self.carriers.serve(self)
+
+    def on_goaway(self, last: int, code: int) -> None:
+        self.carriers.left(self)
+        super().on_goaway(last, code)
+
+    def retire(self) -> None:
+        """Carry nothing new; close after the last stream."""
+        self.carriers.left(self)
+        self.h2.draining = True
+        self.on_room()
+
+    def check(self, now: float) -> None:
+        """See whether it is still wanted, and still alive: called every SWEEP_S."""
+        h2 = self.h2
+        if h2.streams:
+            self.since = 0.0
+        elif not self.since:
+            self.since = now
+        if self.carriers.endpoint.gone or (self.since and now - self.since > IDLE_S):
+            self.retire()
+        elif h2.turn != self._turn:
+            self._turn = h2.turn
+            self._pings = h2.pongs
+        elif h2.streams:
+            if self._pings > h2.pongs:
+                self.abort()  # silent for two sweeps with a ping unanswered
+            else:
+                self._pings = h2.pongs + 1
+                h2.ping()
+
+
+class Carriers:
+    """The connections to one endpoint. `current` takes the next stream, if it has room."""
+
+    __slots__ = ("_backoff", "_dialling", "_refusal", "_until", "current", "endpoint", "fleet", "open", "waiting")
+
+    def __init__(self, fleet: "Fleet", endpoint: Endpoint) -> None:
+        self.fleet = fleet
+        self.endpoint = endpoint
+        self.current: Connection | None = None
+        self.open: list[Carrier] = []
+        self.waiting: deque[Waiter] = deque()
+        self._dialling = False
+        self._backoff = 0.0
+        self._until = 0.0  # no dialling before
+        self._refusal = ""
+
+    def wait(self, waiter: Waiter) -> None:
+        """Tell `waiter` when there is a connection with room, or that there is none."""
+        for carrier in self.open:
+            if carrier.h2.room:
+                self.current = carrier.h2
+                waiter.carried(carrier.h2)
+                return
+        if not self.open and self.fleet.loop.time() < self._until:
+            self.fleet.loop.call_soon(waiter.uncarried, self._refusal)
+            return
+        self.waiting.append(waiter)
+        if len(self.open) < CONNECTIONS:
+            self.dial()
+
+    def dial(self) -> None:
+        """Begin to open one more connection."""
+        if not self._dialling:
+            self._dialling = True
+            self.fleet.dial(self)
+
+    def arrived(self, carrier: Carrier) -> None:
+        """A connection is ready: it takes what waits, and the place of those that it replaces."""
+        self._dialling = False
+        before = [known for known in self.open if known.context is not carrier.context]
+        self.open.append(carrier)
+        self.current = carrier.h2
+        for known in before:
+            known.retire()
+        self.serve(carrier)
+
+    def serve(self, carrier: Carrier) -> None:
+        """Give what waits to a connection, as far as it has room."""
+        while self.waiting and carrier.h2.room:
+            self.waiting.popleft().carried(carrier.h2)
+        if self.waiting and len(self.open) < CONNECTIONS:
+            self.dial()
+
+    def proven(self) -> None:
+        """The server has answered: the next failure is a first one."""
+        self._backoff = 0.0
+
+    def left(self, carrier: Carrier, error: str = "") -> None:
+        """A connection takes no more streams, or (`error`) never did."""
+        if carrier not in self.open:
+            return
+        self.open.remove(carrier)
+        if self.current is carrier.h2:
+            self.current = next((other.h2 for other in self.open if other.h2.room), None)
+        if error:
+            self.failed(error)
+        elif self.waiting and not self.open:
+            self.dial()
+
+    def failed(self, error: str) -> None:
+        """A dial came to nothing: whoever waits is told, and for a moment nobody dials again."""
+        self._dialling = False
+        self._refusal = error
+        self._backoff = min(self._backoff * 2 or BACKOFF_S, BACKOFF_LIMIT_S)
+        self._until = self.fleet.loop.time() + self._backoff
+        if self.open:
+            return  # others go on; who waits gets room there
+        waiting, self.waiting = self.waiting, deque()
+        for waiter in waiting:
+            waiter.uncarried(error)
+
+
+class Fleet:
+    """All connections that carry streams. `hello` tells other sidecars who this one is."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, contexts: Contexts, hello: bytes, log: Any) -> None:
+        self.loop = loop
+        self.contexts = contexts
+        self.hello = hello
+        self.impostors = 0
+        self._log = log
+        self._all: list[Carriers] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def to(self, endpoint: Endpoint) -> Carriers:
+        """Return the connections to an endpoint."""
+        carriers: Carriers | None = endpoint.carriers
+        if carriers is None:
+            carriers = endpoint.carriers = Carriers(self, endpoint)
+            self._all.append(carriers)
+            if self._timer is None:
+                self._timer = self.loop.call_later(SWEEP_S, self._sweep)
+        return carriers
+
+    def dial(self, carriers: Carriers) -> None:
+        """Open a connection; it reports to `carriers`."""
+        task = self.loop.create_task(self._dial(carriers))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _dial(self, carriers: Carriers) -> None:
+        endpoint = carriers.endpoint
+        context = self.contexts.client if endpoint.meshed else None
+        if endpoint.meshed and context is None:
+            carriers.failed("no-certificate")
+            return
+        try:
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT_S if context else CONNECT_TIMEOUT_S):
+                if endpoint.ip.startswith("unix:"):
+                    path = endpoint.ip.removeprefix("unix:")
+                    await self.loop.create_unix_connection(lambda: Carrier(carriers, None), path)
+                else:
+                    await self.loop.create_connection(
+                        lambda: Carrier(carriers, context), endpoint.ip, endpoint.port, ssl=context
+                    )
+        except TimeoutError:
+            carriers.failed("connect-timeout")
+        except ssl.SSLError as error:
+            self._log.warning("no mutual TLS with %s: %s", endpoint.peer.identity, error.reason)
+            carriers.failed("tls-failed")
+        except ConnectionRefusedError:
+            carriers.failed("connect-refused")
+        except OSError:
+            carriers.failed("connect-failed")
+
+    def renew(self) -> None:
+        """The certificate or the anchors changed: dial anew, and only then let the old connections end."""
+        for carriers in self._all:
+            if any(carrier.context is not None for carrier in carriers.open):
+                carriers.dial()
+
+    def impostor(self, endpoint: Endpoint, found: str) -> None:
+        """Somebody else answered at a meshed endpoint's address."""
+        self.impostors += 1
+        self._log.warning("%s has proven %r, not %r", endpoint.id, found, endpoint.peer.identity)
+
+    def drain(self) -> None:
+        """Let every connection end after its streams."""
+        for carriers in self._all:
+            for carrier in tuple(carriers.open):
+                carrier.retire()
+
+    def abort(self) -> None:
+        """End all of them now."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for carriers in self._all:
+            for carrier in tuple(carriers.open):
+                carrier.abort()
+
+    def _sweep(self) -> None:
+        now = self.loop.time()
+        for carriers in self._all:
+            for carrier in tuple(carriers.open):
+                carrier.check(now)
+        self._all = [known for known in self._all if known.open or known.waiting or not known.endpoint.gone]
+        self._timer = self.loop.call_later(SWEEP_S, self._sweep)

@@ -1,0 +1,73 @@
+"""HTTP/2 heads as exchanges know them, and the heads that the sidecar says itself.
+
+host/h2relay reads and writes with it. Nothing here knows streams or connections.
+"""
+
+from collections.abc import Callable, Sequence
+from urllib.parse import quote, unquote_to_bytes
+
+from agents.sidecar.engine.exchange import GRPC, Exchange
+from agents.sidecar.engine.http2.fields import Fields
+from agents.sidecar.engine.reply import ERROR_HEADER
+from agents.sidecar.engine.stack import Reply
+
+_CODES = {str(code).encode(): code for code in range(17)}
+_UNKNOWN = 2
+_UNAVAILABLE = 14
+# How gRPC reads an HTTP status that a proxy answers with (grpc's http-grpc-status-mapping.md).
+_FROM_HTTP = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
+_FROM_ERROR = {"timeout": 4}
+
+
+class Head:
+    """A head for Exchange: fields by name, and all of them when somebody asks."""
+
+    __slots__ = ("_headers", "get")
+
+    def __init__(self, headers: Fields, fields: dict[bytes, bytes]) -> None:
+        self._headers = headers
+        self.get: Callable[[bytes], bytes | None] = fields.get
+
+    def pairs(self) -> Sequence[tuple[bytes, bytes]]:
+        return [(name, value) for name, value, _ in self._headers if name[:1] != b":"]
+
+
+def conclude(x: Exchange, fields: dict[bytes, bytes]) -> None:
+    """Take a call's outcome from the fields that it ended with."""
+    status = fields.get(b"grpc-status")
+    if status is None:
+        return
+    code = _CODES.get(status)
+    x.grpc_status = _UNKNOWN if code is None else code
+    message = fields.get(b"grpc-message")
+    if message:
+        x.grpc_message = unquote_to_bytes(message).decode("utf-8", "replace")
+
+
+def local(x: Exchange, reply: Reply) -> tuple[Fields, bytes]:
+    """Return head and body of an answer of our own, and note the outcome in the exchange."""
+    error = reply.error.encode()
+    extra = [(name, value, False) for name, value in reply.headers]
+    if error:
+        extra.append((ERROR_HEADER, error, False))
+    if x.protocol == GRPC:
+        code = reply.grpc_status
+        if code is None:
+            code = _FROM_ERROR.get(reply.error, _FROM_HTTP.get(reply.status, _UNKNOWN))
+        message = reply.body.decode("utf-8", "replace").strip() or reply.error
+        x.status = 200
+        x.grpc_status = code
+        x.grpc_message = message
+        return [
+            (b":status", b"200", False),
+            (b"content-type", b"application/grpc", False),
+            (b"grpc-status", b"%d" % code, False),
+            (b"grpc-message", quote(message, safe=" !#$&'()*+,/:;=?@[]{}|~").encode(), False),
+            *extra,
+        ], b""
+    body = reply.body or (error + b"\n" if error else b"")
+    x.status = reply.status
+    head = [(b":status", b"%d" % reply.status, False), (b"content-length", b"%d" % len(body), False)]
+    if body:
+        head.append((b"content-type", b"text/plain; charset=utf-8", False))
+    return head + extra, b"" if x.method == b"HEAD" else body

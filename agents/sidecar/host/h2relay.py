@@ -1,0 +1,331 @@
+"""One HTTP/2 request on its way through: from a client's stream to a server's, and the response back.
+
+host/h2 makes one per request; it is the sink of both streams. Frames are passed on as they come; what the other side's
+windows do not take is not given back to the sender, so a slow reader slows its own sender and nobody else.
+"""
+
+import asyncio
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from agents.sidecar.engine.exchange import Exchange
+from agents.sidecar.engine.http2 import wire
+from agents.sidecar.engine.http2.connection import Connection
+from agents.sidecar.engine.http2.fields import Fields
+from agents.sidecar.engine.http2.stream import Stream
+from agents.sidecar.engine.reply import refusal
+from agents.sidecar.engine.stack import HOLD, Reply, Verdict
+from agents.sidecar.host.h2head import Head, conclude, local
+from agents.sidecar.host.host import HOLD_S
+
+if TYPE_CHECKING:
+    from agents.sidecar.host.h2 import Served
+
+ATTEMPTS = 3
+REPLAY_LIMIT = 64 * 1024  # of a body, kept until the response begins, for a server that never saw it
+_RETRY_S = 0.05
+
+
+class Relay:
+    """`x` is the exchange, None once it was counted."""
+
+    __slots__ = (
+        "_attempts",
+        "_ended",
+        "_headers",
+        "_held",
+        "_held_size",
+        "_owed_down",
+        "_owed_up",
+        "_requested",
+        "_timer",
+        "_trailers",
+        "_waiting",
+        "down",
+        "served",
+        "up",
+        "x",
+    )
+
+    def __init__(self, served: "Served", down: Stream, x: Exchange, headers: Fields, end: bool) -> None:
+        self.served = served
+        self.down = down
+        self.up: Stream | None = None
+        self.x: Exchange | None = x
+        self._headers = headers
+        self._held: list[bytes] | None = []  # the body so far; None: too much of it to say it again
+        self._held_size = 0
+        self._requested = end  # all of the request is here
+        self._trailers: Fields | None = None
+        self._owed_down = 0  # bytes to give back when they are on their way
+        self._owed_up = 0
+        self._attempts = 1
+        self._waiting = False  # for a connection or for the stack
+        self._ended = False  # the response is over
+        self._timer: asyncio.TimerHandle | None = None
+
+    # The way there.
+
+    def begin(self, verdict: Verdict) -> None:
+        """Act on what the stack said of the request's head."""
+        x = self.x
+        if x is None:
+            return
+        if verdict is None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            self._carry(x)
+            if x.deadline and self.x is not None:
+                self._timer = self.served.loop.call_later(max(0.0, x.deadline - perf_counter()), self._late)
+        elif verdict is HOLD:
+            self._waiting = True
+            if self._timer is None:
+                self._timer = self.served.loop.call_later(HOLD_S, self._tired)
+        elif isinstance(verdict, Reply):
+            self._answer(verdict)
+
+    def go_on(self) -> None:
+        """A held exchange may go on."""
+        x = self.x
+        if x is not None and self._waiting and self.up is None:
+            self._waiting = False
+            self.begin(self.served.stack_head(x))
+
+    def _carry(self, x: Exchange) -> None:
+        endpoint = x.endpoint
+        assert endpoint is not None
+        carriers = endpoint.carriers or self.served.carriers(endpoint)
+        connection = carriers.current
+        if connection is not None and len(connection.streams) < connection.peer_streams and not connection.draining:
+            self.carried(connection)
+        else:
+            self._waiting = True
+            carriers.wait(self)
+
+    def carried(self, connection: Connection) -> bool:
+        """Here is a connection with room. False: there is nothing to carry any more."""
+        if self.x is None:
+            return False
+        self._waiting = False
+        held = self._held
+        assert held is not None
+        whole = self._requested and not held and self._trailers is None
+        self.up = up = connection.open(self._headers, whole, self)
+        if self.x.method == b"HEAD":
+            up.bodyless = True
+        if held:
+            self._pass(up, b"".join(held), self._requested and self._trailers is None)
+        if self._trailers is not None:
+            up.send_trailers(self._trailers)
+        return True
+
+    def uncarried(self, error: str) -> None:
+        """There is no connection to be had."""
+        if self.x is None:
+            return
+        self._waiting = False
+        if not self._elsewhere(self.x):
+            self._answer(refusal(error))
+
+    def _pass(self, up: Stream, data: bytes, end: bool) -> None:
+        owed, self._owed_down = self._owed_down, 0
+        if up.send_data(data, end):
+            self.down.consumed(owed)
+        else:
+            self._owed_down += owed
+
+    def _elsewhere(self, x: Exchange) -> bool:
+        """Try another endpoint, or the same one again, with a request that no server has seen."""
+        if self._attempts >= ATTEMPTS or self._held is None or x.endpoint is None:
+            return False
+        self._attempts += 1
+        x.attempt += 1
+        other = self.served.host.elsewhere(x.target, x.endpoint, perf_counter())
+        if other is None:
+            return False
+        x.endpoint.inflight -= 1
+        other.inflight += 1
+        x.endpoint = other
+        x.server = other.peer
+        x.link = other.link
+        self._carry(x)
+        return True
+
+    def _again(self, x: Exchange, code: int) -> bool:
+        """The server refused the stream unseen (RFC 9113, 8.7): send it again, on whatever connection there is."""
+        if self._attempts >= ATTEMPTS or self._held is None or x.replied:
+            return False
+        self._attempts += 1
+        x.attempt += 1
+        self.up = None
+        self._waiting = True
+        self.served.loop.call_later(0.0 if code > 0 else _RETRY_S * (self._attempts - 1), self._retry)
+        return True
+
+    def _retry(self) -> None:
+        if self.x is not None and self.up is None and self._waiting:
+            self._waiting = False
+            self._carry(self.x)
+
+    # What the two streams say.
+
+    def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
+        size = len(data)
+        if stream is self.down:
+            up = self.up
+            self._requested = end
+            held = self._held
+            if held is not None:
+                self._held_size += size
+                if up is None or self._held_size <= REPLAY_LIMIT:
+                    held.append(data)
+                else:
+                    self._held = None
+            # Its window stays as it is until there is somewhere to send it.
+            if up is not None and up.send_data(data, end):
+                stream.consumed(size)
+            else:
+                self._owed_down += size
+            return
+        if self.down.send_data(data, end):
+            stream.consumed(size)
+        else:
+            self._owed_up += size
+        if end:
+            self._finish()
+
+    def on_headers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
+        x = self.x
+        if x is None:
+            return
+        status = int(fields[b":status"])
+        if status < 200:
+            self.down.send_headers(headers)
+            return
+        x.replied = perf_counter()
+        x.status = status
+        x.response = Head(headers, fields)
+        self._held = None
+        if end:
+            conclude(x, fields)
+        self.served.stack_reply(x)
+        self.down.send_headers(headers, end)
+        if end:
+            self._finish()
+
+    def on_trailers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes]) -> None:
+        if stream is self.down:
+            self._requested = True
+            self._trailers = headers
+            if self.up is not None:
+                self.up.send_trailers(headers)
+            return
+        x = self.x
+        if x is not None:
+            conclude(x, fields)
+            x.trailers = [(name, value) for name, value, _ in headers]
+        self.down.send_trailers(headers)
+        self._finish()
+
+    def on_drained(self, stream: Stream) -> None:
+        if stream is self.down:
+            owed, self._owed_up = self._owed_up, 0
+            if owed and self.up is not None:
+                self.up.consumed(owed)
+        else:
+            owed, self._owed_down = self._owed_down, 0
+            if owed:
+                self.down.consumed(owed)
+
+    def on_reset(self, stream: Stream, code: int) -> None:
+        x = self.x
+        if stream is self.down:
+            if self.up is not None:
+                self.up.reset(wire.CANCEL if code < 0 else code)
+            if x is not None:
+                x.error = "client-closed"
+                x.reset_code = wire.CANCEL if code < 0 else code
+                self._count(x)
+            return
+        if stream is not self.up:
+            return  # an attempt that was given up
+        if x is None or self._ended:
+            self.down.reset(wire.CANCEL if code < 0 else code)
+            return
+        unseen = code == wire.REFUSED_STREAM or (code < 0 and not stream.connection.known)
+        if unseen and self._again(x, code):
+            return
+        if x.replied or code >= 0:
+            x.error = "upstream-reset" if code >= 0 else "upstream-closed"
+            x.reset_code = wire.INTERNAL_ERROR if code < 0 else code
+            self.down.reset(x.reset_code)
+            self._count(x)
+        else:
+            self._answer(refusal("upstream-closed"))
+
+    # The end.
+
+    def _answer(self, reply: Reply) -> None:
+        """Answer in the server's stead."""
+        x = self.x
+        if x is None:
+            return
+        self._waiting = False
+        headers, body = local(x, reply)
+        x.error = reply.error
+        x.replied = perf_counter()
+        self.served.stack_reply(x)
+        self.down.send_headers(headers, not body)
+        if body:
+            self.down.send_data(body, True)
+        self._ended = True
+        if not self._requested:
+            self.down.reset(wire.NO_ERROR)  # section 8.1: the rest of the request is not wanted
+        self._count(x)
+
+    def _finish(self) -> None:
+        """The response is whole."""
+        self._ended = True
+        if self.x is not None:
+            self._count(self.x)
+
+    def _count(self, x: Exchange) -> None:
+        self.x = None
+        self._held = None
+        if self._timer is not None:
+            self._timer_off()
+        x.ended = perf_counter()
+        x.request_bytes = self.down.read_bytes
+        if self.up is not None:
+            x.response_bytes = self.up.read_bytes
+        self.served.stack_end(x)
+
+    def _timer_off(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tired(self) -> None:
+        """Nobody has told a held exchange to go on in time."""
+        self._timer = None
+        x = self.x
+        if x is not None and self._waiting:
+            pending = x.target is not None and x.target.exists is None
+            self._answer(refusal("discovery-timeout" if pending else "no-endpoints"))
+
+    def _late(self) -> None:
+        """The request's time is over."""
+        self._timer = None
+        x = self.x
+        if x is None:
+            return
+        if self.up is not None:
+            self.up.reset(wire.CANCEL)
+        if x.replied:
+            x.error = "timeout"
+            x.reset_code = wire.CANCEL
+            self.down.reset(wire.CANCEL)
+            self._count(x)
+        else:
+            self._answer(refusal("timeout"))

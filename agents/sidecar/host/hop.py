@@ -1,0 +1,67 @@
+"""The mesh hop's accepting side: a connection from another sidecar, with mutual TLS already on.
+
+host/listener hands the socket over when ALPN names the mesh. Who the client is comes from its certificate alone; the
+HELLO adds what the identity bears out. Native streams are requests, extended CONNECTs are byte streams.
+"""
+
+from typing import Any
+
+from agents.sidecar.engine.hop import ACCEPTED, REFUSED, introduce
+from agents.sidecar.engine.http2.fields import Fields
+from agents.sidecar.engine.http2.limits import HOP
+from agents.sidecar.engine.http2.stream import Stream
+from agents.sidecar.engine.http2.wire import NO_ERROR
+from agents.sidecar.host.h2 import Served
+from agents.sidecar.host.h2carrier import Fleet
+from agents.sidecar.host.hopstream import ByteStream
+from agents.sidecar.host.host import Host
+from agents.sidecar.host.serve import stream as serve
+from agents.sidecar.host.tls import identity
+from agents.sidecar.state.doors import Door
+from agents.sidecar.state.peers import UNKNOWN_PEER
+
+
+class HopServed(Served):
+    """A connection that another sidecar opened."""
+
+    def __init__(self, host: Host, fleet: Fleet, door: Door) -> None:
+        super().__init__(host, fleet, door, UNKNOWN_PEER, None, HOP)
+        self._identity = ""
+        self._address = ""
+
+    def connection_made(self, transport: Any) -> None:
+        self._identity = identity(transport)
+        peer = transport.get_extra_info("peername")
+        self._address = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else ""
+        try:
+            self._know(b"")
+        except ValueError as error:
+            self.host.runtime.log.warning("refused on the mesh's port: %s", error)
+            transport.abort()
+            return
+        super().connection_made(transport)
+
+    def on_hello(self, payload: bytes) -> None:
+        self._know(payload)
+
+    def on_stream(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
+        name = fields.get(b":protocol")
+        if name is None:
+            super().on_stream(stream, headers, fields, end)
+            return
+        protocol: Any = serve(self.host, self.door, self.client, name)
+        if protocol is None:
+            stream.send_headers(REFUSED, True)
+            stream.reset(NO_ERROR)
+            return
+        bytes_ = ByteStream(self.loop, protocol, self._address)
+        bytes_.stream = stream
+        stream.sink = bytes_
+        stream.send_headers(ACCEPTED)
+        protocol.connection_made(bytes_)
+        if end:
+            bytes_.on_data(stream, b"", True)
+
+    def _know(self, payload: bytes) -> None:
+        self.client = introduce(self._identity, self._address, payload)
+        self.link = self.door.link(self.client)

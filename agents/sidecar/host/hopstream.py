@@ -1,0 +1,174 @@
+"""A byte stream inside an HTTP/2 stream, in asyncio's words: its user cannot tell it from a TCP transport.
+
+Both ends of the mesh hop make them: host/hop for what comes in, host/hops for what goes out. END_STREAM is the
+half-close, RST_STREAM the reset, the stream's window the back-pressure.
+"""
+
+import asyncio
+from typing import Any
+
+from agents.sidecar.engine.http2 import wire
+from agents.sidecar.engine.http2.fields import Fields
+from agents.sidecar.engine.http2.stream import Stream
+
+HIGH_MARK = 64 * 1024  # bytes that wait in the stream before the writer is told to pause
+LINGER_S = 30.0  # for the far end's half after a close
+
+
+class ByteStream:
+    """Transport towards `protocol`, sink towards the engine."""
+
+    __slots__ = ("_closing", "_ended", "_held", "_loop", "_lost", "_paused", "_peer", "_protocol", "_stopped", "stream")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: Any, peer: str) -> None:
+        self.stream: Stream | None = None
+        self._loop = loop
+        self._protocol = protocol
+        self._peer = peer
+        self._held: list[bytes] = []  # came while reading was paused
+        self._paused = False  # reading, by our user
+        self._stopped = False  # writing: the user was told
+        self._ended = False  # the far end will send no more
+        self._closing = False
+        self._lost = False  # the user has heard connection_lost
+
+    # What a transport's user calls.
+
+    def write(self, data: bytes) -> None:
+        stream = self.stream
+        if stream is None or self._closing:
+            return
+        if not stream.send_data(bytes(data)) and not self._stopped and stream.queued > HIGH_MARK:
+            self._stopped = True
+            self._protocol.pause_writing()
+
+    def writelines(self, parts: list[bytes]) -> None:
+        self.write(b"".join(parts))
+
+    def pause_reading(self) -> None:
+        self._paused = True
+
+    def resume_reading(self) -> None:
+        if self._paused:
+            self._paused = False
+            if self._held or self._ended:
+                self._loop.call_soon(self._deliver)
+
+    def is_reading(self) -> bool:
+        return not self._paused and not self._closing
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        if self.stream is not None and not self._closing:
+            self.stream.send_data(b"", True)
+
+    def close(self) -> None:
+        """Send what waits, then half-close; what still comes is dropped."""
+        stream = self.stream
+        if self._closing or stream is None:
+            return
+        self._closing = True
+        self._drop_held()
+        stream.send_data(b"", True)
+        if stream.local_closed:
+            self._loop.call_soon(self._lose, None)
+        if not stream.remote_closed:
+            self._loop.call_later(LINGER_S, stream.reset, wire.NO_ERROR)
+
+    def abort(self) -> None:
+        stream = self.stream
+        if stream is None or self._lost:
+            return
+        self._closing = True
+        stream.reset(wire.CANCEL)
+        self._loop.call_soon(self._lose, None)
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._peer if name == "peername" else default
+
+    def get_write_buffer_size(self) -> int:
+        return self.stream.queued if self.stream is not None else 0
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """The engine has its own marks."""
+
+    def set_protocol(self, protocol: Any) -> None:
+        self._protocol = protocol
+
+    def get_protocol(self) -> Any:
+        return self._protocol
+
+    # What the engine calls.
+
+    def on_headers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
+        if fields[b":status"] != b"200":
+            self._closing = True
+            stream.reset(wire.CANCEL)
+            self._lose(ConnectionError("hop-refused"))
+        elif end:
+            self._end()
+
+    def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
+        if self._closing:
+            if data:
+                stream.reset(wire.CANCEL)
+            return
+        if self._paused:
+            if data:
+                self._held.append(data)
+            self._ended = end
+            return
+        if data:
+            self._protocol.data_received(data)
+            stream.consumed(len(data))
+        if end:
+            self._end()
+
+    def on_trailers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes]) -> None:
+        self.on_data(stream, b"", True)
+
+    def on_drained(self, stream: Stream) -> None:
+        if self._closing:
+            if stream.local_closed:
+                self._loop.call_soon(self._lose, None)
+        elif self._stopped:
+            self._stopped = False
+            self._protocol.resume_writing()
+
+    def on_reset(self, stream: Stream, code: int) -> None:
+        clean = code == wire.NO_ERROR or (self._closing and code >= 0)
+        self._closing = True
+        self._held.clear()
+        self._lose(None if clean else ConnectionResetError("hop-reset"))
+
+    # How it is done.
+
+    def _end(self) -> None:
+        self._ended = True
+        if not self._protocol.eof_received():
+            self.close()
+
+    def _deliver(self) -> None:
+        held = self._held
+        while held and not self._paused and not self._closing:
+            data = held.pop(0)
+            self._protocol.data_received(data)
+            if self.stream is not None:
+                self.stream.consumed(len(data))
+        if self._ended and not held and not self._paused and not self._closing:
+            self._end()
+
+    def _drop_held(self) -> None:
+        if self.stream is not None:
+            self.stream.consumed(sum(map(len, self._held)))
+        self._held.clear()
+
+    def _lose(self, error: Exception | None) -> None:
+        if not self._lost:
+            self._lost = True
+            self._protocol.connection_lost(error)
