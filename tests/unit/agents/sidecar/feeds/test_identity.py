@@ -1,0 +1,34 @@
+"""When certificates are renewed, and how their serial number is read without an X.509 library."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+from agents.sidecar.feeds.identity import make_keypair, renewal_time, serial
+from agents.sidecar.state.certs import Certificate
+from meshcore.services.identity import authority
+
+
+def test_renewal_is_at_seventy_percent_of_life_or_a_little_earlier():
+    day = Certificate("spiffe://x", b"", b"", "", 1000.0, 1000.0 + 86400.0, "1")
+    times = [renewal_time(day) for _ in range(50)]
+    assert all(1000 + 0.65 * 86400 <= moment <= 1000 + 0.70 * 86400 for moment in times)
+    assert len(set(times)) > 1
+
+
+def test_the_serial_number_is_the_certificates():
+    anchor, _ = authority.create_anchor("test", datetime.now(UTC))
+    for _ in range(5):
+        assert int(serial(authority.der(anchor)), 16) == anchor.serial_number
+
+
+async def test_key_pairs_come_from_a_process_of_their_own():
+    key, request = await make_keypair("spiffe://local/ns/a/sa/b")
+    assert key.startswith(b"-----BEGIN PRIVATE KEY-----")
+    assert request[0] == 0x30
+
+
+def test_the_feeds_load_no_x509_library():
+    code = "import sys, agents.sidecar.feeds.feeds, agents.sidecar.admin.server; print('cryptography' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
