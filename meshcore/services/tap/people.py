@@ -75,9 +75,9 @@ class People:
         if not here:
             raise self._missing(target)
         if not any(meshed for _, meshed, _ in here):
-            why = next((reason for _, _, reason in here if reason), "it runs without one")
+            why = next((reason for _, _, reason in here if reason), "runs without a sidecar")
             raise TapError(
-                f"{_say(target)} has no sidecar: {why}",
+                f"{_say(target)} cannot be tapped: {why}",
                 "only meshed workloads can be tapped; take `mesh: false` out of its mesh.yaml and start it again",
                 code="FAILED_PRECONDITION",
             )
