@@ -12,6 +12,7 @@ import secrets
 import signal
 import socket
 import time
+from dataclasses import replace
 from functools import partial
 
 import uvloop
@@ -138,7 +139,8 @@ class Sidecar:
             listening = parse_listen(inbound.listen).bind()
             ip, port = listening.getsockname()[:2]
             service = ServiceKey(config.namespace, config.name, inbound.port)
-            endpoint = Endpoint(inbound.host, inbound.port, peer=self.runtime.me, service=service)
+            # The application itself proves no identity: plain bytes, on this machine.
+            endpoint = Endpoint(inbound.host, inbound.port, peer=replace(self.runtime.me, identity=""), service=service)
             protocol = _PROTOCOLS.get(inbound.protocol, common_pb2.PROTOCOL_UNKNOWN)
             door = Door(
                 INBOUND,
@@ -192,9 +194,9 @@ class Sidecar:
         for listener in self.listeners:
             listener.stop()
         deadline = time.monotonic() + self.config.drain_s
-        while host.open and time.monotonic() < deadline:
-            for connection in tuple(host.open):
-                connection.drain()
+        for connection in tuple(host.open):
+            connection.drain()
+        while host.open and time.monotonic() < deadline:  # noqa: ASYNC110 - the last to close does not know that it is
             await asyncio.sleep(0.05)
         if host.open:
             self.log.warning("%d connections were still open after %g s", len(host.open), self.config.drain_s)

@@ -124,10 +124,13 @@ class Head:
             raise RefusedError(400, "bad-host")
         return value
 
-    def lines(self, upgrade: bool) -> bytes:
-        """Return the field lines and the blank line without what is meant for one hop only (RFC 9110, 7.6.1)."""
+    def lines(self, upgrade: bool, trusted: bool = False) -> bytes:
+        """Return the field lines and the blank line without what is meant for one hop only (RFC 9110, 7.6.1).
+
+        `trusted`: the sender is a sidecar, whose word about the mesh is passed on.
+        """
         start = self.data.index(b"\n") + 1
-        drop = _drop(frozenset(self.connection)) if self.connection else _HOP_LINES
+        drop = _drop(self.connection, trusted)
         kept = drop.sub(b"", self.data[start - 1 : self.size])[1:]
         if upgrade:
             return b"Connection: upgrade\r\nUpgrade: " + self.upgrade + b"\r\n" + kept
@@ -230,12 +233,12 @@ class Response(Head):
     def _host(self, known: bytes | None, value: bytes) -> bytes:
         return value  # means nothing in a response
 
-    def forward(self, minor: int, close: bool) -> bytes:
+    def forward(self, minor: int, close: bool, trusted: bool = False) -> bytes:
         """Return the head as a client that spoke HTTP/1.`minor` shall have it; `close`: no further response follows."""
         if not self.edited and not close and self.minor == minor == 1:
             return self.data[: self.size]
         line = b"HTTP/1.1" + self.data[8 : self.data.index(b"\n") + 1]
-        lines = self.lines(self.status == 101)
+        lines = self.lines(self.status == 101, trusted)
         if close:
             return line + b"Connection: close\r\n" + lines
         if minor == 0:
@@ -254,10 +257,11 @@ def pairs(lines: bytes) -> list[tuple[bytes, bytes]]:
 
 
 @lru_cache(maxsize=64)
-def _drop(options: frozenset[bytes]) -> re.Pattern[bytes]:
+def _drop(options: frozenset[bytes], trusted: bool) -> re.Pattern[bytes]:
     """Return what finds lines of one hop: the usual, and those that Connection names. Framing cannot be named away."""
     named = [re.escape(option) for option in options - _KEPT if option]
-    return re.compile(rb"\n(?i:" + b"|".join([_HOP, *named]) + rb"):[^\r]*+\r(?=\n)")
+    names = [_HOP, *named] if trusted else [_HOP, _OURS, *named]
+    return re.compile(rb"\n(?i:" + b"|".join(names) + rb"):[^\r]*+\r(?=\n)")
 
 
 TARGET_LIMIT = 8192
@@ -265,7 +269,7 @@ _SLASH = ord("/")
 _SCHEMES = frozenset((b"http", b"https", b"ws", b"wss"))
 _NO_OPTIONS: frozenset[bytes] = frozenset()
 _KEPT = frozenset((b"close", b"host", b"content-length", b"transfer-encoding", b"expect", b"authorization", b"cookie"))
-_HOP = rb"connection|keep-alive|proxy-connection|proxy-authorization|te|upgrade|meshtui-[^:]++"
-_HOP_LINES = re.compile(rb"\n(?i:" + _HOP + rb"):[^\r]*+\r(?=\n)")
+_HOP = rb"connection|keep-alive|proxy-connection|proxy-authorization|te|upgrade"
+_OURS = rb"meshtui-[^:]++"
 _HOST_LINE = re.compile(rb"\n(?i:host):[^\r]*+\r(?=\n)")
 _KINDS = {name: name.lower() for name in (b"Host", b"host", b"Content-Length", b"content-length", b"Connection")}

@@ -173,7 +173,7 @@ class Downstream(Requests, asyncio.Protocol):
         if until_close or not self.received or self.host.runtime.drain.draining:
             self._persistent = False
         if head.edited or not self._persistent or head.minor == 0 or request.minor == 0:
-            data = head.forward(request.minor, not self._persistent) + data[head.size :]
+            data = head.forward(request.minor, not self._persistent, self._outbound) + data[head.size :]
         self.write(data)
 
     def interim(self, data: bytes) -> None:
@@ -183,7 +183,7 @@ class Downstream(Requests, asyncio.Protocol):
 
     def switch(self, head: Response) -> None:
         """Both ends have agreed to speak something else."""
-        self.write(head.forward(1, False))
+        self.write(head.forward(1, False, self._outbound))
         held = self.tunnel()
         if held:
             self.on_body(held, False)
