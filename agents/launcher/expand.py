@@ -45,13 +45,13 @@ def unknown(text: str, values: Mapping[str, object]) -> Unknown | None:
             continue
         if name.startswith("env."):
             return Unknown(f"{name[4:]} is not set in the environment", f"${{{name}:-TEXT}} gives it a default")
-        near = get_close_matches(name, list(values), 1)
-        if near:
-            return Unknown(f"${{{name}}} is unknown", f"did you mean ${{{near[0]}}}?")
         if re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
             return Unknown(
                 f"${{{name}}} is unknown", f"${{env.{name}}} is meshtui's own environment, $${{{name}}} is literal"
             )
+        near = get_close_matches(name, list(values), 1)
+        if near:
+            return Unknown(f"${{{name}}} is unknown", f"did you mean ${{{near[0]}}}?")
         known = ", ".join(key for key in values if not key.startswith("env."))
         return Unknown(f"${{{name}}} is unknown", f"known here: {known}")
     return None

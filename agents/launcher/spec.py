@@ -83,6 +83,8 @@ class Mesh(_Struct, frozen=True):
 WANTS: dict[tuple[str, ...], str] = {
     ("name",): "a name in text",
     ("workloads",): "a list of workloads",
+    ("workloads", "[]"): "a workload, such as {name: web, command: [python, app.py]}",
+    ("workloads", "name"): "a name in text",
     ("workloads", "command"): "a list such as [python, app.py], or one line for the shell",
     ("workloads", "ports"): "names and numbers, such as {http: 8080} or {http: auto}",
     ("workloads", "ports", "*"): "a number from 1 to 65535, or auto",
@@ -161,7 +163,7 @@ def _unknown(document: Document, where: Where, value: Any) -> Iterator[Fault]:
 
 
 def _as_text(document: Document) -> Any:
-    """Return the values, environment and labels as the text that stands in the file: 1.10 is not 1.1 there."""
+    """Return the values; words of environment, labels and commands as the file has them: 1.10 is not 1.1 there."""
     workloads = document.value.get("workloads")
     if not isinstance(workloads, list):
         return document.value
@@ -173,6 +175,10 @@ def _as_text(document: Document) -> Any:
                     place: Where = ("workloads", i, field)
                     texts = {name: document.texts.get((*place, name), value) for name, value in values.items()}
                     workload = {**workload, field: texts}  # noqa: PLW2901 - a changed copy
+            if isinstance(words := workload.get("command"), list):
+                place = ("workloads", i, "command")
+                line = [document.texts.get((*place, j), word) for j, word in enumerate(words)]
+                workload = {**workload, "command": line}  # noqa: PLW2901 - a changed copy
         changed.append(workload)
     return {**document.value, "workloads": changed}
 
@@ -190,18 +196,13 @@ def _explain(document: Document, message: str) -> Fault:
         field = missing[1]
         wants = WANTS.get((*general(where), field), "it")
         return document.fault(where, f"{field} is missing", f"give {wants}")
-    wants = WANTS.get(general(where), "")
-    got = re.search(r"got `(\w+)`", reason)
-    expected = re.search(r"Expected `([^`]+)`", reason)
-    words = (
-        " or ".join(dict.fromkeys(_WORDS.get(word, word) for word in re.split(r" \| ", expected[1])))
-        if expected
-        else ""
-    )
-    problem = (
-        f"{_shown(document.at(where))} is not {words}" if got and words else f"{_shown(document.at(where))} cannot be"
-    )
-    return document.fault(where, problem, f"give {wants}" if wants else "")
+    wants = WANTS.get((*general(where), "[]") if where and isinstance(where[-1], int) else general(where), "")
+    expected = re.search(r"Expected `([^`]+)`, got", reason)
+    shown = _shown(document.at(where))
+    if expected:
+        words = dict.fromkeys(_WORDS.get(word, word) for word in expected[1].split(" | "))
+        return document.fault(where, f"is {shown}, not {' or '.join(words)}", f"give {wants}" if wants else "")
+    return document.fault(where, f"{shown} is not valid", f"give {wants}" if wants else "")
 
 
 def _culprit(document: Document, where: Where) -> str:
