@@ -110,10 +110,10 @@ class Splice:
             now = perf_counter()
             observe(self._endpoint, now - self._began, now)
         if near.early:
+            if near.read > _EARLY_LIMIT:
+                near.transport.resume_reading()  # before the write, which may ask for a pause at once
             far.transport.write(b"".join(near.early))
             near.early.clear()
-            if near.read > _EARLY_LIMIT:
-                near.transport.resume_reading()
         if near.early_eof:
             far.finish()
 
