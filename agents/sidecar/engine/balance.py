@@ -10,6 +10,7 @@ from math import exp
 from agents.sidecar.state.endpoints import FIRST_EWMA_S, Endpoint
 
 DECAY_S = 10.0
+NEAR = 0.75  # a cost at least this much of another's is about the same
 PENALTY_S = 1.0  # what a failed attempt counts as
 
 
@@ -23,13 +24,17 @@ def choose(endpoints: Sequence[Endpoint], now: float, random: Callable[[], float
     if second >= first:
         second += 1
     one, other = endpoints[first], endpoints[second]
-    return one if cost(one, now) <= cost(other, now) else other
+    # Chance decides between endpoints that are about as good, or the luckier of two equal replicas would get it all.
+    return other if cost(other, now) < NEAR * cost(one, now) else one
 
 
 def cost(endpoint: Endpoint, now: float) -> float:
     """Return what one more request there is taken to cost: a quiet endpoint's past is slowly forgotten."""
+    if not endpoint.stamp:
+        # Nobody knows it yet: one request finds out, the others wait for what it says.
+        return FIRST_EWMA_S * endpoint.inflight / endpoint.weight
     idle = now - endpoint.stamp
-    ewma = endpoint.ewma * exp(-idle / DECAY_S) if endpoint.stamp and idle > 0 else endpoint.ewma
+    ewma = endpoint.ewma * exp(-idle / DECAY_S) if idle > 0 else endpoint.ewma
     return ewma * (endpoint.inflight + 1) / endpoint.weight
 
 
