@@ -18,7 +18,7 @@ from meshcore.server.plane import Plane
 
 log = logging.getLogger("meshcore.server")
 
-DRAIN_S = 1.0
+DRAIN_S = 0.5
 
 
 class StartError(Exception):
@@ -39,7 +39,8 @@ async def serve(options: Options) -> None:
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        # Streams end now and answers in the making have a moment; sidecars go on with what they know.
+        # Answers in the making have a moment, then streams are cut; sidecars go on with what they know.
+        plane.discovery.close()
         await asyncio.gather(*(server.stop(DRAIN_S) for server in servers))
         options.socket.unlink(missing_ok=True)
         if work.done():

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from meshcore.client.channel import Session, open_session
+from meshcore.services.identity import authority
 from meshcore.wire import (
     control_pb2,
     discovery_pb2,
@@ -350,6 +352,51 @@ async def test_term_ends_it_quickly_with_streams_open(folder: Path) -> None:
             assert time.monotonic() - began < 2
         assert not (folder / "control.sock").exists()
         assert process.errors.read_text() == ""
+
+
+async def test_a_stop_says_nothing_about_the_endpoints(folder: Path) -> None:
+    with running(folder) as process:
+        async with session(folder) as opened:
+            web = await sidecar(opened, "web")
+            async with web.control() as channel, web.control() as second, registered(second, web.instance("web-0")):
+                request = discovery_pb2.WatchRequest(target="web", namespace="shop")
+                watch = discovery_pb2_grpc.DiscoveryStub(channel).Watch(request)
+                assert (await watch.read()).put
+                await asyncio.to_thread(process.end)
+                assert await code_of(watch.read()) in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+
+async def test_a_new_anchor_and_a_new_issuer_are_taken_up(folder: Path) -> None:
+    with running(folder) as process:
+        async with session(folder) as opened:
+            web = await sidecar(opened, "web")
+            async with web.control() as channel:
+                watch = identity_pb2_grpc.IdentityStub(channel).WatchTrust(identity_pb2.WatchTrustRequest())
+                old = (await watch.read()).anchors[0]
+                now = datetime.now(UTC)
+                anchor, anchor_key = authority.create_anchor("next", now)
+                issuer, issuer_key = authority.create_issuer("next", anchor, anchor_key, now)
+                ca = folder / "ca"
+                (ca / "anchors.pem").write_bytes((ca / "anchors.pem").read_bytes() + authority.pem(anchor))
+                bundle = await asyncio.wait_for(watch.read(), 5)
+                assert list(bundle.anchors) == [old, authority.der(anchor)]
+                (ca / "issuer.key").write_bytes(authority.key_pem(issuer_key))
+                (ca / "issuer.pem").write_bytes(authority.pem(issuer))
+                async with asyncio.timeout(8):
+                    while True:
+                        made = await sidecar(opened, "cart")
+                        if x509.load_pem_x509_certificates(made.chain)[1] == issuer:
+                            break
+                        await asyncio.sleep(0.3)
+            # the listeners present a certificate of the new issuer, and take those of both
+            async with made.control() as channel, web.control() as refused:
+                await identity_pb2_grpc.IdentityStub(channel).WatchTrust(identity_pb2.WatchTrustRequest()).read()
+                web.issued.trust.anchors.append(authority.der(anchor))
+                async with web.control() as again:
+                    await identity_pb2_grpc.IdentityStub(again).WatchTrust(identity_pb2.WatchTrustRequest()).read()
+                stale = identity_pb2_grpc.IdentityStub(refused).WatchTrust(identity_pb2.WatchTrustRequest())
+                assert await code_of(stale.read()) == grpc.StatusCode.UNAVAILABLE  # it never heard of the new anchor
+        assert "the authority changed" in process.errors.read_text()
 
 
 async def test_its_files_are_its_owners_only_and_a_second_one_is_refused(folder: Path) -> None:

@@ -50,8 +50,13 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
         self._proven = proven
         self._clock = clock
         self._settled = clock() + (SETTLE_S if settle else 0.0)
+        self._closing = False
         self._watchers: dict[ServiceKey, set[asyncio.Event]] = {}
         registry.listen(self._touch)
+
+    def close(self) -> None:
+        """Tell nobody anything any more: streams that end because we stop say nothing about the sidecars."""
+        self._closing = True
 
     def redeclared(self) -> None:
         """Look again at every target: what the mesh's description declares has changed."""
@@ -89,7 +94,7 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
                     await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "one stream is for one instance")
                 self.registry.update(uplink, instance, draining=message.draining)
         finally:
-            if uplink is not None:
+            if uplink is not None and not self._closing:
                 self.registry.disconnect(uplink)
                 log.info("sidecar disconnected", extra=_names(uplink.instance))
 

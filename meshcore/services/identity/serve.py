@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("meshcore.identity")
 
 POLL_S = 2.0
+STRANGERS = 64  # so many callers without a certificate may watch the bundle at once
 Caller = Callable[["Context"], SpiffeId | None]
 
 
@@ -59,6 +60,7 @@ class Identity(identity_pb2_grpc.IdentityServicer):
         self._caller = caller
         self._clock = clock
         self._watchers: set[asyncio.Event] = set()
+        self._strangers = 0
 
     async def run(self) -> NoReturn:
         """Follow the authority's files and keep the serving certificate fresh, until cancelled."""
@@ -126,6 +128,10 @@ class Identity(identity_pb2_grpc.IdentityServicer):
         self, request: identity_pb2.WatchTrustRequest, context: "Context"
     ) -> AsyncIterator[identity_pb2.TrustBundle]:
         """Tell the bundle now and after each change of it."""
+        stranger = self._caller(context) is None
+        if stranger and self._strangers >= STRANGERS:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many watch without a certificate; try again")
+        self._strangers += stranger
         event = asyncio.Event()
         self._watchers.add(event)
         sent: identity_pb2.TrustBundle | None = None
@@ -139,6 +145,7 @@ class Identity(identity_pb2_grpc.IdentityServicer):
                 event.clear()
         finally:
             self._watchers.discard(event)
+            self._strangers -= stranger
 
     def _bundle(self) -> identity_pb2.TrustBundle:
         return identity_pb2.TrustBundle(anchors=self.store.authority.bundle)
