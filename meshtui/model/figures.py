@@ -1,6 +1,6 @@
 """How single figures are written and judged: shares, rates, latencies, bytes, ages.
 
-Every column, every JSON record and every picture takes its figures from here, so that a number reads the same everywhere.
+Columns, JSON records and pictures all take their figures from here, so that a number reads the same everywhere.
 """
 
 import math

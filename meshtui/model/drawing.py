@@ -1,0 +1,321 @@
+"""A graph drawn with characters: boxes, lines, labels, and where each of them can be clicked.
+
+The graph widget asks an Atlas for a Picture each time the numbers change; the places stay as long as the nodes
+and calls do. Heat is a level with a sign beside it. Pure.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+from meshcore.wire.common_pb2 import Tls
+from meshtui.model import figures
+from meshtui.model.canvas import DOWN, LEFT, RIGHT, UP, Canvas, Line, Point, Stroke, frame, stroke
+from meshtui.model.cell import Cell, Level
+from meshtui.model.graph import Call, Edge, Graph, Node, Traffic
+from meshtui.model.layers import arrange
+from meshtui.model.layout import Layout, Metrics, Place, place
+
+WIDEST = 28  # of a name
+_LABEL = 19  # cells of the longest label, so that the picture does not move with its numbers
+_CONTENT = 18  # cells of the longest figures in a box
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How to draw: from the top down or from left to right, with labels or small signs, with which characters."""
+
+    down: bool = False
+    labels: bool = True
+    ascii: bool = False
+    selected: Node | Call | None = None
+
+
+class Signs(NamedTuple):
+    """The signs of one set of characters."""
+
+    right: str
+    left: str
+    down: str
+    up: str
+    dash: str
+    lock: str
+    open: str
+    bad: str
+    weak: str
+    loop: str
+    cut: str
+    sends: str
+
+
+UNICODE = Signs("▶", "◀", "▼", "▲", "─", "🔒", "🔓", "×", "‼", "↻", "…", "→")
+ASCII = Signs(">", "<", "v", "^", "-", "mTLS", "PLAIN", "x", "!", "@", "~", "->")
+
+
+Box = tuple[int, int, int, int]  # column, row, width, height
+
+
+@dataclass(slots=True)
+class Picture:
+    """What was drawn: its lines, and what is where."""
+
+    lines: list[Line]
+    width: int
+    boxes: dict[Node, Box] = field(default_factory=dict)
+    cells: dict[Point, Call] = field(default_factory=dict)
+    heads: dict[Call, Point] = field(default_factory=dict)  # where the arrows are
+
+    def hit(self, x: int, y: int) -> Node | Call | None:
+        """Return what stands in a cell."""
+        for node, (left, top, width, height) in self.boxes.items():
+            if left <= x < left + width and top <= y < top + height:
+                return node
+        return self.cells.get((x, y))
+
+
+class Atlas:
+    """Remembers the layout of a graph for as long as its nodes and calls are the same."""
+
+    def __init__(self) -> None:
+        self._known: tuple[object, Chart] | None = None
+
+    def picture(self, graph: Graph, look: Look) -> Picture:
+        """Return the drawing of a graph."""
+        widths = tuple((node, _width(graph, node, look)) for node in graph.nodes)
+        topology = (widths, tuple(graph.edges), look.down, look.labels, look.ascii)
+        if self._known is None or self._known[0] != topology:
+            before = self._known[1].layout.order if self._known else None
+            layers = arrange(graph.nodes.keys(), graph.edges.keys(), before)
+            self._known = (topology, Chart(place(layers, _metrics(graph, look)), look))
+        return _Drawing(graph, self._known[1], look).picture()
+
+    def size(self, graph: Graph, look: Look) -> tuple[int, int]:
+        """Return width and height of the drawing of a graph."""
+        layout = place(arrange(graph.nodes.keys(), graph.edges.keys()), _metrics(graph, look))
+        return (layout.breadth, layout.length) if look.down else (layout.length, layout.breadth)
+
+
+class Chart:
+    """A layout on a canvas: what each line covers, and what is where. It stays while the numbers change."""
+
+    def __init__(self, layout: Layout, look: Look) -> None:
+        self.layout = layout
+        self._down = look.down
+        extra = _label_size(look)[0] if look.down else 0  # a label stands to the right of its line
+        size = (layout.breadth + extra, layout.length) if look.down else (layout.length, layout.breadth)
+        self.width, self.height = size
+        self.boxes: dict[Node, Box] = {node: self._box(each) for node, each in layout.places.items()}
+        self.frames: dict[Node, tuple[int, Stroke]] = {node: (-1 - i, []) for i, node in enumerate(self.boxes)}
+        numbers = {net: i for i, net in enumerate(dict.fromkeys(layout.nets.values()))}
+        self.nets = {call: numbers[net] for call, net in layout.nets.items()}
+        self.strokes = {call: self._stroke(call) for call in layout.lines}
+        self.heads = {
+            call: self._point(line[0] if call in layout.turned else line[-1]) for call, line in layout.lines.items()
+        }
+        self.labels = {call: self._point(at) for call, at in layout.labels.items()}
+        self.cells = self._cells(*_label_size(look))
+
+    def _point(self, place: tuple[int, int]) -> Point:
+        return (place[1], place[0]) if self._down else place
+
+    def _box(self, each: Place) -> Box:
+        x, y = self._point((each.along, each.across))
+        return (x, y, each.breadth, each.length) if self._down else (x, y, each.length, each.breadth)
+
+    def _stroke(self, call: Call) -> Stroke:
+        """Return a line's cells, with arms into both borders, and open a door in the caller's one."""
+        corners = self.layout.lines[call]
+        points = [self._point(corner) for corner in corners]
+        ahead, behind = (DOWN, UP) if self._down else (RIGHT, LEFT)
+        first, last = corners[0], corners[-1]
+        back = call in self.layout.turned
+        door = self._point((last[0] + 1, last[1]) if back else (first[0] - 1, first[1]))
+        self.frames[call[0]][1].append((door, behind if back else ahead))
+        return [*stroke(points), (points[0], behind), (points[-1], ahead)]
+
+    def _cells(self, width: int, height: int) -> dict[Point, Call]:
+        """Return what a click means: lines and labels; of a shared stretch, the last call."""
+        cells = {point: call for call, cells in self.strokes.items() for point, _ in cells}
+        for call, (x, y) in self.labels.items():
+            area = range(x + 1, x + width) if self._down else range(x, x + width)
+            cells.update({(column, y + row): call for column in area for row in range(height)})
+        return cells
+
+
+def level(edge: Edge | Traffic) -> Level:
+    """Return the heat of an edge, or of what a node received."""
+    return figures.judge((edge.http if isinstance(edge, Edge) else edge).share)
+
+
+def security(edge: Edge, signs: Signs) -> Cell:
+    """Return the sign of how an edge is secured; what nobody knows is never shown as secured."""
+    if edge.tls == Tls.TLS_MUTUAL:
+        return Cell(signs.lock, Level.GOOD)
+    if edge.tls == Tls.TLS_NONE:
+        return Cell(signs.open, Level.BAD)
+    return Cell("~" if edge.tls == Tls.TLS_OPAQUE else "?", Level.WARN)
+
+
+def signs(look: Look) -> Signs:
+    """Return the signs that a look is drawn with."""
+    return ASCII if look.ascii else UNICODE
+
+
+def _metrics(graph: Graph, look: Look) -> Metrics:
+    def box(node: Node, doors: int) -> tuple[int, int]:
+        width = _width(graph, node, look)
+        return (3, width) if look.down else (width, 2 + max(1, doors))
+
+    label = _label_size(look)
+    if look.down:
+        return Metrics(box, pitch=label[0] + 3, gap=3, thin=2, track=1, label=label[1])
+    return Metrics(box, pitch=1, gap=1, thin=0, track=2, label=label[0])
+
+
+def _label_size(look: Look) -> tuple[int, int]:
+    """Return width and height kept free for a label."""
+    wide = 4 if look.ascii else 2
+    lock = max(len(ASCII.lock), len(ASCII.open)) if look.ascii else 2
+    if not look.labels:
+        return (lock + 4, 1)
+    return (max(lock + 8, 8), 2) if look.down else (_LABEL + wide + 1, 1)
+
+
+def _width(graph: Graph, node: Node, look: Look) -> int:
+    name = cell_len(_name(graph, node, look))
+    return max(min(name, WIDEST) + 6, _CONTENT + 4 if look.labels else 14)
+
+
+def _name(graph: Graph, node: Node, look: Look) -> str:
+    count = graph.folded.get(node)
+    return f"{node.name} ({count})" if count else node.name
+
+
+def _worse(a: Level, b: Level) -> Level:
+    order = [Level.DIM, Level.PLAIN, Level.GOOD, Level.ACCENT, Level.WARN, Level.BAD]
+    return max(a, b, key=order.index)
+
+
+def _percent(share: float) -> str:
+    """Write a share in at most five cells; 100 % and 0 % only where they are exact."""
+    if share in (0.0, 1.0):
+        return f"{share:.0%}"
+    return f"{min(99.9, max(0.1, share * 100)):.1f}%"
+
+
+class _Drawing:
+    """One drawing."""
+
+    def __init__(self, graph: Graph, chart: "Chart", look: Look) -> None:
+        self.graph, self.chart, self.look, self.signs = graph, chart, look, signs(look)
+        self.canvas = Canvas(chart.width, chart.height)
+
+    def picture(self) -> Picture:
+        bright = [call for call in self.graph.edges if self._lit(call)]
+        for call in [*(call for call in self.graph.edges if call not in bright), *bright]:
+            self._line(call)
+        for node in self.graph.nodes:
+            self._box(node, self.chart.boxes[node])
+        chart = self.chart
+        return Picture(self.canvas.lines(ascii=self.look.ascii), chart.width, chart.boxes, chart.cells, chart.heads)
+
+    def _lit(self, call: Call) -> bool:
+        """Tell whether a call is selected, or touches what is."""
+        selected = self.look.selected
+        return selected == call or (isinstance(selected, Node) and selected in call)
+
+    def _line(self, call: Call) -> None:
+        edge, lit = self.graph.edges[call], self._lit(call)
+        heat = level(edge)
+        if edge.quiet or (heat is Level.GOOD and not lit):
+            heat = Level.DIM
+        elif lit and heat not in (Level.WARN, Level.BAD):
+            heat = Level.ACCENT
+        self.canvas.draw(self.chart.nets[call], self.chart.strokes[call], heat, heavy=lit)
+        back = call in self.chart.layout.turned
+        arrow = (self.signs.up, self.signs.down) if self.look.down else (self.signs.left, self.signs.right)
+        head = arrow[0 if back else 1]
+        self.canvas.text(*self.chart.heads[call], head, Level.PLAIN if heat is Level.DIM else heat)
+        self._label(call, edge)
+
+    def _label(self, call: Call, edge: Edge) -> None:
+        x, y = self.chart.labels[call]
+        rows = self._words(edge)
+        if self.look.down:
+            for row, words in enumerate(rows):
+                self._write(x + 2, y + row, words)
+            return
+        words = [cell for row in rows for cell in (*row, Cell(" "))][:-1]
+        room = _label_size(self.look)[0]
+        width = sum(cell_len(cell.text) for cell in words) + 2
+        self._write(x + max(0, room - width) // 2, y, [Cell(" "), *words, Cell(" ")])
+
+    def _words(self, edge: Edge) -> list[list[Cell]]:
+        """Return what a label says, in one or two groups of words."""
+        lock = security(edge, self.signs)
+        lock = lock._replace(level=Level.DIM) if lock.level is Level.GOOD else lock
+        heat, share = level(edge), edge.http.share
+        sign = {Level.BAD: self.signs.bad, Level.WARN: self.signs.weak}.get(heat, "")
+        if not self.look.labels:
+            return [[lock, *([Cell(sign, heat)] if sign else [])]]
+        if edge.quiet:
+            return [[lock, Cell(" idle", Level.DIM)]]
+        if math.isnan(share):
+            what = f" {edge.tcp_open} conn" if edge.tcp_open else f" {figures.size(edge.tcp_bps)}/s"
+            return [[lock, Cell(what)]]
+        rate = Cell(f" {figures.rate(edge.http.rps)}/s")
+        return [[lock, rate], [Cell(f"{sign} {_percent(share)}" if sign else _percent(share), heat)]]
+
+    def _write(self, x: int, y: int, words: list[Cell]) -> int:
+        for cell in words:
+            x = self.canvas.text(x, y, cell.text, cell.level)
+        return x
+
+    def _box(self, node: Node, where: Box) -> None:
+        x, y, width, height = where
+        traffic, selected = self.graph.nodes[node], self.look.selected
+        heat = level(traffic)
+        chosen = selected == node
+        near = isinstance(selected, tuple) and not isinstance(selected, Node) and node in selected
+        border = Level.ACCENT if chosen or near else (heat if heat in (Level.WARN, Level.BAD) else Level.DIM)
+        net, doors = self.chart.frames[node]
+        self.canvas.draw(net, frame(*where), border, heavy=chosen)
+        self.canvas.draw(net, doors, border)
+        self._title(node, x, y, width, Level.ACCENT if chosen or near else Level.PLAIN)
+        words = self._figures(node, traffic, heat)
+        size = sum(cell_len(cell.text) for cell in words)
+        self._write(x + max(2, (width - size) // 2), y + (height - 1) // 2, words)
+        self._foot(node, x, y + height - 1, width)
+
+    def _title(self, node: Node, x: int, y: int, width: int, level: Level) -> None:
+        name = _name(self.graph, node, self.look)
+        if cell_len(name) > width - 6:
+            name = set_cell_size(name, width - 7) + self.signs.cut
+        self.canvas.text(x + 2, y, f" {name} ", level)
+
+    def _foot(self, node: Node, x: int, y: int, width: int) -> None:
+        """Write what is special about a node into its lower border."""
+        words = []
+        if len(self.graph.namespaces) > 1 and not self.graph.folded.get(node) and node.namespace:
+            words.append(node.namespace)
+        if node not in self.graph.meshed:
+            words.append("not meshed")
+        if node in self.graph.loops:
+            words.append(self.signs.loop)
+        text = " ".join(words)
+        if text:
+            self.canvas.text(x + 2, y, f" {set_cell_size(text, min(cell_len(text), width - 6))} ", Level.DIM)
+
+    def _figures(self, node: Node, traffic: Traffic, heat: Level) -> list[Cell]:
+        if not math.isnan(traffic.share):
+            sign = {Level.BAD: self.signs.bad + " ", Level.WARN: self.signs.weak + " "}.get(heat, "")
+            share = Cell(f"{sign}{_percent(traffic.share)}", heat)
+            return [share, Cell(f"  {figures.rate(traffic.rps)}/s")] if self.look.labels else [share]
+        sent = sum(edge.http.rps for call, edge in self.graph.edges.items() if call[0] == node)
+        if sent:
+            return [Cell(f"{self.signs.sends} {figures.rate(sent)}/s")]
+        touched = [edge for call, edge in self.graph.edges.items() if node in call]
+        connections = sum(edge.tcp_open for edge in touched)
+        return [Cell(f"{connections} conn") if connections else Cell("idle", Level.DIM)]
