@@ -1,8 +1,9 @@
 """One open connection to a mesh's control plane, with a stub per question it answers.
 
 Sources, commands and the launcher open a Session and pass it to the typed questions beside this file. The
-connection heals itself: a control plane that was killed is noticed at once, one that hangs within three seconds, one that is back is
-found within one. What a failure means to a person is `failure`'s; where a mesh lives is `place`'s.
+connection heals itself: a control plane that was killed is noticed at once, one that hangs within three seconds,
+and one that is back is found within one. What a failure means to a person is `failure`'s; where a mesh lives is
+`place`'s.
 """
 
 import asyncio
