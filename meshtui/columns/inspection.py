@@ -12,8 +12,9 @@ from meshcore.wire.common_pb2 import Peer, Tls
 from meshcore.wire.tap_pb2 import Header
 from meshtui.columns import peers
 from meshtui.columns.exchange import clock, status
-from meshtui.columns.ladder import Line, drawn, ladder
+from meshtui.columns.ladder import drawn, ladder
 from meshtui.model import figures
+from meshtui.model.canvas import Line
 from meshtui.model.cell import Cell, Level
 from meshtui.model.exchange import Exchange, Pair
 
@@ -31,11 +32,6 @@ def page(one: Exchange, pair: Pair, width: int, *, ascii: bool = False) -> list[
         lines.append([])
         lines += _beside(a, b, width) if width >= TWO_COLUMNS else [*a, [], *b]
     return [*lines, [], *_rest(one)]
-
-
-def text(lines: Sequence[Line]) -> str:
-    """Return a page as plain text, to copy or to save."""
-    return "\n".join("".join(cell.text for cell in line).rstrip() for line in lines)
 
 
 def _head(x: Exchange, *, ascii: bool) -> list[Line]:

@@ -10,10 +10,10 @@ from meshcore.wire.common_pb2 import Peer, Tls
 from meshtui.columns import peers
 from meshtui.columns.exchange import status
 from meshtui.model import figures
+from meshtui.model.canvas import Line
 from meshtui.model.cell import Cell, Level
 from meshtui.model.exchange import Exchange, Pair
 
-Line = list[Cell]
 MARGIN = 10  # cells for the time of a rung
 NARROWEST = 16  # cells between two stations
 

@@ -119,6 +119,11 @@ def frame(x: int, y: int, width: int, height: int) -> Stroke:
     return stroke([(x, y), (right, y), (right, bottom), (x, bottom), (x, y)])
 
 
+def plain(lines: Sequence[Line]) -> str:
+    """Return lines of cells as text, to copy or to save."""
+    return "\n".join("".join(cell.text for cell in line).rstrip() for line in lines)
+
+
 @cache
 def glyph(arms: int, *, ascii: bool = False) -> str:
     """Return the character that has these arms."""

@@ -4,11 +4,13 @@ The tap list opens it; while it shows, the request goes on learning what arrives
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.widget import Widget
 
 from meshtui import keys
+from meshtui.columns.inspection import page
 from meshtui.model.exchange import Exchange, Exchanges
 from meshtui.model.scope import Scope
 from meshtui.screens.scene import Scene
@@ -28,7 +30,8 @@ class InspectView(View):
         super().__init__(scene, scope)
         self._one = one
         self._exchanges = exchanges
-        self._inspector = Inspector(ascii=scene.ascii, classes="pane")
+        self._ascii = scene.ascii
+        self._inspector = Inspector(classes="pane")
 
     def body(self) -> Iterable[Widget]:
         yield self._inspector
@@ -40,7 +43,8 @@ class InspectView(View):
         return "request"
 
     def _show(self) -> None:
-        self._inspector.update(self._one, self._exchanges.pair(self._one))
+        pair = self._exchanges.pair(self._one)
+        self._inspector.update(self._one.id, partial(page, self._one, pair, ascii=self._ascii))
         self._inspector.border_title = f"request {self._one.id.rpartition('/')[0]}".replace("[", "\\[")
 
     def action_next(self) -> None:

@@ -1,17 +1,20 @@
 """The request inspector: one exchange in full, as a page that scrolls.
 
-Screens call `update(exchange, pair)` when a row is opened or learns more, and read `text` to copy it.
+Screens call `update(id, page)` when a row is opened or learns more, and read `text` to copy it; the page itself is
+`columns.inspection.page`, bound to an exchange and its pair.
 """
+
+from collections.abc import Callable
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.geometry import Size
 
-from meshtui.columns import inspection
-from meshtui.columns.ladder import Line
-from meshtui.model.exchange import Exchange, Pair
+from meshtui.model.canvas import Line, plain
 from meshtui.widgets.ink import Ink
+
+Page = Callable[[int], list[Line]]  # the lines for a width
 
 
 class _Page(Ink):
@@ -19,17 +22,14 @@ class _Page(Ink):
 
     DEFAULT_CSS = "_Page { height: auto; width: 1fr; padding: 0 1; }"
 
-    def __init__(self, *, ascii: bool) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.ascii = ascii
-        self.shown: tuple[Exchange, Pair] | None = None
+        self.id_shown = ""
+        self.page: Page = lambda width: []
 
     def lines(self, width: int) -> list[Line]:
         """Return the page at a width."""
-        if self.shown is None:
-            return [[]]
-        one, pair = self.shown
-        return inspection.page(one, pair, max(20, width), ascii=self.ascii)
+        return self.page(max(20, width))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return how many lines the page has; long ones are folded when painted."""
@@ -53,22 +53,22 @@ class Inspector(VerticalScroll):
 
     DEFAULT_CSS = "Inspector { height: 1fr; }"
 
-    def __init__(self, *, ascii: bool = False, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._page = _Page(ascii=ascii)
+        self._page = _Page()
 
     def compose(self) -> ComposeResult:
         """Lay the page out."""
         yield self._page
 
-    def update(self, one: Exchange, pair: Pair) -> None:
-        """Show an exchange; the page stays where it was scrolled to while it is the same one."""
-        if self._page.shown is None or self._page.shown[0].id != one.id:
+    def update(self, exchange: str, page: Page) -> None:
+        """Show the page of an exchange; it stays where it was scrolled to while it is the same one."""
+        if self._page.id_shown != exchange:
             self.scroll_home(animate=False)
-        self._page.shown = (one, pair)
+        self._page.id_shown, self._page.page = exchange, page
         self._page.refresh(layout=True)
 
     @property
     def text(self) -> str:
         """The page as plain text."""
-        return inspection.text(self._page.lines(120))
+        return plain(self._page.lines(120))

@@ -3,7 +3,8 @@
 import pytest
 
 from meshcore.wire.common_pb2 import Direction
-from meshtui.columns.inspection import page, text
+from meshtui.columns.inspection import page
+from meshtui.model.canvas import plain
 from meshtui.model.exchange import Exchange, Exchanges, Pair
 from tests.support.tapping import START_US, request
 
@@ -19,7 +20,7 @@ def sides() -> tuple[Exchange, Pair]:
 
 @pytest.mark.parametrize("width", [40, 80, 120, 200])
 def test_everything_is_there(width: int) -> None:
-    shown = text(page(*sides(), width))
+    shown = plain(page(*sides(), width))
     for word in ("POST", "× Unknown", "doughnuts always fail", "voting:8080", "application/grpc", "grpc-status"):
         assert word in shown
     for word in ("spiffe://local/ns/emojivoto/sa/web", "√ mutual TLS", "web-0 (outbound)", "1.0ms in the server"):
@@ -27,19 +28,19 @@ def test_everything_is_there(width: int) -> None:
 
 
 def test_side_by_side_where_wide() -> None:
-    assert any("Request" in line and "Response" in line for line in text(page(*sides(), 120)).splitlines())
-    assert not any("Request" in line and "Response" in line for line in text(page(*sides(), 80)).splitlines())
+    assert any("Request" in line and "Response" in line for line in plain(page(*sides(), 120)).splitlines())
+    assert not any("Request" in line and "Response" in line for line in plain(page(*sides(), 80)).splitlines())
 
 
 def test_a_side_not_seen_is_said() -> None:
     ring = Exchanges()
     ring.extend(request("out")[:1])
     one = ring.rows()[0]
-    shown = text(page(one, ring.pair(one), 80))
+    shown = plain(page(one, ring.pair(one), 80))
     assert "the server's side was not seen" in shown
     assert "not seen" in shown
 
 
 def test_an_empty_exchange_has_a_page() -> None:
     empty = Exchange("x/0", Direction.DIRECTION_UNSPECIFIED)
-    assert "(head not seen)" in text(page(empty, Pair(None, None, False), 80))
+    assert "(head not seen)" in plain(page(empty, Pair(None, None, False), 80))

@@ -1,7 +1,8 @@
 """The ladder of a request: stations, rungs and their times."""
 
 from meshcore.wire.common_pb2 import Direction
-from meshtui.columns.ladder import Line, drawn, ladder
+from meshtui.columns.ladder import drawn, ladder
+from meshtui.model.canvas import plain
 from meshtui.model.exchange import Exchanges, Pair
 from tests.support.tapping import START_US, request
 
@@ -25,10 +26,6 @@ def pair(*, outbound: bool = True, inbound: bool = True, trace: str = "") -> Pai
             )
         )
     return ring.pair(ring.rows()[0])
-
-
-def plain(lines: list[Line]) -> str:
-    return "\n".join("".join(cell.text for cell in line).rstrip() for line in lines)
 
 
 def test_both_sides() -> None:
