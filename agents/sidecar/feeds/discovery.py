@@ -7,13 +7,11 @@ the control plane is away: a snapshot replaces it when it is back.
 
 import asyncio
 import logging
-from typing import Any
 
-import grpc.aio
-
-from agents.runtime.uplink import Session, Uplink, beside
+from agents.sidecar.feeds.rpc import Call, Line
+from agents.sidecar.feeds.uplink import Session, Uplink, beside
 from agents.sidecar.state.endpoints import Directory, EndpointSet
-from meshcore.wire import discovery_pb2, discovery_pb2_grpc
+from meshcore.wire import discovery_pb2
 
 SETTLE_S = 4.0
 
@@ -103,20 +101,21 @@ class Discovery:
         """Tell everybody that this instance takes no new work."""
         self._drain.set()
 
-    async def register(self, channel: grpc.aio.Channel) -> None:
+    async def register(self, line: Line) -> None:
         """Be present; a session for Uplink.keep."""
-        call = discovery_pb2_grpc.DiscoveryStub(channel).Register(None)
-        await call.write(discovery_pb2.Registration(instance=self._instance, draining=self._drain.is_set()))
-        async with beside(call, self._farewell(call)):
-            async for reply in call:
-                if not self.registered:
-                    self._log.info("registered with control plane %s", reply.server_version)
-                self.registered = True
-                self._uplink.up.add("presence")
+        hello = discovery_pb2.Registration(instance=self._instance, draining=self._drain.is_set())
+        async with line.call("/meshtui.v1.Discovery/Register", discovery_pb2.RegistrationReply) as call:
+            await call.write(hello.SerializeToString())
+            async with beside(call, self._farewell(call)):
+                async for reply in call:
+                    if not self.registered:
+                        self._log.info("registered with control plane %s", reply.server_version)
+                    self.registered = True
+                    self._uplink.up.add("presence")
 
-    async def _farewell(self, call: Any) -> None:
+    async def _farewell(self, call: Call[discovery_pb2.RegistrationReply]) -> None:
         await self._drain.wait()
-        await call.write(discovery_pb2.Registration(draining=True))
+        await call.write(discovery_pb2.Registration(draining=True).SerializeToString())
         await asyncio.Event().wait()  # stay: the presence ends with the process
 
     def _watch(self, endpoints: EndpointSet) -> Session:
@@ -124,11 +123,13 @@ class Discovery:
             target=endpoints.target, namespace=self._instance.namespace, pod=self._instance.pod
         )
 
-        async def watch(channel: grpc.aio.Channel) -> None:
+        async def watch(line: Line) -> None:
             told = Told(endpoints)
             try:
-                async for update in discovery_pb2_grpc.DiscoveryStub(channel).Watch(request):
-                    told.take(update)
+                async with line.call("/meshtui.v1.Discovery/Watch", discovery_pb2.EndpointsUpdate) as call:
+                    await call.write(request.SerializeToString(), end=True)
+                    async for update in call:
+                        told.take(update)
             finally:
                 told.close()
 

@@ -4,19 +4,18 @@ main makes one, waits for `start`, and tells it when the process drains and ends
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from agents.runtime.config import SidecarConfig
-from agents.runtime.uplink import Uplink
 from agents.sidecar.feeds.discovery import Discovery
 from agents.sidecar.feeds.identity import Identity, RefusedError
 from agents.sidecar.feeds.policy import Policy
 from agents.sidecar.feeds.stats import Stats
 from agents.sidecar.feeds.status import Status
 from agents.sidecar.feeds.tap import Tap
+from agents.sidecar.feeds.uplink import Uplink
 from agents.sidecar.state.runtime import Runtime
 from meshcore.wire import discovery_pb2, policy_pb2
 from meshcore.wire.version import PROTOCOL, VERSION
@@ -90,9 +89,7 @@ class Feeds:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                await self.uplink.close()
+        self.uplink.close()
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -16,20 +16,17 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-import grpc
-import grpc.aio
-
 from agents.runtime.backoff import Backoff
-from agents.runtime.uplink import Uplink, channel
+from agents.sidecar.feeds import rpc
+from agents.sidecar.feeds.rpc import Line, RpcError
+from agents.sidecar.feeds.uplink import Uplink
 from agents.sidecar.state.certs import Certificate, Certs
-from meshcore.wire import identity_pb2, identity_pb2_grpc
+from meshcore.wire import identity_pb2
 
 RENEW_AT: Final = 0.70  # of the certificate's life
 RENEW_JITTER: Final = 0.05  # up to so much earlier, so that a fleet started at once does not renew at once
 CALL_TIMEOUT_S: Final = 5.0
-_FINAL = frozenset(
-    (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT)
-)
+_FINAL = frozenset(("PERMISSION_DENIED", "UNAUTHENTICATED", "INVALID_ARGUMENT"))
 _REQUEST = re.compile(rb"-----BEGIN CERTIFICATE REQUEST-----(.+?)-----END CERTIFICATE REQUEST-----", re.DOTALL)
 _KEY = re.compile(rb"-----BEGIN PRIVATE KEY-----.+?-----END PRIVATE KEY-----\n?", re.DOTALL)
 
@@ -67,24 +64,22 @@ class Identity:
         key, request = await make_keypair(self._identity)
         backoff = Backoff()
         told = False
-        opened = channel(address, name, anchors_pem.encode(), None, None)
-        try:
-            while True:
+        secured = rpc.context(anchors_pem)
+        while True:
+            try:
+                line = await rpc.connect(address, name, secured)
                 try:
-                    await self._certify(opened, key, request, token)
-                except grpc.aio.AioRpcError as error:
-                    if error.code() in _FINAL:
-                        raise RefusedError(f"{error.code().name}: {error.details()}") from None
-                    self._log.log(
-                        logging.DEBUG if told else logging.WARNING,
-                        "no certificate yet: %s: %s", error.code().name, error.details(),
-                    )  # fmt: skip
-                    told = True
-                    await asyncio.sleep(backoff.pause())
-                else:
-                    return
-        finally:
-            await opened.close(None)
+                    await self._certify(line, key, request, token)
+                finally:
+                    line.close()
+            except RpcError as error:
+                if error.code in _FINAL:
+                    raise RefusedError(str(error)) from None
+                self._log.log(logging.DEBUG if told else logging.WARNING, "no certificate yet: %s", error)
+                told = True
+                await asyncio.sleep(backoff.pause())
+            else:
+                return
 
     async def renew(self) -> None:
         """Renew the certificate for ever, each at 70 % of its life."""
@@ -95,35 +90,33 @@ class Identity:
             await _sleep_until(renewal_time(current))
             try:
                 key, request = await make_keypair(self._identity)
-                async with self._uplink.lease() as leased:
-                    await self._certify(leased, key, request, "")
-            except (grpc.aio.AioRpcError, RuntimeError, ValueError, OSError) as error:
+                async with self._uplink.lease() as line:
+                    await self._certify(line, key, request, "")
+            except (RpcError, RuntimeError, ValueError, OSError) as error:
                 left = current.not_after - time.time()
-                reason = f"{error.code().name}: {error.details()}" if isinstance(error, grpc.aio.AioRpcError) else error
-                self._log.warning("certificate not renewed, %d s left: %s", max(0, left), reason)
+                self._log.warning("certificate not renewed, %d s left: %s", max(0, left), error)
                 await asyncio.sleep(backoff.pause())
             else:
                 backoff = Backoff(first_s=1.0, longest_s=60.0)
                 self._log.info("certificate renewed")
 
-    async def trust(self, leased: grpc.aio.Channel) -> None:
+    async def trust(self, line: Line) -> None:
         """Follow the trust bundle; a session for Uplink.keep."""
-        stub = identity_pb2_grpc.IdentityStub(leased)
-        async for bundle in stub.WatchTrust(identity_pb2.WatchTrustRequest()):
-            self._uplink.up.add("trust")
-            anchors = _pem(bundle.anchors).decode()
-            if not anchors:
-                self._log.warning("an empty trust bundle was ignored")
-            elif anchors != self._certs.anchors_pem:
-                self._certs.trust(anchors)
-                self._use()
-                self._log.info("trust bundle changed: %d anchors", len(bundle.anchors))
+        async with line.call("/meshtui.v1.Identity/WatchTrust", identity_pb2.TrustBundle) as call:
+            await call.write(b"", end=True)
+            async for bundle in call:
+                self._uplink.up.add("trust")
+                anchors = _pem(bundle.anchors).decode()
+                if not anchors:
+                    self._log.warning("an empty trust bundle was ignored")
+                elif anchors != self._certs.anchors_pem:
+                    self._certs.trust(anchors)
+                    self._use()
+                    self._log.info("trust bundle changed: %d anchors", len(bundle.anchors))
 
-    async def _certify(self, leased: grpc.aio.Channel, key: bytes, request: bytes, token: str) -> None:
-        stub = identity_pb2_grpc.IdentityStub(leased)
-        answer: identity_pb2.CertifyResponse = await stub.Certify(
-            identity_pb2.CertifyRequest(identity=self._identity, token=token, csr=request), timeout=CALL_TIMEOUT_S
-        )
+    async def _certify(self, line: Line, key: bytes, request: bytes, token: str) -> None:
+        wanted = identity_pb2.CertifyRequest(identity=self._identity, token=token, csr=request)
+        answer = await line.ask("/meshtui.v1.Identity/Certify", wanted, identity_pb2.CertifyResponse, CALL_TIMEOUT_S)
         if not answer.chain or not answer.trust.anchors:
             raise ValueError("the control plane sent a certificate without chain or anchors")
         chain = _pem(answer.chain)
@@ -131,8 +124,8 @@ class Identity:
         fd = os.memfd_create("identity", os.MFD_CLOEXEC)
         os.write(fd, chain + key)
         path = f"/proc/self/fd/{fd}"
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)  # raises ssl.SSLError if the key is not the certificate's
+        anchors = _pem(answer.trust.anchors).decode()
+        secured = rpc.context(anchors, path)  # raises ssl.SSLError if the key is not the certificate's
         certificate = Certificate(
             identity=self._identity,
             chain_pem=chain,
@@ -143,15 +136,15 @@ class Identity:
             serial=serial(answer.chain[0]),
         )
         old, self._fd = self._fd, fd
-        self._certs.install(certificate, _pem(answer.trust.anchors).decode())
-        self._use()
+        self._certs.install(certificate, anchors)
+        self._uplink.renew(secured)
         if old >= 0:
             os.close(old)
 
     def _use(self) -> None:
         current = self._certs.current
         assert current is not None
-        self._uplink.renew(self._certs.anchors_pem.encode(), current.key_pem, current.chain_pem)
+        self._uplink.renew(rpc.context(self._certs.anchors_pem, current.path))
 
 
 def renewal_time(certificate: Certificate) -> float:

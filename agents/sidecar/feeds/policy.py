@@ -2,11 +2,10 @@
 
 import logging
 
-import grpc.aio
-
-from agents.runtime.uplink import Uplink
+from agents.sidecar.feeds.rpc import Line
+from agents.sidecar.feeds.uplink import Uplink
 from agents.sidecar.state.rules import Rules
-from meshcore.wire import policy_pb2, policy_pb2_grpc
+from meshcore.wire import policy_pb2
 
 
 class Policy:
@@ -18,10 +17,12 @@ class Policy:
         self._uplink = uplink
         self._log = log
 
-    async def watch(self, channel: grpc.aio.Channel) -> None:
+    async def watch(self, line: Line) -> None:
         """Follow the policy; a session for Uplink.keep."""
-        async for policy in policy_pb2_grpc.PolicyStub(channel).Watch(self._request):
-            self._uplink.up.add("policy")
-            self._rules.apply(policy)
-            for reason in self._rules.refused:
-                self._log.warning("policy %d has a route that cannot be compiled: %s", policy.version, reason)
+        async with line.call("/meshtui.v1.Policy/Watch", policy_pb2.WorkloadPolicy) as call:
+            await call.write(self._request.SerializeToString(), end=True)
+            async for policy in call:
+                self._uplink.up.add("policy")
+                self._rules.apply(policy)
+                for reason in self._rules.refused:
+                    self._log.warning("policy %d has a route that cannot be compiled: %s", policy.version, reason)

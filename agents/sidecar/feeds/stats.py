@@ -10,17 +10,15 @@ import math
 import time
 from collections.abc import Callable
 
-import grpc.aio
-
-from agents.runtime.uplink import Uplink, beside
 from agents.sidecar.feeds.ledger import Ledger, Stream
+from agents.sidecar.feeds.rpc import Call, Line
+from agents.sidecar.feeds.uplink import Uplink, beside
 from agents.sidecar.state.counters import Counters
 from agents.sidecar.state.event import peer
 from agents.sidecar.state.peers import Peer
 from meshcore.wire import discovery_pb2, stats_pb2
 
 INTERVAL_S = 1.0
-_PUSH = "/meshtui.v1.Stats/Push"
 
 
 class Stats:
@@ -76,27 +74,23 @@ class Stats:
         except TimeoutError:
             self._log.warning("the last %d counter reports were not acknowledged", self._ledger.last_seq - self.acked)
 
-    async def push(self, channel: grpc.aio.Channel) -> None:
+    async def push(self, line: Line) -> None:
         """Push reports; a session for Uplink.keep."""
-        # Reports are kept serialised, so the stub's serialiser has nothing left to do.
-        call: grpc.aio.StreamStreamCall[bytes, stats_pb2.StatsAck] = channel.stream_stream(
-            _PUSH, request_serializer=bytes, response_deserializer=stats_pb2.StatsAck.FromString
-        )(None)
         hello = stats_pb2.StatsHello(self=peer(self._me), boot_id=self._boot_id, oldest_seq=self._ledger.oldest_seq)
-        await call.write(stats_pb2.StatsReport(hello=hello).SerializeToString())
-        acks = aiter(call)
-        first = await anext(acks, None)
-        if first is None:
-            return
-        self._uplink.up.add("stats")
-        self.acked = first.seq
-        async with beside(call, self._send(call, min(first.seq, self._ledger.last_seq))):
-            async for ack in acks:
-                self.acked = ack.seq
-                async with self._fresh:
-                    self._fresh.notify_all()
+        async with line.call("/meshtui.v1.Stats/Push", stats_pb2.StatsAck) as call:
+            await call.write(stats_pb2.StatsReport(hello=hello).SerializeToString())
+            first = await anext(call, None)
+            if first is None:
+                return
+            self._uplink.up.add("stats")
+            self.acked = first.seq
+            async with beside(call, self._send(call, min(first.seq, self._ledger.last_seq))):
+                async for ack in call:
+                    self.acked = ack.seq
+                    async with self._fresh:
+                        self._fresh.notify_all()
 
-    async def _send(self, call: "grpc.aio.StreamStreamCall[bytes, stats_pb2.StatsAck]", seq: int) -> None:
+    async def _send(self, call: Call[stats_pb2.StatsAck], seq: int) -> None:
         stream = Stream()
         while True:
             for report in self._ledger.since(seq):

@@ -3,15 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from typing import Any
 
-import grpc.aio
-
-from agents.runtime.uplink import Uplink, beside
+from agents.sidecar.feeds.rpc import Call, Line
+from agents.sidecar.feeds.uplink import Uplink, beside
 from agents.sidecar.state.event import peer
 from agents.sidecar.state.peers import Peer
 from agents.sidecar.state.taps import Taps
-from meshcore.wire import tap_pb2, tap_pb2_grpc
+from meshcore.wire import tap_pb2
 
 BATCH_S = 0.05  # events wait so long for company
 BATCH = 500
@@ -29,22 +27,22 @@ class Tap:
         self._waiting = asyncio.Event()
         taps.wake = self._waiting.set
 
-    async def attach(self, channel: grpc.aio.Channel) -> None:
+    async def attach(self, line: Line) -> None:
         """Take orders and deliver events; a session for Uplink.keep."""
-        call = tap_pb2_grpc.TapStub(channel).Attach(None)
-        await call.write(self._hello)
-        self._uplink.up.add("tap")
         try:
-            async with beside(call, self._deliver(call)):
-                async for order in call:
-                    refused = self._taps.order(order)
-                    if refused:
-                        self._log.warning("tap %d cannot match: %s", order.id, refused)
+            async with line.call("/meshtui.v1.Tap/Attach", tap_pb2.TapOrder) as call:
+                await call.write(self._hello.SerializeToString())
+                self._uplink.up.add("tap")
+                async with beside(call, self._deliver(call)):
+                    async for order in call:
+                        refused = self._taps.order(order)
+                        if refused:
+                            self._log.warning("tap %d cannot match: %s", order.id, refused)
         finally:
             # The orders were this control plane's; it, or the next, gives them again.
             self._taps.clear()
 
-    async def _deliver(self, call: Any) -> None:
+    async def _deliver(self, call: Call[tap_pb2.TapOrder]) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(QUIET_S):
@@ -55,5 +53,6 @@ class Tap:
             if not events and not dropped:
                 continue
             for start in range(0, max(1, len(events)), BATCH):
-                await call.write(tap_pb2.TapReport(events=events[start : start + BATCH], dropped=dropped))
+                report = tap_pb2.TapReport(events=events[start : start + BATCH], dropped=dropped)
+                await call.write(report.SerializeToString())
                 dropped = 0

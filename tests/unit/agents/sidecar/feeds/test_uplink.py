@@ -1,31 +1,34 @@
-"""The uplink: sessions begin again for ever, channels live as long as somebody is on them."""
+"""The uplink: sessions begin again for ever, connections live as long as somebody is on them."""
 
 import asyncio
 import logging
 
 import pytest
 
-from agents.runtime import uplink as uplink_module
-from agents.runtime.uplink import Uplink, beside
+from agents.sidecar.feeds import uplink as uplink_module
+from agents.sidecar.feeds.rpc import RpcError
+from agents.sidecar.feeds.uplink import Uplink, beside
 
 
-class Channel:
-    def __init__(self):
-        self.closed = False
+class Line:
+    usable = True
+    closed = False
 
-    async def close(self, grace):
+    def close(self):
         self.closed = True
+        self.usable = False
 
 
 @pytest.fixture
-def channels(monkeypatch):
+def lines(monkeypatch):
     made = []
 
-    def channel(*_):
-        made.append(Channel())
+    async def connect(*_):
+        await asyncio.sleep(0)
+        made.append(Line())
         return made[-1]
 
-    monkeypatch.setattr(uplink_module, "channel", channel)
+    monkeypatch.setattr(uplink_module, "connect", connect)
     return made
 
 
@@ -33,32 +36,62 @@ def made():
     return Uplink("127.0.0.1:1", "name", logging.getLogger("test"))
 
 
-async def test_a_channel_is_closed_when_it_is_old_and_nobody_is_on_it(channels):
+async def test_a_connection_is_closed_when_it_is_old_and_nobody_is_on_it(lines):
     uplink = made()
-    uplink.renew(b"", b"", b"")
+    uplink.renew(None)
     async with uplink.lease() as first:
-        uplink.renew(b"", b"", b"")
+        uplink.renew(None)
         async with uplink.lease() as second:
             assert first is not second
-        await asyncio.sleep(0)
         assert not first.closed
-    await asyncio.sleep(0)
-    assert [channel.closed for channel in channels] == [True, False]
-    await uplink.close()
-    assert channels[1].closed
+    assert [line.closed for line in lines] == [True, False]
+    uplink.close()
+    assert lines[1].closed
 
 
-async def test_a_session_that_fails_begins_again_and_a_cancelled_one_does_not(channels, monkeypatch):
+async def test_whoever_asks_at_the_same_time_shares_one_connection(lines):
+    uplink = made()
+    uplink.renew(None)
+
+    async def use():
+        async with uplink.lease() as line:
+            await asyncio.sleep(0)
+            return line
+
+    first, second = await asyncio.gather(use(), use())
+    assert first is second
+    assert len(lines) == 1
+    first.close()
+    assert await use() is not first
+
+
+async def test_a_connection_that_cannot_be_had_is_tried_again_by_the_next(lines, monkeypatch):
+    async def refuse(*_):
+        raise RpcError("UNAVAILABLE", "no")
+
+    connect = uplink_module.connect
+    monkeypatch.setattr(uplink_module, "connect", refuse)
+    uplink = made()
+    uplink.renew(None)
+    with pytest.raises(RpcError):
+        async with uplink.lease():
+            pass
+    monkeypatch.setattr(uplink_module, "connect", connect)
+    async with uplink.lease() as line:
+        assert line is lines[0]
+
+
+async def test_a_session_that_fails_begins_again_until_cancelled(lines, monkeypatch):
     monkeypatch.setattr(uplink_module.Backoff, "pause", lambda self, lived: 0.0)
     uplink = made()
-    uplink.renew(b"", b"", b"")
+    uplink.renew(None)
     runs = asyncio.Queue()
 
     async def session(_):
         runs.put_nowait(1)
         if runs.qsize() % 2:
             raise ValueError("bad")
-        raise asyncio.CancelledError  # what a call does that was cancelled on this side
+        raise RpcError("UNAVAILABLE", "lost")
 
     keeping = asyncio.create_task(uplink.keep("x", session))
     async with asyncio.timeout(2):
@@ -69,7 +102,7 @@ async def test_a_session_that_fails_begins_again_and_a_cancelled_one_does_not(ch
         await keeping
 
 
-async def test_sessions_wait_for_the_first_certificate(channels):
+async def test_sessions_wait_for_the_first_certificate(lines):
     uplink = made()
     began = asyncio.Event()
 
@@ -80,7 +113,7 @@ async def test_sessions_wait_for_the_first_certificate(channels):
     keeping = asyncio.create_task(uplink.keep("x", session))
     await asyncio.sleep(0.01)
     assert not began.is_set()
-    uplink.renew(b"", b"", b"")
+    uplink.renew(None)
     await asyncio.wait_for(began.wait(), 1)
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
