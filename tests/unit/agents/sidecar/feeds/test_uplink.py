@@ -10,6 +10,9 @@ from agents.sidecar.feeds.rpc import RpcError
 from agents.sidecar.feeds.uplink import Uplink, beside
 
 
+SECURED = object()  # stands for a TLS context
+
+
 class Line:
     usable = True
     closed = False
@@ -38,9 +41,9 @@ def made():
 
 async def test_a_connection_is_closed_when_it_is_old_and_nobody_is_on_it(lines):
     uplink = made()
-    uplink.renew(None)
+    uplink.renew(SECURED)
     async with uplink.lease() as first:
-        uplink.renew(None)
+        uplink.renew(SECURED)
         async with uplink.lease() as second:
             assert first is not second
         assert not first.closed
@@ -51,7 +54,7 @@ async def test_a_connection_is_closed_when_it_is_old_and_nobody_is_on_it(lines):
 
 async def test_whoever_asks_at_the_same_time_shares_one_connection(lines):
     uplink = made()
-    uplink.renew(None)
+    uplink.renew(SECURED)
 
     async def use():
         async with uplink.lease() as line:
@@ -72,7 +75,7 @@ async def test_a_connection_that_cannot_be_had_is_tried_again_by_the_next(lines,
     connect = uplink_module.connect
     monkeypatch.setattr(uplink_module, "connect", refuse)
     uplink = made()
-    uplink.renew(None)
+    uplink.renew(SECURED)
     with pytest.raises(RpcError):
         async with uplink.lease():
             pass
@@ -84,7 +87,7 @@ async def test_a_connection_that_cannot_be_had_is_tried_again_by_the_next(lines,
 async def test_a_session_that_fails_begins_again_until_cancelled(lines, monkeypatch):
     monkeypatch.setattr(uplink_module.Backoff, "pause", lambda self, lived: 0.0)
     uplink = made()
-    uplink.renew(None)
+    uplink.renew(SECURED)
     runs = asyncio.Queue()
 
     async def session(_):
@@ -113,7 +116,7 @@ async def test_sessions_wait_for_the_first_certificate(lines):
     keeping = asyncio.create_task(uplink.keep("x", session))
     await asyncio.sleep(0.01)
     assert not began.is_set()
-    uplink.renew(None)
+    uplink.renew(SECURED)
     await asyncio.wait_for(began.wait(), 1)
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
