@@ -14,7 +14,7 @@ UNTIL_CLOSE = -2
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]"
-_LINES = rb"((?:" + _TOKEN + rb"++:" + _VALUE + rb"*+\r\n)*+)\r\n"
+_LINES = rb"(?:" + _TOKEN + rb"++:" + _VALUE + rb"*+\r\n)*+\r\n"
 _REQUEST = re.compile(rb"(" + _TOKEN + rb"{1,32}+) ([\x21\x22\x24-\x7e]++) HTTP/1\.([01])\r\n" + _LINES)
 _RESPONSE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2}+)(?: " + _VALUE + rb"*+)?\r\n" + _LINES)
 _TRAILERS = re.compile(_LINES)
@@ -30,7 +30,6 @@ _FIELDS = re.compile(rb"\n(?=[CHTUEKPMchtuekpm])(" + _NAMES + rb"):[ \t]*+([^\r]
 _HOST = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]*+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5}+)?")
 _ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+\-.]*+)://([^/?@]++)((?:[/?].*+)?)")
 _AUTHORITY = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]++|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}+")
-_DIGITS = re.compile(rb"[0-9]{1,18}")
 _FRAMING = re.compile(
     rb"(?:^|\n)(?i:content-length|transfer-encoding|host|connection|te|trailer|upgrade|content-encoding"
     rb"|content-type|content-range|authorization|cookie|set-cookie|meshtui-[^:]*):"
@@ -88,7 +87,8 @@ class Head:
             if kind == b"host":
                 host = self._host(host, value)
             elif kind == b"content-length":
-                if length >= 0 or not _DIGITS.fullmatch(value):
+                value = value.rstrip(b" \t")  # noqa: PLW2901
+                if length >= 0 or not value.isdigit() or len(value) > 18:
                     raise RefusedError(400, "bad-content-length")
                 length = int(value)
             elif kind == b"transfer-encoding":
@@ -119,9 +119,13 @@ class Head:
         return host
 
     def _host(self, known: bytes | None, value: bytes) -> bytes:
+        if known is None and value in _hosts:
+            return value
         value = value.rstrip(b" \t")
         if known is not None or not _HOST.fullmatch(value):
             raise RefusedError(400, "bad-host")
+        if len(_hosts) < 256:
+            _hosts.add(value)
         return value
 
     def lines(self, upgrade: bool, trusted: bool = False) -> bytes:
@@ -143,13 +147,13 @@ class Request(Head):
     __slots__ = ("authority", "method", "path", "scheme", "target")
 
     def __init__(self, data: bytes, size: int) -> None:
-        match = _REQUEST.fullmatch(data, 0, size)
+        match = _match_request(data, 0, size)
         if match is None:
             raise RefusedError(400, "bad-head")
         self.data = data
         self.size = size
         self._pairs = None
-        self.method, target, minor, _ = match.groups()
+        self.method, target, minor = match.groups()
         self.target = target
         self.minor = 1 if minor == b"1" else 0
         self.persistent = minor == b"1"
@@ -160,7 +164,11 @@ class Request(Head):
         self.scheme = b"http"
         if len(target) > TARGET_LIMIT:
             raise RefusedError(414, "target-too-long")
-        host = self._take(_FIELDS.findall(data, 0, size))
+        found = _find_fields(data, 0, size)
+        if len(found) == 1 and found[0][0] in _HOST_NAMES:
+            host: bytes | None = self._host(None, found[0][1])
+        else:
+            host = self._take(found)
         if host is None:
             if self.minor:
                 raise RefusedError(400, "no-host")
@@ -206,26 +214,30 @@ class Response(Head):
     __slots__ = ("status",)
 
     def __init__(self, data: bytes, size: int, method: bytes) -> None:
-        match = _RESPONSE.fullmatch(data, 0, size)
+        match = _match_response(data, 0, size)
         if match is None:
             raise RefusedError(502, "bad-head")
         self.data = data
         self.size = size
         self._pairs = None
-        minor, status, _ = match.groups()
-        self.status = int(status)
+        minor, status = match.groups()
+        self.status = code = int(status)
         self.minor = 1 if minor == b"1" else 0
         self.persistent = minor == b"1"
         self.connection = _NO_OPTIONS
         self.upgrade = b""
         self.edited = False
         self.length = UNTIL_CLOSE
-        self._take(_FIELDS.findall(data, 0, size))
-        if self.status < 200 or self.status in _BODILESS or method == b"HEAD":
-            if self.length == CHUNKED and method != b"HEAD" and self.status != 304:
+        found = _find_fields(data, 0, size)
+        if len(found) == 1 and found[0][0] in _LENGTH_NAMES and len(found[0][1]) < 19 and found[0][1].isdigit():
+            self.length = int(found[0][1])
+        else:
+            self._take(found)
+        if code < 200 or code in _BODILESS or method == b"HEAD":
+            if self.length == CHUNKED and method != b"HEAD" and code != 304:
                 raise RefusedError(502, "bad-framing")  # RFC 9112, 6.1
             self.length = 0
-        elif method == b"CONNECT" and self.status < 300:
+        elif method == b"CONNECT" and code < 300:
             self.length = 0
         elif self.length == UNTIL_CLOSE:
             self.persistent = False
@@ -266,6 +278,12 @@ def _drop(options: frozenset[bytes], trusted: bool) -> re.Pattern[bytes]:
 
 TARGET_LIMIT = 8192
 _SLASH = ord("/")
+_HOST_NAMES = frozenset((b"Host", b"host"))
+_LENGTH_NAMES = frozenset((b"Content-Length", b"content-length"))
+_hosts: set[bytes] = set()  # values of Host that were found well-formed
+_match_request = _REQUEST.fullmatch
+_match_response = _RESPONSE.fullmatch
+_find_fields = _FIELDS.findall
 _SCHEMES = frozenset((b"http", b"https", b"ws", b"wss"))
 _NO_OPTIONS: frozenset[bytes] = frozenset()
 _KEPT = frozenset((b"close", b"host", b"content-length", b"transfer-encoding", b"expect", b"authorization", b"cookie"))

@@ -13,6 +13,7 @@ HEAD_LIMIT = 32 * 1024
 FIRST_LINE_LIMIT = 8192 + 64
 _CHUNK_LINE_LIMIT = 512
 _BLANK = b"\r\n\r\n"
+_CR = 13
 # A size line, with the CRLF that ends the chunk before it. Extensions: RFC 9112, 7.1.1.
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _QUOTED = rb"\"[\t\x20\x21\x23-\x5b\x5d-\x7e]*+\""
@@ -26,6 +27,8 @@ _HEAD, _LENGTH, _SIZE, _CHUNK, _TRAILERS, _CLOSE, _TUNNEL, _DEAD = range(8)
 
 class Reader:
     """One direction of one connection. `busy`: a message was read whole and its successor has to wait."""
+
+    __slots__ = ("_held", "_left", "_phase", "_running", "_searched", "_size", "busy", "trailers")
 
     def __init__(self) -> None:
         self.busy = False
@@ -62,13 +65,6 @@ class Reader:
             if phase != _DEAD:
                 self._held += data
                 self.on_surplus()
-        elif phase == _HEAD and not self._held:
-            end = data.find(_BLANK)
-            if end > 0:
-                self._whole(data, end + 4)
-            else:
-                self._held += data
-                self._advance()
         elif phase == _LENGTH and len(data) < self._left:
             self._left -= len(data)
             self.on_body(data, False)
@@ -122,10 +118,13 @@ class Reader:
                 if not self._step():
                     break
         except RefusedError as error:
-            self.stop()
-            self.on_refused(error)
+            self._refuse(error)
         finally:
             self._running = False
+
+    def _refuse(self, error: RefusedError) -> None:
+        self.stop()
+        self.on_refused(error)
 
     def _step(self) -> bool:
         """Understand one piece; False: more bytes are needed."""
@@ -184,23 +183,6 @@ class Reader:
         self._searched = 0
         self._message(data, end + 4)
         return True
-
-    def _whole(self, data: bytes, size: int) -> None:
-        """A chunk that begins with a whole head: the way of nearly every message."""
-        if size > HEAD_LIMIT or data[0] == 13:
-            self._held += data
-            self._advance()
-            return
-        self._running = True
-        try:
-            self._message(data, size)
-        except RefusedError as error:
-            self.stop()
-            self.on_refused(error)
-        finally:
-            self._running = False
-        if self._held and not self.busy:
-            self._advance()
 
     def _frame(self, data: bytes, size: int, length: int) -> tuple[bytes, bool]:
         """Begin a message whose head takes `size` bytes: returns its bytes in `data`, and whether that is all."""
@@ -270,6 +252,29 @@ class Reader:
 class Requests(Reader):
     """What a client sends. One request at a time: `proceed` lets the next be read, so answers stay in order."""
 
+    __slots__ = ()
+
+    def receive(self, data: bytes) -> None:
+        if self._phase == _HEAD and not self._held and not self.busy:
+            end = data.find(_BLANK)
+            if 0 < end <= HEAD_LIMIT and data[0] != _CR:  # a whole head: the way of nearly every message
+                try:
+                    head = Request(data, end + 4)
+                    if head.length >= 0 and len(data) == end + 4 + head.length:
+                        self.busy = True
+                        self.on_head(head, data, True)
+                        return
+                    self._running = True
+                    data, last = self._frame(data, end + 4, head.length)
+                    self.on_head(head, data, last)
+                except RefusedError as error:
+                    self._refuse(error)
+                self._running = False
+                if self._held and not self.busy:
+                    self._advance()
+                return
+        Reader.receive(self, data)
+
     def on_head(self, head: Request, data: bytes, last: bool) -> None:
         """A request begins: `data` is its head and what came of its body; `last`: that is all of it."""
 
@@ -288,10 +293,32 @@ class Requests(Reader):
 class Responses(Reader):
     """What a server sends. Busy until a response is expected: whatever comes unasked is not forwarded."""
 
+    __slots__ = ("_method",)
+
     def __init__(self) -> None:
         super().__init__()
         self.busy = True
         self._method = b""
+
+    def receive(self, data: bytes) -> None:
+        if self._phase == _HEAD and not self._held and not self.busy:
+            end = data.find(_BLANK)
+            if 0 < end <= HEAD_LIMIT and data[0] != _CR:
+                try:
+                    head = Response(data, end + 4, self._method)
+                    if head.status >= 200 and head.length >= 0 and len(data) == end + 4 + head.length:
+                        self.busy = True
+                        self.on_head(head, data, True)
+                        return
+                    self._running = True
+                    self._begun(head, data, end + 4)
+                except RefusedError as error:
+                    self._refuse(error)
+                self._running = False
+                if self._held and not self.busy:
+                    self._advance()
+                return
+        Reader.receive(self, data)
 
     def on_head(self, head: Response, data: bytes, last: bool) -> None:
         """A response begins, or an interim one (1xx), which is always whole."""
@@ -302,7 +329,9 @@ class Responses(Reader):
         self.busy = False
 
     def _message(self, data: bytes, size: int) -> None:
-        head = Response(data, size, self._method)
+        self._begun(Response(data, size, self._method), data, size)
+
+    def _begun(self, head: Response, data: bytes, size: int) -> None:
         rest = b""
         if head.status < 200 and head.status != 101 and len(data) > size:
             data, rest = data[:size], data[size:]

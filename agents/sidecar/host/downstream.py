@@ -26,6 +26,33 @@ LINGER_S = 1.0
 class Downstream(Requests, asyncio.Protocol):
     """One client connection. `x` is the request in progress; `received`: all of its body is here."""
 
+    __slots__ = (
+        "_crowded",
+        "_held_body",
+        "_holding",
+        "_lost",
+        "_outbound",
+        "_paused",
+        "_persistent",
+        "_request",
+        "_stack_end",
+        "_stack_head",
+        "_stack_reply",
+        "_timer",
+        "client",
+        "door",
+        "host",
+        "link",
+        "number",
+        "received",
+        "requests",
+        "transport",
+        "up",
+        "upgrading",
+        "write",
+        "x",
+    )
+
     def __init__(self, host: Host, door: Door, client: Peer, link: Link | None) -> None:
         super().__init__()
         self.host = host
@@ -44,6 +71,8 @@ class Downstream(Requests, asyncio.Protocol):
         self._held_body: list[bytes] = []  # came while the request was held
         self._holding = False
         self._stack_head = door.stack.head
+        self._stack_reply = door.stack.reply
+        self._stack_end = door.stack.end
         self._outbound = door.direction == OUTBOUND
         self._persistent = True
         self._timer: asyncio.TimerHandle | None = None
@@ -114,7 +143,7 @@ class Downstream(Requests, asyncio.Protocol):
         self.x = x
         self.received = last
         self._request = head
-        self._persistent = head.persistent
+        self._persistent = head.persistent and not self.host.runtime.drain.draining
         if head.upgrade:
             self.upgrading = b"upgrade" in head.connection and head.minor == 1
         if self._outbound:
@@ -167,10 +196,10 @@ class Downstream(Requests, asyncio.Protocol):
 
     def respond(self, x: Exchange, head: Response, data: bytes, until_close: bool) -> None:
         """The response begins."""
-        self.door.stack.reply(x)
+        self._stack_reply(x)
         request = self._request
         assert request is not None
-        if until_close or not self.received or self.host.runtime.drain.draining:
+        if until_close or not self.received:
             self._persistent = False
         if head.edited or not self._persistent or head.minor == 0 or request.minor == 0:
             data = head.forward(request.minor, not self._persistent, self._outbound) + data[head.size :]
@@ -192,7 +221,7 @@ class Downstream(Requests, asyncio.Protocol):
         """The response is whole."""
         self.x = self.up = None
         self.upgrading = False
-        self.door.stack.end(x)
+        self._stack_end(x)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -212,7 +241,7 @@ class Downstream(Requests, asyncio.Protocol):
         if x.replied:
             x.ended = perf_counter()
             self.x = None
-            self.door.stack.end(x)
+            self._stack_end(x)
             self.transport.abort()  # the only way to tell a client that what it got is not all
             return
         self.answer(x, refusal(error))
@@ -345,7 +374,7 @@ class Downstream(Requests, asyncio.Protocol):
         x.error = reply.error
         x.status = reply.status
         x.replied = perf_counter()
-        self.door.stack.reply(x)
+        self._stack_reply(x)
         if not self.received or self.host.runtime.drain.draining:
             self._persistent = False
         close = not self._persistent or (head is not None and head.minor == 0)
@@ -370,7 +399,7 @@ class Downstream(Requests, asyncio.Protocol):
 
     def _over(self, x: Exchange) -> None:
         x.ended = perf_counter()
-        self.door.stack.end(x)
+        self._stack_end(x)
 
     def _unpause(self) -> None:
         if self._crowded:

@@ -64,6 +64,8 @@ def stream(host: Host, door: Door, client: Peer, name: bytes) -> asyncio.Protoco
 class Tunnelling(Downstream):
     """A client of the proxy port: CONNECT opens a tunnel to a target, and what is said in it is detected again."""
 
+    __slots__ = ("_makers",)
+
     def __init__(self, host: Host, makers: Makers, door: Door, client: Peer) -> None:
         super().__init__(host, door, client, None)
         self._makers = makers

@@ -24,6 +24,23 @@ _WAITING_LIMIT = 64 * 1024
 class Upstream(Responses, asyncio.Protocol):
     """One connection to an endpoint. `x` is the exchange on it, None while it is idle."""
 
+    __slots__ = (
+        "_lost",
+        "_paused",
+        "_repeat",
+        "_tunnel",
+        "_used",
+        "_waiting",
+        "_waiting_size",
+        "down",
+        "persistent",
+        "pool",
+        "since",
+        "transport",
+        "write",
+        "x",
+    )
+
     def __init__(self, pool: "Pool") -> None:
         super().__init__()
         self.pool = pool
