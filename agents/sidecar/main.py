@@ -8,7 +8,6 @@ import gc
 import logging
 import os
 import random
-import secrets
 import signal
 import socket
 import time
@@ -77,7 +76,7 @@ def make_runtime(config: SidecarConfig, log: logging.Logger) -> Runtime:
         service_account=config.account,
         identity=config.identity,
     )
-    boot_id = secrets.token_hex(6)
+    boot_id = os.urandom(6).hex()
     return Runtime(
         me=me,
         boot_id=boot_id,
