@@ -29,6 +29,7 @@ from meshtui.screens.table import TableView
 from meshtui.screens.view import View
 from meshtui.sources.mesh import Mesh
 from meshtui.themes import DEFAULTS, NAMES, THEMES, choose
+from meshtui.widgets.ascii import Ascii
 from meshtui.widgets.foot import Foot
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,8 @@ class MeshApp(App[int]):
         self._first = view
         self._folder = folder or state_folder() / "screens"
         self.crash = ""
+        if ascii:
+            self._filters.append(Ascii())
         for each in THEMES:
             self.register_theme(each)
         self.theme = choose(theme, colours=self.console.color_system, no_color=self.no_color)
@@ -142,7 +145,7 @@ class MeshApp(App[int]):
     @on(NamespaceAsked)
     def _namespace_asked(self, event: NamespaceAsked) -> None:
         if self.view is not None:
-            self._namespace(self.view.scope.within(event.namespace))
+            self._namespace(self.view.scope.within(event.wanted))
 
     def _namespace(self, scope: Scope) -> None:
         view = self.view
@@ -212,9 +215,7 @@ class MeshApp(App[int]):
         if isinstance(view, TableView):
             sorts = [(column.hotkey, column.title) for column in view.table.columns if column.hotkey]
         contexts = (*view.CONTEXTS, *(("grid",) if sorts else ()))
-        self.open_view(
-            "help", Scope(), contexts=contexts, about=view.crumb(), sorts=sorts, words=registry.index()
-        )
+        self.open_view("help", Scope(), contexts=contexts, about=view.crumb(), sorts=sorts, words=registry.index())
 
     def action_next_theme(self) -> None:
         names = list(NAMES)
@@ -318,5 +319,3 @@ def _signals(app: MeshApp) -> Any:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-

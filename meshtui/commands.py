@@ -66,7 +66,7 @@ class Views(Provider):
                 yield Hit(score, matcher.highlight(words), self._opener(words), help=help_text)
 
     def _opener(self, words: str) -> "_Run":
-        return _Run(self.app, words.split()[0])
+        return _Run(self.app, words.split(maxsplit=1)[0])
 
 
 class _Run:

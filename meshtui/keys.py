@@ -60,6 +60,15 @@ KEYS: tuple[Key, ...] = (
     Key("end,G", "last", "grid", "Move", "last row", shown="end G"),
     Key("left", "scroll_left", "grid", "Move", "scroll left", shown="←"),
     Key("right", "scroll_right", "grid", "Move", "scroll right", shown="→"),
+    # the graph
+    Key("right,l", "go(1, 0)", "map", "Move", "along a call, to the callee", shown="→ l"),
+    Key("left,h", "go(-1, 0)", "map", "Move", "back along a call, to the caller", shown="← h"),
+    Key("up,k", "go(0, -1)", "map", "Move", "the one above", shown="↑ k"),
+    Key("down,j", "go(0, 1)", "map", "Move", "the one below", shown="↓ j"),
+    Key("enter", "open", "map", "Graph", "open what is selected", "open"),
+    Key("n", "labels", "map", "Graph", "figures on the lines, or only signs", "labels"),
+    Key("v", "turn", "map", "Graph", "from left to right, or from the top down", "turn"),
+    Key("f", "fold", "map", "Graph", "a namespace as one box, and back", "fold"),
     # a text
     Key("down,j", "scroll_down", "page", "Move", "down", shown="↓ j"),
     Key("up,k", "scroll_up", "page", "Move", "up", shown="↑ k"),
@@ -133,7 +142,10 @@ def shown(key: Key) -> str:
 
 def hints(contexts: Iterable[str]) -> list[tuple[str, str]]:
     """Return (key, word) pairs for the header: what is special to the screen first, the general last."""
-    found = [key for key in rows(contexts) if key.hint]
+    wanted = set(contexts)
+    if "table" not in wanted:
+        wanted.discard("view")  # nothing moves there that could be paused
+    found = [key for key in rows(wanted) if key.hint]
     order = {"table": 1, "view": 2, "app": 3}
     found.sort(key=lambda key: order.get(key.context, 0))
     return [(shown(key), key.hint) for key in found]

@@ -36,9 +36,9 @@ class ViewAsked(Message):
 class NamespaceAsked(Message):
     """Somebody wants another namespace; empty: all."""
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, wanted: str) -> None:
         super().__init__()
-        self.namespace = namespace
+        self.wanted = wanted
 
 
 class Flashed(Message):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
-from meshtui.model.cell import Cell, Column, Level
+from meshtui.model.cell import Column, Level
 from meshtui.model.filter import EVERYTHING, Filter
 
 Row = TypeVar("Row")
@@ -18,7 +18,9 @@ SQUEEZED = 16  # a text column gives way down to this before the grid scrolls si
 
 
 class Table(Generic[Row]):
-    """Rows under columns; `flex` names the column that takes what room is left, `drop` those that go first for want of it."""
+    """Rows under columns; `flex` names the column that takes what room is left, `drop` those that go
+    first for want of it, `tails` those whose end says more than their beginning.
+    """
 
     def __init__(
         self,
@@ -28,11 +30,13 @@ class Table(Generic[Row]):
         sort: str = "",
         flex: str = "",
         drop: Sequence[str] = (),
+        tails: Sequence[str] = (),
         labels: Callable[[Row], Mapping[str, str]] | None = None,
     ) -> None:
         self.key = key
         self.flex = flex
         self.drop = tuple(drop)
+        self.tails = frozenset(tails)
         self.labels = labels
         self.rows: list[Row] = []
         self.lines: list[Row] = []
@@ -157,8 +161,8 @@ class Table(Generic[Row]):
             lines = [row for row in lines if self._passes(row, texts)]
         if self.faults:
             lines = [row for row in lines if self._at_fault(row)]
-        column = self.column(self.sorted_by)
-        self.lines = list(lines) if column is None else _sorted(lines, column.sort, self.descending)
+        order = self.column(self.sorted_by)
+        self.lines = list(lines) if order is None else _sorted(lines, order.sort, self.descending)
 
     def _passes(self, row: Row, texts: Sequence[Column[Row]]) -> bool:
         text = " ".join(column.cell(row).text for column in texts)
@@ -181,11 +185,10 @@ def _span(widths: Sequence[int], gap: int = 1) -> int:
     return sum(widths) + gap * (sum(1 for width in widths if width) - 1)
 
 
-def clip(cell: Cell, width: int, *, tail: bool = False) -> str:
-    """Return the cell's text in at most `width` cells: its end if `tail`, else its beginning and an ellipsis."""
-    text = cell.text
+def clip(text: str, width: int, *, keep_end: bool = False) -> str:
+    """Return a text in at most `width` cells, with an ellipsis where something is missing."""
     if len(text) <= width:
         return text
-    if tail:
-        return text[-width:] if width else ""
-    return text[: max(0, width - 1)] + "…" if width else ""
+    if width < 2:
+        return text[:width]
+    return "…" + text[1 - width :] if keep_end else text[: width - 1] + "…"

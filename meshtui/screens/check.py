@@ -19,7 +19,6 @@ from meshtui.screens.text import Page
 from meshtui.screens.view import View
 
 SIGNS = {CheckResult.CHECK_SUCCESS: "√", CheckResult.CHECK_WARNING: "‼", CheckResult.CHECK_ERROR: "×"}
-ASCII_SIGNS = {CheckResult.CHECK_SUCCESS: "+", CheckResult.CHECK_WARNING: "!", CheckResult.CHECK_ERROR: "x"}
 STYLES = {CheckResult.CHECK_SUCCESS: "good", CheckResult.CHECK_WARNING: "warn", CheckResult.CHECK_ERROR: "bad"}
 
 
@@ -67,7 +66,6 @@ class CheckView(View):
 
     def _paint(self) -> None:
         categories = [*self.scene.machine(), *self._mesh_part]
-        signs = ASCII_SIGNS if self.scene.ascii else SIGNS
         text = Text()
         counts = dict.fromkeys(SIGNS, 0)
         for category in categories:
@@ -75,7 +73,7 @@ class CheckView(View):
             for item in category.checks:
                 counts[item.result] = counts.get(item.result, 0) + 1
                 style = self._style(STYLES.get(item.result, "faint"))
-                text.append(f"  {signs.get(item.result, '?')} ", style)
+                text.append(f"  {SIGNS.get(item.result, '?')} ", style)
                 text.append(f"{item.description}\n")
                 if item.error:
                     text.append(f"      {item.error}\n", style)
@@ -83,11 +81,11 @@ class CheckView(View):
                     text.append(f"      {item.hint}\n", self._style("faint"))
             text.append("\n")
         if self._trouble is not None:
-            text.append(f"{signs[CheckResult.CHECK_ERROR]} {self._trouble.message}\n", self._style("bad"))
+            text.append(f"{SIGNS[CheckResult.CHECK_ERROR]} {self._trouble.message}\n", self._style("bad"))
             text.append(f"  {self._trouble.hint}\n", self._style("faint"))
         self._static.update(text)
         if self.is_mounted:
-            parts = [f"{signs[result]} {counts[result]}" for result in SIGNS if counts[result]]
+            parts = [f"{SIGNS[result]} {counts[result]}" for result in SIGNS if counts[result]]
             self.query_one(Page).border_title = "check  " + "  ".join(parts)
 
     def _style(self, name: str, *, bold: bool = False) -> str:

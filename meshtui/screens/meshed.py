@@ -44,7 +44,7 @@ class MeshedView(TableView):
     def __init__(self, scene: Scene, scope: Scope) -> None:
         super().__init__(scene, scope)
         self._ends: Table[Any] = Table(endpoints.columns(), lambda each: f"{each.service}|{each.address}")
-        self._below = Grid(self._ends, ascii=scene.ascii)
+        self._below = Grid(self._ends)
         self._below.empty = "sends to no service yet"
         self._why = Static()
         self._lower = Vertical(self._below, self._why, id="lower", classes="pane")
@@ -86,7 +86,6 @@ class MeshedView(TableView):
             self._lower.display = False
             return
         self._lower.display = True
-        sign = "x" if self.scene.ascii else "×"
         well = pod.meshed and not pod.status.message
         self._below.display, self._why.display = well, not well
         if well:
@@ -97,7 +96,7 @@ class MeshedView(TableView):
         self._lower.border_title = pod.status.pod
         bad = self.app.theme_variables.get("bad", "").replace("ansi_", "")
         text = Text()
-        text.append(f"{sign} {pods.message(pod)}\n", f"bold {bad}")
+        text.append(f"× {pods.message(pod)}\n", f"bold {bad}")
         for line in pod.status.last_lines:
             text.append(f"  {line}\n")
         self._why.update(text)

@@ -57,9 +57,10 @@ class OverviewView(StatView):
         self._calls: Table[Exchange] = Table(
             exchange.columns(ascii=scene.ascii),
             lambda row: row.id,
-            drop=("tls", "size", "direction", "method"),
+            drop=("tls", "size", "method", "direction"),
+            tails=("path",),
         )
-        self.tap = Grid(self._calls, ascii=scene.ascii, id="tap")
+        self.tap = Grid(self._calls, id="tap")
         self.tap.add_class("pane")
         self.tap.empty = "waiting for requests …"
         self.plot = Plot(ascii=scene.ascii, id="plot", classes="pane")

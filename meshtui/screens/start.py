@@ -94,7 +94,7 @@ class StartView(View):
         text.append("meshtui up mesh.yaml", strong)
         text.append("; this screen opens on\nwhatever mesh appears.\n", faint)
         if self._failed:
-            text.append(f"\n{'x' if self.scene.ascii else '×'} {self._failed}\n", colours["bad"])
+            text.append(f"\n× {self._failed}\n", colours["bad"])
         for line in self._said[-6:]:
             text.append(f"\n{line}", faint)
         self._card.update(text)

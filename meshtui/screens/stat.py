@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from meshcore.wire.common_pb2 import Class
 from meshcore.wire.kinds import WORKLOADS
 from meshtui import keys
 from meshtui.columns import stat, trend
+from meshtui.columns.tap import grpc_status
 from meshtui.messages import ViewAsked
+from meshtui.model import figures
 from meshtui.model.cell import Column
+from meshtui.model.document import aligned
 from meshtui.model.scope import Scope, plural
 from meshtui.model.table import FLEX_MAX
 from meshtui.pump import Opener
@@ -55,6 +59,9 @@ class StatView(TableView):
 
     def drill(self, row: Any) -> tuple[str, Scope] | None:
         return drill(self.scope.kind, row)
+
+    def description(self, row: Any) -> str:
+        return description(row)
 
     def subject(self) -> Scope | None:
         """Return the cursor's row as the scope of another view."""
@@ -104,6 +111,40 @@ def subject(kind: str, row: Any) -> Scope:
     if kind == "namespace":
         return Scope("namespace", row.resource.name, row.resource.name)
     return Scope(kind, row.resource.namespace, row.resource.name)
+
+
+def description(row: Any) -> str:
+    """Return what is known of a stat row, with the exact counts behind its figures."""
+    pairs = [("Name", row.resource.name), ("Kind", row.resource.kind)]
+    if row.resource.namespace:
+        pairs.append(("Namespace", row.resource.namespace))
+    if row.status:
+        pairs.append(("Status", row.status))
+    if row.has_mesh:
+        failing = f", {row.failing} failing" if row.failing else ""
+        pairs.append(("Meshed", f"{row.meshed} of {row.running} running{failing}"))
+    if row.HasField("http"):
+        http = row.http
+        good = figures.percent(figures.share(http.success, http.failure))
+        pairs += [
+            ("Requests", f"{http.success + http.failure} in the window, {figures.rate(http.rps)}/s"),
+            ("Success", f"{good} ({http.success} succeeded, {http.failure} failed)"),
+            ("Latency", " ".join(f"p{q} {figures.latency(getattr(http, f'p{q}_ms'))}" for q in (50, 95, 99))),
+            ("Samples", str(http.samples)),
+        ]
+        statuses = sorted(http.statuses, key=lambda each: -each.count)
+        pairs += [("" if i else "Outcomes", _outcome(each)) for i, each in enumerate(statuses)]
+    if row.HasField("tcp"):
+        tcp = row.tcp
+        pairs.append(("TCP", f"{tcp.open} open, {tcp.opened} opened in the window"))
+        pairs.append(("Bytes", f"{figures.size(tcp.read_bps)}/s read, {figures.size(tcp.write_bps)}/s written"))
+    return aligned(pairs)
+
+
+def _outcome(each: Any) -> str:
+    what = grpc_status(each.grpc_status) if each.HasField("grpc_status") else str(each.status or each.error or "none")
+    sign = "× " if each.classification == Class.FAILURE else "√ "
+    return f"{each.count:>8}  {sign}{what}" + (f" ({each.error})" if each.error and each.status else "")
 
 
 def drill(kind: str, row: Any) -> tuple[str, Scope]:

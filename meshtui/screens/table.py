@@ -6,15 +6,13 @@ Stat, top, edges and meshed pods are tables of other columns; each says which ro
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-import yaml
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message as Proto
 from textual import on
 from textual.widget import Widget
 
 from meshtui import keys
 from meshtui.messages import ViewAsked
 from meshtui.model.cell import Column
+from meshtui.model.document import aligned, as_yaml
 from meshtui.model.filter import Filter
 from meshtui.model.scope import Scope, Trouble
 from meshtui.model.table import Table
@@ -30,15 +28,18 @@ class TableView(View):
     CONTEXTS: ClassVar[tuple[str, ...]] = ("table", "view", "app")
     FLEX: ClassVar[str] = ""
     DROP: ClassVar[tuple[str, ...]] = ()  # columns that go first where the screen is narrow
+    TAILS: ClassVar[tuple[str, ...]] = ()  # columns whose end says more than their beginning
     SORT: ClassVar[tuple[str, bool]] = ("", False)  # column, descending
     WAITING: ClassVar[str] = "waiting for the first answer …"
     EMPTY: ClassVar[str] = "nothing here"
 
     def __init__(self, scene: Scene, scope: Scope) -> None:
         super().__init__(scene, scope)
-        self.table: Table[Any] = Table(self.columns(), self.key, flex=self.FLEX, drop=self.DROP, labels=self.labels)
+        self.table: Table[Any] = Table(
+            self.columns(), self.key, flex=self.FLEX, drop=self.DROP, tails=self.TAILS, labels=self.labels
+        )
         self.table.sort_by(*self.SORT)
-        self.grid = Grid(self.table, ascii=scene.ascii)
+        self.grid = Grid(self.table)
         self.grid.empty = self.WAITING
         self.grid.add_class("pane")
         self.answered = False
@@ -87,7 +88,7 @@ class TableView(View):
         self.title_pane()
 
     def refused(self, tag: str, trouble: Trouble) -> None:
-        self.grid.empty = ("x " if self.scene.ascii else "× ") + trouble.message
+        self.grid.empty = f"× {trouble.message}"
         self.grid.refresh()
         super().refused(tag, trouble)
 
@@ -173,12 +174,5 @@ class TableView(View):
 
     def description(self, row: Any) -> str:
         """Return every column of a row with its title, one a line."""
-        cells = [(column.title, column.cell(row).text) for column in self.table.everything if column.key != self.FLEX]
-        width = max(len(title) for title, _ in cells) + 2
-        return "\n".join(f"{title + ':':{width}}{text.strip()}" for title, text in cells)
-
-
-def as_yaml(row: Any) -> str:
-    """Return a message of the wire as YAML."""
-    data = MessageToDict(row, preserving_proto_field_name=True) if isinstance(row, Proto) else row
-    return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100))
+        columns = [column for column in self.table.everything if column.key != self.FLEX]
+        return aligned([(column.title.strip(), column.cell(row).text.strip()) for column in columns])

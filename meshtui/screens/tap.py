@@ -30,8 +30,8 @@ class TapView(TableView):
     BINDINGS = keys.bindings("tap")
     CONTEXTS: ClassVar[tuple[str, ...]] = ("tap", "table", "view", "app")
     NAME = "tap"
-    FLEX = ""
-    DROP = ("tls", "size", "direction", "method")
+    DROP = ("tls", "size", "method", "direction")
+    TAILS = ("path",)
     WAITING = "waiting for requests …"
     EMPTY = "waiting for requests …"
 
@@ -84,7 +84,9 @@ class TapView(TableView):
     def show_rows(self) -> None:
         """Put what passes into the grid; the cursor stays on the newest while following."""
         self.table.put(row for row in self.exchanges.rows() if self._shows(row))
-        self.grid.empty = "no request passes the filter" if self.table.rows == [] and len(self.exchanges) else self.EMPTY
+        self.grid.empty = (
+            "no request passes the filter" if self.table.rows == [] and len(self.exchanges) else self.EMPTY
+        )
         self.grid.show()
         if self.follow and not self.paused and not self.table.sorted_by:
             self.grid.action_last()

@@ -18,7 +18,7 @@ from meshtui.model.scope import Scope
 from meshtui.screens.scene import Scene
 from meshtui.screens.view import View
 
-_PAIR = re.compile(r"^(\s*(?:- )?)([\w .()-]+:)( .*)?$")
+_PAIR = re.compile(r"^(\s*(?:- )?)([\w ./()-]+:)( .*)?$")
 
 
 class Page(VerticalScroll, can_focus=True):

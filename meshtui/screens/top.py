@@ -24,6 +24,7 @@ class TopView(TableView):
     NAME = "top"
     SORT = ("count", True)
     DROP = ("best", "last", "rps", "worst")
+    TAILS = ("path",)
     WAITING = "counting …"
     EMPTY = "no requests yet"
 

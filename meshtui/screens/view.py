@@ -88,12 +88,12 @@ class View(Screen[None]):
     # life
 
     def compose(self) -> ComposeResult:
-        yield Header(ascii=self.scene.ascii)
-        yield Banner(ascii=self.scene.ascii)
+        yield Header()
+        yield Banner()
         with Container(id="body"):
             yield from self.body()
         yield Prompt(self.scene.complete)
-        yield Foot(ascii=self.scene.ascii)
+        yield Foot()
 
     def on_screen_resume(self) -> None:
         self.describe_state()

@@ -48,4 +48,6 @@ async def start_demo() -> AsyncIterator[list[str] | Trouble]:
         yield said[-KEPT:]
     status = await process.wait()
     if status:
-        yield Trouble(said[-1] if said else f"the demo did not start (exit status {status})", "`meshtui check` looks why")
+        yield Trouble(
+            said[-1] if said else f"the demo did not start (exit status {status})", "`meshtui check` looks why"
+        )

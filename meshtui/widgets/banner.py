@@ -27,9 +27,8 @@ class Banner(Widget):
     }
     """
 
-    def __init__(self, *, ascii: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._ascii = ascii
         self._since = 0.0
         self.trouble: Trouble | None = None
 
@@ -46,9 +45,8 @@ class Banner(Widget):
         if self.trouble is None:
             return Text("")
         seconds = int(time.monotonic() - self._since)
-        sign = "x" if self._ascii else "×"
         ago = f" {seconds} s ago" if seconds >= 2 else ""
-        text = f"{sign} control plane lost{ago}: what you see is from before; reconnecting"
+        text = f"× control plane lost{ago}: what you see is from before; reconnecting"
         more = f" ({self.trouble.message})"
         room = self.size.width - 2 - len(text)
         return Text(text + (more if len(more) <= room else ""), no_wrap=True, overflow="ellipsis")

@@ -13,7 +13,6 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 SIGNS = {"info": "", "good": "√ ", "warn": "‼ ", "error": "× "}
-ASCII_SIGNS = {"info": "", "good": "+ ", "warn": "! ", "error": "x "}
 STYLES = {"info": "strong", "good": "good", "warn": "warn", "error": "bad"}
 SECONDS = {"info": 6.0, "good": 6.0, "warn": 8.0, "error": 10.0}
 
@@ -32,9 +31,8 @@ class Foot(Widget):
             super().__init__()
             self.depth = depth
 
-    def __init__(self, *, ascii: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._ascii = ascii
         self.crumbs: Sequence[str] = ()
         self.note = ""  # said as long as nothing else is, e.g. the filter
         self._flash: tuple[str, str] | None = None
@@ -73,15 +71,14 @@ class Foot(Widget):
         if self._flash is None:
             return Text(self.note, self._style("accent"), no_wrap=True)
         text, level = self._flash
-        sign = (ASCII_SIGNS if self._ascii else SIGNS).get(level, "")
+        sign = SIGNS.get(level, "")
         return Text(sign + text, self._style(STYLES.get(level, "strong")), no_wrap=True)
 
     def _crumbs(self) -> Text:
         text = Text(no_wrap=True)
-        between = " > " if self._ascii else " › "
         for i, crumb in enumerate(self.crumbs):
             if i:
-                text.append(between, self._style("faint"))
+                text.append(" › ", self._style("faint"))
             last = i == len(self.crumbs) - 1
             text.append(crumb, ("bold " + self._style("strong")) if last else self._style("faint"))
         return text

@@ -91,11 +91,10 @@ class Grid(ScrollView, can_focus=True):
     class Changed(Message):
         """Sort, filter or columns are different now."""
 
-    def __init__(self, table: Table[Any], *, ascii: bool = False, id: str | None = None) -> None:
+    def __init__(self, table: Table[Any], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.table = table
         self.empty: str = ""  # said in the middle where there are no rows
-        self._ascii = ascii
         self._on: str | None = None  # key of the cursor's row
         self._widths: list[int] = []
         self._gap = 2
@@ -184,12 +183,11 @@ class Grid(ScrollView, can_focus=True):
         base = self.rich_style
         plain = base + self.get_component_rich_style("grid--heading", partial=True)
         chosen = base + self.get_component_rich_style("grid--sorted", partial=True)
-        down, up = ("v", "^") if self._ascii else ("↓", "↑")
         segments = [Segment(" " * GUTTER, base)]
         for column, width in self._showing():
             title, style = column.title, plain
             if column.key == self.table.sorted_by:
-                arrow = down if self.table.descending else up
+                arrow = "↓" if self.table.descending else "↑"
                 title, style = arrow + title if column.align == "right" else title + arrow, chosen
             text = title[-width:].rjust(width) if column.align == "right" else title[:width].ljust(width)
             segments += [Segment(text, style), Segment(" " * self._gap, base)]
@@ -201,18 +199,22 @@ class Grid(ScrollView, can_focus=True):
         if on:
             base = base + self.get_component_rich_style("grid--cursor", partial=True)
         marked = self.table.key(row) in self.table.marks
-        bar = (">" if self._ascii else "▌") if on else " "
+        ansi = self.app.native_ansi_color  # there the cursor's line is reversed: colours would turn into patches
         segments = [
-            Segment(bar, base + Style(color=self.get_component_rich_style("grid--sorted", partial=True).color)),
-            Segment(("*" if self._ascii else "•") if marked else " ", base + self._mark_style()),
+            Segment("▌" if on else " ", base if ansi else base + self._bare("grid--sorted")),
+            Segment("•" if marked else " ", base if ansi else base + self._bare("grid--mark")),
         ]
         flex = self.table.flex
         space = Segment(" " * self._gap, base)
         for column, width in self._showing():
             cell = column.cell(row)
-            text = clip(cell, width, tail=column.key == flex)
+            if column.key == flex:
+                text = cell.text[-width:]  # the newest end of a sparkline
+            else:
+                text = clip(cell.text, width, keep_end=column.key in self.table.tails)
             text = text.rjust(width) if column.align == "right" else text.ljust(width)
-            segments += [Segment(text, base + self._style(cell.level)), space]
+            quiet = on and ansi and cell.level not in (Level.BAD, Level.WARN)
+            segments += [Segment(text, base if quiet else base + self._style(cell.level)), space]
         return segments
 
     def _showing(self) -> list[tuple[Column[Any], int]]:
@@ -229,8 +231,8 @@ class Grid(ScrollView, can_focus=True):
             self._styles[level] = Style(color=style.color, bold=style.bold or None)
         return self._styles[level]
 
-    def _mark_style(self) -> Style:
-        return Style(color=self.get_component_rich_style("grid--mark", partial=True).color)
+    def _bare(self, part: str) -> Style:
+        return Style(color=self.get_component_rich_style(part, partial=True).color)
 
     def notify_style_update(self) -> None:
         self._styles.clear()
@@ -251,9 +253,9 @@ class Grid(ScrollView, can_focus=True):
         height = max(1, self.size.height - 1)
         top = int(self.scroll_offset.y)
         if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False)
+            self.scroll_to(y=self.cursor, animate=False, force=True)
         elif self.cursor >= top + height:
-            self.scroll_to(y=self.cursor - height + 1, animate=False)
+            self.scroll_to(y=self.cursor - height + 1, animate=False, force=True)
 
     def action_cursor_up(self) -> None:
         self._move(self.cursor - 1)
@@ -274,10 +276,10 @@ class Grid(ScrollView, can_focus=True):
         self._move(len(self.table.lines) - 1)
 
     def action_scroll_left(self) -> None:
-        self.scroll_to(x=self.scroll_offset.x - 8, animate=False)
+        self.scroll_to(x=self.scroll_offset.x - 8, animate=False, force=True)
 
     def action_scroll_right(self) -> None:
-        self.scroll_to(x=self.scroll_offset.x + 8, animate=False)
+        self.scroll_to(x=self.scroll_offset.x + 8, animate=False, force=True)
 
     # events
 

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 from rich.text import Text
+from textual import events
 from textual.widget import Widget
 
 from meshcore.wire.control_pb2 import StatusResponse
+from meshtui.messages import NamespaceAsked
 from meshtui.model.scope import Trouble
 
 
@@ -28,9 +30,8 @@ class Header(Widget):
     }
     """
 
-    def __init__(self, *, ascii: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._ascii = ascii
         self.status: StatusResponse | None = None
         self.trouble: Trouble | None = None
         self.mesh = ""
@@ -61,7 +62,7 @@ class Header(Widget):
         left.append(self.namespace or "all", self._style("strong"))
         right = Text(no_wrap=True)
         if self.paused:
-            right.append("|| paused" if self._ascii else "⏸ paused", self._style("warn", bold=True))
+            right.append("‼ paused", self._style("warn", bold=True))
             right.append("  ")
         status = self.status
         if status is not None and self.mesh:
@@ -84,9 +85,9 @@ class Header(Widget):
         if text == "100.0%" and success < 1:
             text = "99.9%"
         if success < 0.9:
-            return Text(("x " if self._ascii else "× ") + text, self._style("bad", bold=True))
+            return Text("× " + text, self._style("bad", bold=True))
         if success < 0.95:
-            return Text(("! " if self._ascii else "‼ ") + text, self._style("warn"))
+            return Text("‼ " + text, self._style("warn"))
         return Text(text, self._style("good"))
 
     def _uplinks(self, status: StatusResponse, width: int) -> Text:
@@ -95,8 +96,7 @@ class Header(Widget):
         text.append(f"{status.uplinks}/{status.expected}", self._style("warn" if short else "strong"))
         text.append(" proxies" if width >= 76 else " px", self._style("faint"))
         if status.failing:
-            sign = "x" if self._ascii else "×"
-            text.append(f"  {sign} {status.failing} failing", self._style("bad", bold=True))
+            text.append(f"  × {status.failing} failing", self._style("bad", bold=True))
         return text
 
     def _health(self, width: int) -> Text:
@@ -104,13 +104,24 @@ class Header(Widget):
             return Text("")
         name = "control plane" if width >= 110 else "ctl"
         if self.trouble is not None:
-            return Text(f"{'x' if self._ascii else '×'} {name}", self._style("bad", bold=True))
+            return Text(f"× {name}", self._style("bad", bold=True))
         if self.status is None:
-            return Text(f"{'.' if self._ascii else '…'} {name}", self._style("faint"))
-        text = Text(f"{'+' if self._ascii else '√'} {name}", self._style("good"))
+            return Text(f"… {name}", self._style("faint"))
+        text = Text(f"√ {name}", self._style("good"))
         if width >= 110:
             text.append(f" {self.status.version}", self._style("faint"))
         return text
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a namespace is that namespace's digit."""
+        if self.size.height < 3 or event.y != 1:
+            return
+        left = 1
+        for number, name in enumerate(["all", *self.namespaces[:9]]):
+            width = len(f"{number} {name}")
+            if left <= event.x < left + width:
+                self.post_message(NamespaceAsked(name if number else ""))
+            left += width + 3
 
     def _places(self, width: int) -> Text:
         text = Text(no_wrap=True)

@@ -1,6 +1,7 @@
-"""Pictures of screens: run the app on the fake mesh, press keys, and keep what it shows.
+"""Pictures of screens by hand: run the app on the fake mesh, press keys, and keep what it shows.
 
-`python -m tests.tui.support.picture SIZE FILE KEY…` writes an SVG (and a PNG where cairosvg is there).
+`python -m tests.tui.support.picture SIZE FILE.svg KEY… [theme=NAME] [ascii=1]` writes an SVG, and a PNG where
+cairosvg is installed. `turn` lets the mesh answer once more, `wait` gives timers their time.
 """
 
 import asyncio
@@ -8,34 +9,33 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from meshtui.app import MeshApp
-from tests.tui.support.fake import NOW_MS, FakeMesh
+from tests.tui.support.stage import stage
 
 
-async def picture(size: tuple[int, int], *press: str, mesh: Any = None, **options: Any) -> str:
+async def picture(size: tuple[int, int], *press: str, **options: Any) -> str:
     """Return the SVG of a screen after keys were pressed."""
-    fake = mesh or FakeMesh()
-    app = MeshApp(fake, **{"theme": "mesh-dark", "clock": lambda: NOW_MS / 1000, **options})
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
+    async with stage(size, **options) as scene:
         for key in press:
             if key == "turn":
-                await fake.turn()
+                await scene.turn()
+            elif key == "wait":
+                await scene.settle(0.6)
+            elif key.startswith(":"):
+                await scene.command(key[1:])
             else:
-                await pilot.press(key)
-            await pilot.pause()
-        await pilot.pause(0.3)
-        return app.export_screenshot(title="meshtui")
+                await scene.press(key)
+        await scene.settle(0.3)
+        return scene.app.export_screenshot(title="meshtui")
 
 
 def main() -> None:
     width, _, height = sys.argv[1].partition("x")
     target = Path(sys.argv[2])
-    options = dict(each.split("=", 1) for each in sys.argv[3:] if "=" in each)
+    options: dict[str, Any] = dict(each.split("=", 1) for each in sys.argv[3:] if "=" in each)
+    if "ascii" in options:
+        options["ascii"] = options["ascii"] == "1"
     keys = [each for each in sys.argv[3:] if "=" not in each]
-    kept: dict[str, Any] = dict(options)
-    kept["ascii"] = options.get("ascii") == "1"
-    svg = asyncio.run(picture((int(width), int(height)), *keys, **kept))
+    svg = asyncio.run(picture((int(width), int(height)), *keys, **options))
     target.write_text(svg, encoding="utf-8")
     try:
         import cairosvg
