@@ -179,7 +179,13 @@ class Plane:
         )
         identity_pb2_grpc.add_LocalIdentityServicer_to_server(local, people)
         discovery_pb2_grpc.add_InventoryServicer_to_server(self.inventory, people)
-        query = StatsQuery(self.stats, pods=self.inventory.pods, services=self._services, clock=time.time)
+        query = StatsQuery(
+            self.stats,
+            pods=self.inventory.pods,
+            services=self._services,
+            clock=time.time,
+            settle=self._before is not None,
+        )
         stats_pb2_grpc.add_StatsQueryServicer_to_server(query, people)
         tap_pb2_grpc.add_TapQueryServicer_to_server(TapQuery(self.taps), people)
 

@@ -32,7 +32,7 @@ def top(
     min_latency: match.MinLatency = "",
     route: match.Route = "",
     header: match.HeaderOf = "",
-    max_rps: match.MaxRps = 100.0,
+    max_rps: match.MaxRps = 1000.0,  # to count, more has to be seen than to read
     routes: bool = options.ROUTES,
     hide_sources: bool = options.HIDE_SOURCES,
     window: options.TimeWindow = "1m",

@@ -120,6 +120,15 @@ class Intake:
         """Return how many sidecars have a stream open."""
         return sum(boot.streams > 0 for boot in self.boots.values())
 
+    def reporting(self) -> set[tuple[str, str]]:
+        """Return namespace and pod of those that have reported on it."""
+        boots = self.boots.values()
+        return {
+            (boot.reporter.namespace, boot.reporter.pod)
+            for boot in boots
+            if boot.streams > 0 and boot.second is not None
+        }
+
     def tick(self, now: float) -> None:
         """Now and then: forget processes that have gone, and what the ring no longer holds."""
         if 0 <= now - self._swept < SWEEP_S:

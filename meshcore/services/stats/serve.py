@@ -4,12 +4,13 @@ The server puts one `Stats` on the mutual-TLS listener and one `StatsQuery` on t
 
     store = open_store()
     Stats(store, caller=..., clock=time.time, on_status=...)      # on_status(peer, proxy status), once a second each
-    StatsQuery(store, pods=..., services=..., clock=time.time)
+    StatsQuery(store, pods=..., services=..., clock=time.time, settle=...)
     rps, success = store.pulse(now); store.series; store.sidecars  # for Control.Status
 
 `caller(context)` is the SPIFFE ID that the peer certificate proves, `pods()` the inventory as it is now, and
-`services()` the (namespace, name) of every service, so that idle ones have a row. What is counted, and what is
-answered, is decided by the pure files beside this one.
+`services()` the (namespace, name) of every service, so that idle ones have a row. `settle` says that this is a
+restart: the first answers then wait a little for the sidecars to tell again what the process before had counted. What
+is counted, and what is answered, is decided by the pure files beside this one.
 """
 
 import asyncio
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 INTERVAL_S = 1.0
 LEAST_S = 0.1
 PHASE_S = 0.2  # sidecars report at whole seconds: look a little later
+SETTLE_S = 3.0  # the longest that answers wait for sidecars after a restart
 GRACE_S = 5.0  # how long after a start a name may still be unknown because nobody has reported yet
 
 Answer = TypeVar("Answer")
@@ -129,12 +131,14 @@ class StatsQuery(stats_pb2_grpc.StatsQueryServicer):
         pods: Callable[[], Iterable[discovery_pb2.Pod]],
         services: Callable[[], Iterable[tuple[str, str]]],
         clock: Callable[[], float],
+        settle: bool = False,
     ) -> None:
         self._intake = store.intake
         self._pods = pods
         self._services = services
         self._clock = clock
         self._started = clock()
+        self._settled = not settle
 
     async def Stat(self, request: stats_pb2.StatRequest, context: "Context") -> stats_pb2.StatResponse:
         resources = [*request.targets]
@@ -155,6 +159,7 @@ class StatsQuery(stats_pb2_grpc.StatsQueryServicer):
     async def WatchStat(
         self, request: stats_pb2.StatRequest, context: "Context"
     ) -> AsyncIterator[stats_pb2.StatResponse]:
+        await self._settle()
         while True:
             try:
                 answer = self._stat(request, self._roster())
@@ -180,6 +185,7 @@ class StatsQuery(stats_pb2_grpc.StatsQueryServicer):
     async def WatchEdges(
         self, request: stats_pb2.EdgesRequest, context: "Context"
     ) -> AsyncIterator[stats_pb2.EdgesResponse]:
+        await self._settle()
         while True:
             try:
                 answer = self._edges(request, self._roster())
@@ -205,6 +211,7 @@ class StatsQuery(stats_pb2_grpc.StatsQueryServicer):
 
     async def _patiently(self, answer: Callable[[], Answer], context: "Context") -> Answer:
         """Return an answer; a name that is missing just after a start may be about to report."""
+        await self._settle()
         while True:
             try:
                 return answer()
@@ -212,6 +219,15 @@ class StatsQuery(stats_pb2_grpc.StatsQueryServicer):
                 if not error.missing or self._clock() - self._started > GRACE_S:
                     await _explain(context, error)
             await asyncio.sleep(LEAST_S)
+
+    async def _settle(self) -> None:
+        """Wait until all sidecars are back after a restart, or nobody would wait longer; counts must not run back."""
+        while not self._settled:
+            pods = [pod for pod in self._pods() if pod.meshed]
+            missing = {(pod.status.namespace, pod.status.pod) for pod in pods} - self._intake.reporting()
+            self._settled = (bool(pods) and not missing) or self._clock() - self._started > SETTLE_S
+            if not self._settled:
+                await asyncio.sleep(LEAST_S)
 
     async def _pause(self, interval_ms: int) -> None:
         """Sleep to the next beat; all watchers of a second wake just after the sidecars have reported."""

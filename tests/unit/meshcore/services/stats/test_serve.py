@@ -28,7 +28,7 @@ class World:
     def clock(self) -> float:
         return time.time() + self.shift
 
-    async def serve(self, path: Path) -> grpc.aio.Server:
+    async def serve(self, path: Path, *, settle: bool = False) -> grpc.aio.Server:
         server = grpc.aio.server()
         stats = Stats(
             self.store,
@@ -36,7 +36,7 @@ class World:
             clock=self.clock,
             on_status=lambda who, status: self.told.append((who.pod, status.connections)),
         )
-        query = StatsQuery(self.store, pods=lambda: self.pods, services=lambda: [], clock=self.clock)
+        query = StatsQuery(self.store, pods=lambda: self.pods, services=lambda: [], clock=self.clock, settle=settle)
         stats_pb2_grpc.add_StatsServicer_to_server(stats, server)
         stats_pb2_grpc.add_StatsQueryServicer_to_server(query, server)
         server.add_insecure_port(f"unix:{path}")
@@ -174,3 +174,19 @@ async def test_just_after_a_start_a_missing_name_is_waited_for(world: World, cha
     assert not asking.done()
     world.pods = [pod("web-0")]
     assert (await asking).rows[0].resource.name == "web"
+
+
+async def test_after_a_restart_answers_wait_for_the_sidecars(tmp_path: Path) -> None:
+    world = World()
+    server = await world.serve(tmp_path / "again", settle=True)
+    async with grpc.aio.insecure_channel(f"unix:{tmp_path / 'again'}") as channel:
+        query = stats_pb2_grpc.StatsQueryStub(channel)
+        asking = asyncio.ensure_future(query.Stat(stats_pb2.StatRequest(targets=[WEB])))
+        call = await pushing(channel)
+        await asyncio.sleep(0.25)
+        assert not asking.done()
+        await call.write(report(1, 5))
+        await asyncio.wait_for(asking, 1)
+        call.cancel()
+        assert (await query.Stat(stats_pb2.StatRequest(targets=[WEB]))).rows  # once settled, always
+    await server.stop(None)
