@@ -1,0 +1,109 @@
+"""The first answer after a restart waits for those who are coming back, and not for longer."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import pytest
+
+from meshcore.services.discovery import serve
+from meshcore.services.discovery.registry import Registry
+from meshcore.services.discovery.resolve import DeclaredPort
+from meshcore.services.discovery.serve import Discovery, Inventory
+from meshcore.wire.discovery_pb2 import (
+    EndpointsUpdate,
+    Instance,
+    InstancePort,
+    InstanceStatus,
+    PodsRequest,
+    PodsResponse,
+    WatchRequest,
+)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "SETTLE_S", 0.3)
+    monkeypatch.setattr(serve, "STABLE_S", 0.05)
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry(time.monotonic, lambda: 0)
+
+
+def discovery(registry: Registry, *, settle: bool) -> Discovery:
+    return Discovery(registry, declared=lambda *_: None, proven=lambda _: "id", clock=time.monotonic, settle=settle)
+
+
+def watch(one: Discovery) -> AsyncIterator[EndpointsUpdate]:
+    return one.Watch(WatchRequest(target="web", namespace="shop"), cast(Any, None))
+
+
+def instance(pod: str) -> Instance:
+    return Instance(namespace="shop", name="web", pod=pod, ports=[InstancePort(name="http", port=1, proxy_port=2)])
+
+
+def status(pod: str) -> InstanceStatus:
+    return InstanceStatus(namespace="shop", name="web", pod=pod, ready=True, meshed=True)
+
+
+async def test_a_fresh_start_answers_at_once(registry: Registry) -> None:
+    update = await asyncio.wait_for(anext(watch(discovery(registry, settle=False))), 0.05)
+    assert (update.snapshot, update.exists) == (True, False)
+
+
+async def test_after_a_restart_an_empty_answer_waits_to_the_end(registry: Registry) -> None:
+    began = time.monotonic()
+    update = await anext(watch(discovery(registry, settle=True)))
+    assert not update.exists
+    assert time.monotonic() - began >= 0.29
+
+
+async def test_after_a_restart_endpoints_are_told_once_they_are_stable(registry: Registry) -> None:
+    began = time.monotonic()
+    answer = asyncio.ensure_future(anext(watch(discovery(registry, settle=True))))
+    await asyncio.sleep(0.02)
+    registry.connect(instance("web-0"), "id")
+    await asyncio.sleep(0.02)
+    registry.connect(instance("web-1"), "id")
+    update = await answer
+    assert len(update.put) == 2
+    assert 0.08 <= time.monotonic() - began < 0.28
+
+
+async def test_after_a_restart_a_sidecar_that_is_known_of_is_waited_for(registry: Registry) -> None:
+    answer = asyncio.ensure_future(anext(watch(discovery(registry, settle=True))))
+    registry.report("up", [status("web-0"), status("web-1")])
+    registry.connect(instance("web-0"), "id")
+    await asyncio.sleep(0.15)
+    assert not answer.done()
+    registry.connect(instance("web-1"), "id")
+    assert len((await answer).put) == 2
+
+
+async def test_watchers_leave_nothing_behind(registry: Registry) -> None:
+    one = discovery(registry, settle=False)
+    stream = watch(one)
+    await anext(stream)
+    await cast(Any, stream).aclose()
+    assert not one._watchers
+
+
+async def test_what_is_declared_anew_is_looked_at_again(registry: Registry) -> None:
+    one = discovery(registry, settle=False)
+    stream = watch(one)
+    assert not (await anext(stream)).exists
+    one._declared = lambda *_: [DeclaredPort("http", 8080)]
+    one.redeclared()
+    assert (await anext(stream)).exists
+
+
+async def test_pods_are_told_soon_after_a_change(registry: Registry) -> None:
+    inventory = Inventory(registry, proxies=lambda *_: None, trust_domain="local", node="here", wall_ms=lambda: 5)
+    stream: AsyncIterator[PodsResponse] = inventory.WatchPods(PodsRequest(interval_ms=60_000), cast(Any, None))
+    assert not (await anext(stream)).pods
+    registry.report("up", [status("web-0")])
+    answer = await asyncio.wait_for(anext(stream), 1)
+    assert [pod.status.pod for pod in answer.pods] == ["web-0"]
