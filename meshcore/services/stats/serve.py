@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 INTERVAL_S = 1.0
 LEAST_S = 0.1
 PHASE_S = 0.2  # sidecars report at whole seconds: look a little later
-SETTLE_S = 3.0  # the longest that answers wait for sidecars after a restart
+SETTLE_S = (1.5, 3.0)  # how long answers wait for sidecars after a restart: at least, and at most
 GRACE_S = 5.0  # how long after a start a name may still be unknown because nobody has reported yet
 
 Answer = TypeVar("Answer")
@@ -225,7 +225,8 @@ class StatsQuery(stats_pb2_grpc.StatsQueryServicer):
         while not self._settled:
             pods = [pod for pod in self._pods() if pod.meshed]
             missing = {(pod.status.namespace, pod.status.pod) for pod in pods} - self._intake.reporting()
-            self._settled = (bool(pods) and not missing) or self._clock() - self._started > SETTLE_S
+            since, (least, most) = self._clock() - self._started, SETTLE_S
+            self._settled = since > most or (since > least and bool(pods) and not missing)
             if not self._settled:
                 await asyncio.sleep(LEAST_S)
 

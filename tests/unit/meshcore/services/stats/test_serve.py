@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from meshcore.client.failure import HINT
-from meshcore.services.stats.serve import GRACE_S, Stats, StatsQuery, Store, open_store
+from meshcore.services.stats.serve import GRACE_S, SETTLE_S, Stats, StatsQuery, Store, open_store
 from meshcore.wire import common_pb2, discovery_pb2, stats_pb2, stats_pb2_grpc
 from meshcore.wire.ids import SpiffeId
 from tests.support.traffic import peer, pod
@@ -183,6 +183,9 @@ async def test_after_a_restart_answers_wait_for_the_sidecars(tmp_path: Path) -> 
         query = stats_pb2_grpc.StatsQueryStub(channel)
         asking = asyncio.ensure_future(query.Stat(stats_pb2.StatRequest(targets=[WEB])))
         call = await pushing(channel)
+        await asyncio.sleep(0.25)
+        assert not asking.done()
+        world.shift = SETTLE_S[0]
         await asyncio.sleep(0.25)
         assert not asking.done()
         await call.write(report(1, 5))
