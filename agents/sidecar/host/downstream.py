@@ -156,7 +156,7 @@ class Downstream(Requests, asyncio.Protocol):
         if verdict is None:
             pool = x.endpoint.pool or self._pool(x)  # type: ignore[union-attr]
             idle = pool.idle
-            self.up = up = idle.pop() if idle else pool.connect()
+            self.up = up = idle.pop() if idle else pool.connect(self)
             up.send(self, x, head, data, last)
             if x.deadline:
                 self._watch(x)
@@ -249,7 +249,7 @@ class Downstream(Requests, asyncio.Protocol):
     def again(self, data: bytes, x: Exchange) -> None:
         """A kept connection was closed under the request: send it again on a new one."""
         pool = self._pool(x)
-        self.up = pool.connect()
+        self.up = pool.connect(self)
         self.up.resend(self, x, data)
 
     def elsewhere(self, x: Exchange, data: bytes) -> bool:
@@ -266,7 +266,7 @@ class Downstream(Requests, asyncio.Protocol):
         x.server = other.peer
         x.link = other.link
         pool = self._pool(x)
-        self.up = pool.idle.pop() if pool.idle else pool.connect()
+        self.up = pool.idle.pop() if pool.idle else pool.connect(self)
         self.up.resend(self, x, data)
         return True
 
@@ -326,7 +326,7 @@ class Downstream(Requests, asyncio.Protocol):
         self._held_body.clear()
         assert head is not None
         pool = self._pool(x)
-        self.up = pool.idle.pop() if pool.idle else pool.connect()
+        self.up = pool.idle.pop() if pool.idle else pool.connect(self)
         self.up.send(self, x, head, body, self.received)
         if x.deadline:
             self._watch(x)

@@ -9,6 +9,7 @@ from agents.sidecar.host.upstream import Upstream
 from agents.sidecar.state.endpoints import Endpoint
 
 if TYPE_CHECKING:
+    from agents.sidecar.host.downstream import Downstream
     from agents.sidecar.host.host import Host
 
 IDLE_LIMIT = 128
@@ -26,9 +27,10 @@ class Pool:
         self.open = 0
         host.pools.append(self)
 
-    def connect(self) -> Upstream:
+    def connect(self, down: "Downstream") -> Upstream:
         """Return a new connection, which takes a request at once and sends it when it can."""
         upstream = Upstream(self)
+        upstream.down = down
         self.open += 1
         self.host.dialer.open(self.endpoint, b"http/1.1", upstream)
         return upstream
