@@ -106,8 +106,11 @@ class Session:
 async def open_session(place: Place | Path | str, *, wait: float = 0.0) -> AsyncIterator[Session]:
     """Open a Session to a mesh, by its place or its socket; raises ClientError.
 
-    With `wait`, a control plane that is just starting has so many seconds to answer.
+    With `wait`, a control plane that is just starting has so many seconds to answer; one that a living launcher
+    looks after may be starting again, and has a few in any case.
     """
+    if isinstance(place, Place) and place.alive():  # noqa: ASYNC240 - tries a lock, never waits for it
+        wait = max(wait, HELLO_S)
     socket = place.socket if isinstance(place, Place) else Path(place)
     where = str(socket)
     async with grpc.aio.insecure_channel(f"unix:{socket.absolute()}", options=OPTIONS) as channel:

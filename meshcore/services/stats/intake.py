@@ -120,13 +120,12 @@ class Intake:
         """Return how many sidecars have a stream open."""
         return sum(boot.streams > 0 for boot in self.boots.values())
 
-    def reporting(self) -> set[tuple[str, str]]:
-        """Return namespace and pod of those that have reported on it."""
-        boots = self.boots.values()
+    def current(self, now: float) -> set[tuple[str, str]]:
+        """Return namespace and pod of those that have told all that they held back."""
         return {
             (boot.reporter.namespace, boot.reporter.pod)
-            for boot in boots
-            if boot.streams > 0 and boot.second is not None
+            for boot in self.boots.values()
+            if boot.streams > 0 and boot.second is not None and boot.second >= int(now - LAG_S) - 1
         }
 
     def tick(self, now: float) -> None:

@@ -224,8 +224,9 @@ class StatsQuery(stats_pb2_grpc.StatsQueryServicer):
         """Wait until all sidecars are back after a restart, or nobody would wait longer; counts must not run back."""
         while not self._settled:
             pods = [pod for pod in self._pods() if pod.meshed]
-            missing = {(pod.status.namespace, pod.status.pod) for pod in pods} - self._intake.reporting()
-            since, (least, most) = self._clock() - self._started, SETTLE_S
+            now, (least, most) = self._clock(), SETTLE_S
+            missing = {(pod.status.namespace, pod.status.pod) for pod in pods} - self._intake.current(now)
+            since = now - self._started
             self._settled = since > most or (since > least and bool(pods) and not missing)
             if not self._settled:
                 await asyncio.sleep(LEAST_S)
