@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,7 @@ PR_SET_CHILD_SUBREAPER = 36
 SHIM = Path(__file__).with_name("shim.py")
 WARDEN = Path(__file__).with_name("warden.py")
 PYTHON = (sys.executable, "-I", "-S")
+MARK = "MESHTUI_LAUNCH"  # in the environment of all that is started, and so of what that starts
 
 
 class StartError(Exception):
@@ -110,6 +112,8 @@ class Yard:
             cwd="/",
         )
         self._groups: set[int] = set()
+        self._sessions: set[int] = set()  # every one there ever was
+        self._mark = secrets.token_hex(8)
 
     def start(self, program: Program) -> Process:
         """Start a program; raises StartError."""
@@ -122,7 +126,7 @@ class Yard:
                     stdin=subprocess.PIPE if program.stdin else subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    env=dict(program.environment),
+                    env={**program.environment, MARK: self._mark},
                     cwd=program.directory,
                     pass_fds=tuple(program.fds),
                     start_new_session=True,
@@ -130,6 +134,7 @@ class Yard:
         except OSError as error:
             raise StartError(f"cannot start {program.command[0]}: {error.strerror}") from None
         self._groups.add(popen.pid)
+        self._sessions.add(popen.pid)
         self._tell(f"+{popen.pid}\n")
         if popen.stdin is not None:
             # A configuration is smaller than a pipe's buffer or read at once; a program that died is found by its exit.
@@ -144,9 +149,9 @@ class Yard:
         self._tell(f"-{group}\n")
 
     def reap(self) -> list[int]:
-        """Collect orphans that have ended; return those that run."""
+        """Collect orphans of ours that have ended; return those that run."""
         running = []
-        for pid in _children() - self._groups - {self._warden.pid}:
+        for pid in filter(self._ours, _children() - self._groups - {self._warden.pid}):
             with contextlib.suppress(ChildProcessError):
                 ended, _ = os.waitpid(pid, os.WNOHANG)
                 if not ended:
@@ -169,6 +174,15 @@ class Yard:
         if self._warden.stdin is not None:
             self._warden.stdin.close()
         await asyncio.to_thread(self._warden.wait)
+
+    def _ours(self, pid: int) -> bool:
+        """Tell whether a child comes from what was started here; one that has ended shows only its session."""
+        with contextlib.suppress(OSError):
+            if f"{MARK}={self._mark}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                self._sessions.add(os.getsid(pid))
+        with contextlib.suppress(OSError):
+            return os.getsid(pid) in self._sessions
+        return False
 
     def _tell(self, line: str) -> None:
         assert self._warden.stdin is not None

@@ -1,0 +1,79 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from agents.launcher import probe
+from agents.launcher.plan import Instance, Port, Probe
+from agents.launcher.ports import Listening
+
+
+def instance(port: int, kind: str = "", what: str = "") -> Instance:
+    return Instance(
+        namespace="shop",
+        kind="deployment",
+        name="web",
+        pod="web-0",
+        service_account="web",
+        command=("serve",),
+        directory=Path("/"),
+        environment={},
+        ports=(Port("http", port),),
+        probe=Probe(port if kind else 0, kind, what),
+        admin=Listening(port, 0),
+    )
+
+
+async def serving(answer: bytes) -> tuple[asyncio.Server, int]:
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    return server, server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", ""),
+        (b"HTTP/1.0 302 Found\r\n\r\n", ""),
+        (b"HTTP/1.1 503 Busy\r\n\r\n", "/live answers 503"),
+        (b"SSH-2.0\r\n", "port {} does not speak HTTP"),
+        (b"", "port {} does not speak HTTP"),
+    ],
+)
+async def test_http(answer: bytes, reason: str) -> None:
+    server, port = await serving(answer)
+    async with server:
+        assert await probe.application(instance(port, "http", "/live")) == reason.format(port)
+
+
+async def test_tcp_and_listening() -> None:
+    server, port = await serving(b"")
+    async with server:
+        assert await probe.application(instance(port, "tcp")) == ""
+        assert await probe.application(instance(port)) == ""
+    assert await probe.application(instance(port)) == f"does not listen on port {port} (http)"
+    assert "Connect call failed" in await probe.application(instance(port, "tcp"))
+
+
+async def test_a_probe_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "LIMIT_S", 0.05)
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        assert await probe.application(instance(port, "http", "/")) == f"port {port} did not answer within 0.05 s"
+        assert await probe.sidecar(instance(port)) == "its admin port does not answer"
+
+
+async def test_a_sidecar_is_asked_at_its_admin_port() -> None:
+    server, port = await serving(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
+    async with server:
+        assert await probe.sidecar(instance(port)) == "/ready answers 503"
