@@ -76,25 +76,33 @@ class Picture:
 
 
 class Atlas:
-    """Remembers the layout of a graph for as long as its nodes and calls are the same."""
+    """Remembers the charts of a graph for as long as its nodes and calls are the same."""
 
     def __init__(self) -> None:
-        self._known: tuple[object, Chart] | None = None
+        self._topology: object = None
+        self._charts: dict[tuple[bool, bool, bool], Chart] = {}
+        self._order: dict[Node, int] = {}
 
     def picture(self, graph: Graph, look: Look) -> Picture:
         """Return the drawing of a graph."""
-        widths = tuple((node, _width(graph, node, look)) for node in graph.nodes)
-        topology = (widths, tuple(graph.edges), look.down, look.labels, look.ascii)
-        if self._known is None or self._known[0] != topology:
-            before = self._known[1].layout.order if self._known else None
-            layers = arrange(graph.nodes.keys(), graph.edges.keys(), before)
-            self._known = (topology, Chart(place(layers, _metrics(graph, look)), look))
-        return _Drawing(graph, self._known[1], look).picture()
+        return _Drawing(graph, self._chart(graph, look), look).picture()
 
     def size(self, graph: Graph, look: Look) -> tuple[int, int]:
         """Return width and height of the drawing of a graph."""
-        layout = place(arrange(graph.nodes.keys(), graph.edges.keys()), _metrics(graph, look))
-        return (layout.breadth, layout.length) if look.down else (layout.length, layout.breadth)
+        chart = self._chart(graph, look)
+        return chart.width, chart.height
+
+    def _chart(self, graph: Graph, look: Look) -> "Chart":
+        topology = (tuple(_name(graph, node) for node in graph.nodes), tuple(graph.nodes), tuple(graph.edges))
+        if topology != self._topology:
+            self._topology = topology
+            self._charts.clear()
+        key = (look.down, look.labels, look.ascii)
+        if key not in self._charts:
+            layers = arrange(graph.nodes.keys(), graph.edges.keys(), self._order)
+            chart = self._charts[key] = Chart(place(layers, _metrics(graph, look)), look)
+            self._order = chart.layout.order
+        return self._charts[key]
 
 
 class Chart:
@@ -184,11 +192,11 @@ def _label_size(look: Look) -> tuple[int, int]:
 
 
 def _width(graph: Graph, node: Node, look: Look) -> int:
-    name = cell_len(_name(graph, node, look))
+    name = cell_len(_name(graph, node))
     return max(min(name, WIDEST) + 6, _CONTENT + 4 if look.labels else 14)
 
 
-def _name(graph: Graph, node: Node, look: Look) -> str:
+def _name(graph: Graph, node: Node) -> str:
     count = graph.folded.get(node)
     return f"{node.name} ({count})" if count else node.name
 
@@ -279,7 +287,8 @@ class _Drawing:
         heat = level(traffic)
         chosen = selected == node
         near = isinstance(selected, tuple) and not isinstance(selected, Node) and node in selected
-        border = Level.ACCENT if chosen or near else (heat if heat in (Level.WARN, Level.BAD) else Level.DIM)
+        hot = heat in (Level.WARN, Level.BAD)
+        border = Level.ACCENT if chosen or (near and not hot) else (heat if hot else Level.DIM)
         net, doors = self.chart.frames[node]
         self.canvas.draw(net, frame(*where), border, heavy=chosen)
         self.canvas.draw(net, doors, border)
@@ -290,23 +299,22 @@ class _Drawing:
         self._foot(node, x, y + height - 1, width)
 
     def _title(self, node: Node, x: int, y: int, width: int, level: Level) -> None:
-        name = _name(self.graph, node, self.look)
+        name = _name(self.graph, node)
         if cell_len(name) > width - 6:
             name = set_cell_size(name, width - 7) + self.signs.cut
         self.canvas.text(x + 2, y, f" {name} ", level)
 
     def _foot(self, node: Node, x: int, y: int, width: int) -> None:
         """Write what is special about a node into its lower border."""
-        words = []
-        if len(self.graph.namespaces) > 1 and not self.graph.folded.get(node) and node.namespace:
-            words.append(node.namespace)
+        words = [self.signs.loop] if node in self.graph.loops else []
         if node not in self.graph.meshed:
             words.append("not meshed")
-        if node in self.graph.loops:
-            words.append(self.signs.loop)
-        text = " ".join(words)
+        if len(self.graph.namespaces) > 1 and not self.graph.folded.get(node) and node.namespace:
+            words.append(node.namespace)
+        text, room = " ".join(words), width - 6
         if text:
-            self.canvas.text(x + 2, y, f" {set_cell_size(text, min(cell_len(text), width - 6))} ", Level.DIM)
+            short = text if cell_len(text) <= room else set_cell_size(text, room - 1) + self.signs.cut
+            self.canvas.text(x + 2, y, f" {short} ", Level.DIM)
 
     def _figures(self, node: Node, traffic: Traffic, heat: Level) -> list[Cell]:
         if not math.isnan(traffic.share):

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from meshtui.model.cell import Level
 
 
-class Ink(Widget, inherit_bindings=False):
+class Ink(Widget):
     """A widget with one component class per level, and for what is selected."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -32,7 +32,7 @@ class Ink(Widget, inherit_bindings=False):
         & > .ink--good { color: $good; }
         & > .ink--warn { color: $warn; }
         & > .ink--bad { color: $bad; text-style: bold; }
-        & > .ink--accent { color: $accent; }
+        & > .ink--accent { color: $primary; }
         & > .ink--title { color: $strong; text-style: bold; }
         & > .ink--selected { color: $primary; text-style: bold; }
     }

@@ -1,0 +1,282 @@
+"""The service graph: boxes and lines that can be walked along, clicked and scrolled, with a line on what is selected.
+
+Screens call `update(answer)` with the edges of the wire; keys and mouse move the selection, `Selected` says that
+enter was pressed on it. What quietened stays for a while, so that boxes keep their places.
+"""
+
+from collections.abc import Callable
+
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from meshcore.wire.stats_pb2 import EdgesResponse
+from meshtui.keys import bindings
+from meshtui.model.caption import caption
+from meshtui.model.cell import Level
+from meshtui.model.drawing import Atlas, Look, Picture
+from meshtui.model.graph import Graph, Memory, Node, fold, read
+from meshtui.model.walk import Selection, step
+from meshtui.widgets.ink import Ink
+
+CROWD = 40  # nodes from which several namespaces fold by themselves
+
+
+class Sheet(Ink, ScrollView, can_focus=True):
+    """The drawing; scrolls, and tells what was clicked."""
+
+    DEFAULT_CSS = """
+    Sheet {
+        overflow: auto auto;
+        scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 1;
+        width: 1fr;
+        height: 1fr;
+    }
+    """
+
+    class Clicked(Message):
+        """Something was clicked; None: the paper."""
+
+        def __init__(self, what: Selection | None) -> None:
+            super().__init__()
+            self.what = what
+
+    class Resized(Message):
+        """There is more or less room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._picture = Picture([], 0)
+        self._styles: dict[Level, Style] = {}
+        self._margin = (0, 0)
+
+    def show(self, picture: Picture) -> None:
+        """Show a drawing, in the middle where there is more room than it needs."""
+        self._picture = picture
+        self.virtual_size = Size(picture.width, len(picture.lines))
+        room = self.scrollable_content_region.size
+        self._margin = (max(0, (room.width - picture.width) // 2), max(0, (room.height - len(picture.lines)) // 2))
+        self.refresh()
+
+    def reveal(self, what: Selection) -> None:
+        """Scroll to a box, or to the arrow of a call."""
+        region: Region | None = None
+        if isinstance(what, Node):
+            box = self._picture.boxes.get(what)
+            region = Region(*box) if box else None
+        elif what in self._picture.heads:
+            region = Region(*self._picture.heads[what], 1, 1).grow((1, 4, 1, 12))
+        if region is not None:
+            self.scroll_to_region(region, animate=False, force=True)
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one line of the drawing."""
+        base = self.rich_style
+        x, row = self.scroll_offset[0], y + self.scroll_offset[1] - self._margin[1]
+        if not 0 <= row < len(self._picture.lines):
+            return Strip.blank(self.size.width, base)
+        segments = [Segment(" " * self._margin[0], base)]
+        segments += [Segment(cell.text, self._style(cell.level)) for cell in self._picture.lines[row]]
+        return Strip(segments).crop_extend(x, x + self.size.width, base)
+
+    def _style(self, level: Level) -> Style:
+        found = self._styles.get(level)
+        if found is None:
+            found = self._styles[level] = self.style(level)
+        return found
+
+    def notify_style_update(self) -> None:
+        self._styles.clear()
+        super().notify_style_update()
+
+    def on_click(self, event: events.Click) -> None:
+        """Select what was clicked."""
+        at = event.get_content_offset(self)
+        if at is not None:
+            x, y = at + self.scroll_offset
+            self.post_message(self.Clicked(self._picture.hit(x - self._margin[0], y - self._margin[1])))
+
+    def on_resize(self) -> None:
+        """Ask for a drawing that suits the new room."""
+        self.post_message(self.Resized())
+
+
+class ServiceGraph(Vertical):
+    """The graph of a mesh, and a line on what is selected.
+
+    `labels` and `down` are None (whatever suits the room), True or False; `folded` holds namespaces shown as one box.
+    """
+
+    BINDINGS = bindings("map")
+    DEFAULT_CSS = """
+    ServiceGraph {
+        height: 1fr;
+        & > Caption { height: 1; dock: bottom; padding: 0 1; }
+    }
+    """
+
+    class Moved(Message):
+        """Something else is selected now; None: nothing."""
+
+        def __init__(self, what: Selection | None) -> None:
+            super().__init__()
+            self.what = what
+
+    class Selected(Message):
+        """Enter, or a click on what is selected already: a node, or a call as (caller, callee)."""
+
+        def __init__(self, what: Selection) -> None:
+            super().__init__()
+            self.what = what
+
+    def __init__(self, *, ascii: bool = False, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.ascii = ascii
+        self.labels: bool | None = None
+        self.down: bool | None = None
+        self.folded: set[str] | None = None  # None: whatever suits the number of nodes
+        self.selected: Selection | None = None
+        self.graph = Graph({}, {})
+        self._whole = self.graph
+        self._memory = Memory()
+        self._atlas = Atlas()
+        self._look = Look(ascii=ascii)
+        self._picture = Picture([], 0)
+        self._sheet, self._caption = Sheet(), Caption()
+
+    def compose(self) -> ComposeResult:
+        """Lay out the sheet above the line."""
+        yield self._sheet
+        yield self._caption
+
+    def update(self, answer: EdgesResponse, keep: Callable[[Graph], Graph] | None = None) -> None:
+        """Show new numbers; `keep` may leave nodes out (a filter, the surroundings of one)."""
+        whole = self._memory.learn(read(answer))
+        self._whole = keep(whole) if keep else whole
+        self._draw()
+
+    def clear(self) -> None:
+        """Forget everything, for another namespace or kind."""
+        self._memory, self._whole = Memory(), Graph({}, {})
+        self.select(None)
+
+    def select(self, what: Selection | None) -> None:
+        """Select a node or a call and scroll to it."""
+        changed, self.selected = what != self.selected, what
+        self._draw()
+        if what is not None:
+            self._sheet.reveal(what)
+        if changed:
+            self.post_message(self.Moved(what))
+
+    def focus(self, scroll_visible: bool = True) -> "ServiceGraph":
+        """Focus the sheet, which has the keys."""
+        self._sheet.focus(scroll_visible)
+        return self
+
+    @property
+    def look(self) -> Look:
+        """How the graph is drawn now."""
+        return self._look
+
+    def _draw(self) -> None:
+        folded = self.folded
+        if folded is None:
+            names = self._whole.namespaces
+            folded = set(names) if len(names) > 1 and len(self._whole.nodes) > CROWD else set()
+        self.graph = fold(self._whole, folded) if folded else self._whole
+        if not self._there(self.selected):
+            self.selected = None
+        self._look = self._choose()
+        self._picture = self._atlas.picture(self.graph, self._look)
+        self._sheet.show(self._picture)
+        self._caption.show(self.graph, self.selected, self._look)
+
+    def _there(self, what: Selection | None) -> bool:
+        return (what in self.graph.nodes) if isinstance(what, Node) else (what in self.graph.edges)
+
+    def _choose(self) -> Look:
+        """Return the most telling look that fits, or else the one that is wide but not too wide."""
+        room = self._sheet.size
+        looks = [
+            Look(down, labels, self.ascii, self.selected)
+            for labels, down in ((True, False), (True, True), (False, False), (False, True))
+            if self.labels in (None, labels) and self.down in (None, down)
+        ]
+        sizes = {look: self._atlas.size(self.graph, look) for look in looks}
+        fitting = [look for look in looks if sizes[look][0] <= room.width and sizes[look][1] <= room.height]
+        narrow = [look for look in looks if sizes[look][0] <= room.width]
+        last = [look for look in looks if not look.labels] or looks
+        return (fitting or narrow or last)[0]
+
+    def on_sheet_clicked(self, event: Sheet.Clicked) -> None:
+        """Select what was clicked; again opens it."""
+        event.stop()
+        if event.what is not None and event.what == self.selected:
+            self.post_message(self.Selected(event.what))
+        self.select(event.what)
+
+    def on_sheet_resized(self, event: Sheet.Resized) -> None:
+        """Draw again for the new room."""
+        event.stop()
+        self._draw()
+
+    def action_go(self, x: int, y: int) -> None:
+        """Move the selection one step."""
+        along, across = (y, x) if self._look.down else (x, y)
+        self.select(step(self.graph, self._picture.boxes, self.selected, along, across, down=self._look.down))
+
+    def action_open(self) -> None:
+        """Say that what is selected was chosen."""
+        if self.selected is not None:
+            self.post_message(self.Selected(self.selected))
+
+    def action_labels(self) -> None:
+        """Write labels on the lines, or only signs."""
+        self.labels = not self._look.labels
+        self._draw()
+
+    def action_turn(self) -> None:
+        """Draw from the top down, or from left to right."""
+        self.down = not self._look.down
+        self._draw()
+
+    def action_fold(self) -> None:
+        """Fold the namespace of the selected node into one box, or unfold it; all of them where none is selected."""
+        everything = set(self._whole.namespaces)
+        now = {node.namespace for node in self.graph.folded}
+        if isinstance(self.selected, Node) and self.selected.namespace:
+            self.folded = now ^ {self.selected.namespace}
+            name = self.selected.namespace
+            self.selected = Node(name, "namespace", name) if name in self.folded else None
+        else:
+            self.folded = set() if now else everything
+        self.select(self.selected)
+
+
+class Caption(Ink):
+    """The line below the graph."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._text: tuple[Graph, Selection | None, Look] | None = None
+
+    def show(self, graph: Graph, selected: Selection | None, look: Look) -> None:
+        """Say what is known of the selection."""
+        self._text = (graph, selected, look)
+        self.refresh()
+
+    def render(self) -> Text:
+        """Return the line."""
+        line = Text(no_wrap=True, overflow="ellipsis")
+        for cell in caption(*self._text) if self._text else ():
+            line.append(cell.text, self.style(cell.level))
+        return line
