@@ -7,20 +7,17 @@ Every refusal is one line that names the field.
 import re
 import socket
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-import msgspec
-
+from agents.runtime.decode import DecodeError, between, decode
 from meshcore.wire.ids import SpiffeId, is_label
 
 REFUSED = 78  # exit status, EX_CONFIG of sysexits.h
 _PROTOCOLS = ("", "http", "http1", "http2", "h2", "h2c", "grpc", "tcp", "opaque")
 _LEVELS = ("debug", "info", "warning", "error")
 _LISTEN = re.compile(r"(?P<host>[0-9.]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})|fd:(?P<fd>[0-9]{1,6})")
-
-Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
 class ConfigError(Exception):
@@ -58,35 +55,35 @@ def parse_listen(text: str) -> Listen:
     return Listen(match["host"].strip("[]"), port, None)
 
 
-class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What all parts have in common: immutable, and no field that nobody knows."""
-
-
-class Inbound(_Struct, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Inbound:
     """One port of the application, and where the sidecar listens for it."""
 
     name: str
-    port: Port
+    port: int = field(metadata=between(1, 65535))
     listen: str
     host: str = "127.0.0.1"  # or "unix:/path" of the application's socket
     protocol: str = ""  # empty: detect
     opaque: bool = False
 
 
-class Outbound(_Struct, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Outbound:
     """One declared upstream: clients of this listener mean `target`."""
 
     target: str
     listen: str
 
 
-class Listener(_Struct, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class Listener:
     """A listener with nothing else to say."""
 
     listen: str
 
 
-class SidecarConfig(_Struct, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class SidecarConfig:
     """All that a sidecar is told when it starts."""
 
     namespace: str
@@ -101,13 +98,13 @@ class SidecarConfig(_Struct, frozen=True):
     kind: str = "deployment"
     service_account: str = ""  # empty: the workload's name
     zone: str = ""
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = field(default_factory=dict)
     control_name: str = "control-plane.meshtui"
     inbound: tuple[Inbound, ...] = ()
     outbound: tuple[Outbound, ...] = ()
     proxy: Listener | None = None
-    detect_timeout_s: Seconds = 10.0
-    drain_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
+    detect_timeout_s: float = field(default=10.0, metadata=between(0.001, 3600))
+    drain_s: float = field(default=10.0, metadata=between(0, 3600))
     log_level: str = "warning"
 
     @property
@@ -126,13 +123,9 @@ class SidecarConfig(_Struct, frozen=True):
 def read(data: bytes) -> SidecarConfig:
     """Return the configuration that a JSON document holds; raises ConfigError."""
     try:
-        config = msgspec.json.decode(data, type=SidecarConfig)
-    except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$")
-        where = place.rstrip("`").lstrip(".")
-        raise ConfigError(f"{where}: {_plain(reason)}" if where else _plain(reason)) from None
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"not JSON: {error}") from None
+        config = decode(data, SidecarConfig)
+    except DecodeError as error:
+        raise ConfigError(str(error)) from None
     _check(config)
     return config
 
@@ -146,27 +139,20 @@ def load(path: str) -> SidecarConfig:
     return read(data)
 
 
-def _plain(reason: str) -> str:
-    """Say msgspec's reason in our words: fields have no dollar signs here."""
-    return reason.replace("Object missing required field", "missing field").replace(
-        "Object contains unknown field", "unknown field"
-    )
-
-
 def _check(config: SidecarConfig) -> None:
     """Check what types do not say."""
-    for field in ("namespace", "name", "account", "pod"):
-        value = getattr(config, field)
+    for name in ("namespace", "name", "account", "pod"):
+        value = getattr(config, name)
         if not is_label(value):
-            raise ConfigError(f"{field}: {value!r} is not a DNS label: lower-case letters, digits and '-'")
+            raise ConfigError(f"{name}: {value!r} is not a DNS label: lower-case letters, digits and '-'")
     if config.log_level not in _LEVELS:
         raise ConfigError(f"log_level: {config.log_level!r} is not one of {', '.join(_LEVELS)}")
     if "-----BEGIN CERTIFICATE-----" not in config.anchors_pem:
         raise ConfigError("anchors_pem: holds no PEM certificate")
-    for field in ("identity_address", "control_address"):
-        host, colon, port = getattr(config, field).rpartition(":")
+    for name in ("identity_address", "control_address"):
+        host, colon, port = getattr(config, name).rpartition(":")
         if not (host and colon and port.isascii() and port.isdigit()):
-            raise ConfigError(f"{field}: {getattr(config, field)!r} is not HOST:PORT")
+            raise ConfigError(f"{name}: {getattr(config, name)!r} is not HOST:PORT")
     listens = {"admin.listen": config.admin.listen}
     if config.proxy is not None:
         listens["proxy.listen"] = config.proxy.listen
@@ -184,11 +170,11 @@ def _check(config: SidecarConfig) -> None:
 
 def _check_listens(listens: dict[str, str]) -> None:
     taken: dict[Listen, str] = {}
-    for field, text in listens.items():
+    for name, text in listens.items():
         try:
             listen = parse_listen(text)
         except ValueError as error:
-            raise ConfigError(f"{field}: {error}") from None
-        other = taken.setdefault(listen, field)
-        if other != field and (listen.port or listen.fd is not None):
-            raise ConfigError(f"{field}: {text} is already {other}")
+            raise ConfigError(f"{name}: {error}") from None
+        other = taken.setdefault(listen, name)
+        if other != name and (listen.port or listen.fd is not None):
+            raise ConfigError(f"{name}: {text} is already {other}")

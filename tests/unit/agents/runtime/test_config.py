@@ -48,7 +48,7 @@ def test_a_good_one_has_defaults_and_an_identity():
         ({"pod": ...}, ["missing field", "pod"]),
         ({"potato": 1}, ["unknown field", "potato"]),
         ({"inbound": [{"name": "http", "port": 70000, "listen": "fd:3"}]}, ["inbound[0].port", "65535"]),
-        ({"inbound": [{"name": "http", "port": "80", "listen": "fd:3"}]}, ["inbound[0].port", "str"]),
+        ({"inbound": [{"name": "http", "port": "80", "listen": "fd:3"}]}, ["inbound[0].port", "a string"]),
         ({"inbound": [{"name": "http", "port": 80, "listen": "fd:3", "x": 1}]}, ["inbound[0]", "unknown field"]),
         (
             {"inbound": [{"name": "http", "port": 80, "listen": "fd:3", "protocol": "smtp"}]},
