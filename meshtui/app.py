@@ -62,6 +62,8 @@ class MeshApp(App[int]):
         self.scene = Scene(mesh, self._complete, ascii=ascii, namespace=namespace, clock=clock, machine=machine)
         self._first = view
         self._folder = folder or state_folder() / "screens"
+        self._past: list[commands.Step] = []
+        self._here = -1
         self.crash = ""
         if ascii:
             self._filters.append(Ascii())
@@ -74,17 +76,17 @@ class MeshApp(App[int]):
 
     # life
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         if self.scene.mesh is not None:
             Pump(self, "status", self.scene.mesh.status)
-            self._open_first()
+            await self._open_first()
         else:
             self.open_view("start", Scope())
 
-    def _open_first(self) -> None:
+    async def _open_first(self) -> None:
         self.open_view("overview", Scope("deployment", self.scene.namespace))
         if self._first:
-            self.run_command(self._first)
+            await self.run_command(self._first)
 
     @on(MeshFound)
     async def _mesh_found(self, event: MeshFound) -> None:
@@ -93,9 +95,8 @@ class MeshApp(App[int]):
             return
         self.scene.mesh = event.mesh
         Pump(self, "status", event.mesh.status)
-        while self.views:
-            await self.pop_screen()
-        self._open_first()
+        await self._unwind(0)
+        await self._open_first()
 
     async def on_unmount(self) -> None:
         if self.scene.mesh is not None:
@@ -134,9 +135,9 @@ class MeshApp(App[int]):
         return [screen for screen in self.screen_stack if isinstance(screen, View)]
 
     @on(ViewAsked)
-    def _view_asked(self, event: ViewAsked) -> None:
+    async def _view_asked(self, event: ViewAsked) -> None:
         if event.view == "back":
-            self._back()
+            await self._back()
         elif event.view == "namespace":
             self._namespace(event.scope)
         else:
@@ -158,15 +159,19 @@ class MeshApp(App[int]):
         self.switch_screen(registry.make(name, self.scene, scope))
         self._recount()
 
-    def _back(self) -> None:
+    async def _back(self) -> None:
         if len(self.views) > 1:
-            self.pop_screen()
+            await self.pop_screen()
             self._recount()
 
+    async def _unwind(self, depth: int) -> None:
+        """Leave views until so many are left."""
+        while len(self.views) > depth:
+            await self.pop_screen()
+
     @on(Foot.Picked)
-    def _crumb_picked(self, event: Foot.Picked) -> None:
-        while len(self.views) > event.depth + 1:
-            self.pop_screen()
+    async def _crumb_picked(self, event: Foot.Picked) -> None:
+        await self._unwind(event.depth + 1)
         self._recount()
 
     def _recount(self) -> None:
@@ -187,12 +192,12 @@ class MeshApp(App[int]):
         return commands.complete(text, self.scene.namespaces)
 
     @on(PromptDone)
-    def _prompt_done(self, event: PromptDone) -> None:
+    async def _prompt_done(self, event: PromptDone) -> None:
         if event.mode == "command":
-            self.run_command(event.text)
+            await self.run_command(event.text)
 
-    def run_command(self, text: str) -> None:
-        """Do what a typed command says."""
+    async def run_command(self, text: str) -> None:
+        """Do what a typed command says; a view it names stands on the first one, whatever was drilled into."""
         step = commands.interpret(text, self.scene.namespace, self.scene.namespaces)
         if step.quit:
             self.exit(0)
@@ -201,7 +206,35 @@ class MeshApp(App[int]):
         elif step.view == "help":
             self.action_help()
         elif step.view:
+            del self._past[self._here + 1 :]
+            self._past.append(step)
+            self._here = len(self._past) - 1
+            await self._go_to(step)
+
+    async def _go_to(self, step: commands.Step) -> None:
+        """Open what a command asked for, over the first view or instead of it."""
+        if step.view == "overview":
+            await self._unwind(1)
+            if self.view is not None and self.view.scope != step.scope:
+                self.switch_screen(registry.make("overview", self.scene, step.scope))
+            self._recount()
+        else:
+            await self._unwind(1)
             self.open_view(step.view, step.scope)
+
+    async def action_past(self, step: int) -> None:
+        """Go through the commands that were typed."""
+        where = self._here + step
+        if 0 <= where < len(self._past):
+            self._here = where
+            await self._go_to(self._past[where])
+        else:
+            self._say("no command before this one" if step < 0 else "no command after this one", "warn")
+
+    async def action_last(self) -> None:
+        """Change between the last two commands."""
+        if len(self._past) > 1:
+            await self.action_past(-1 if self._here else 1)
 
     def action_command(self) -> None:
         if self.view is not None:

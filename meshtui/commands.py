@@ -40,8 +40,12 @@ def interpret(text: str, namespace: str, namespaces: Sequence[str]) -> Step:
     where = namespace if command.namespace is None else command.namespace
     if row.name == "stat":
         if command.name and not command.kind and command.namespace is None and kind != "namespace":
-            return Step(refusal=f"no namespace {command.name!r}; a filter is written {command.word} /{command.name}")
-        wanted = f"^{command.name}$" if command.name else command.filter
+            near = nearest(command.name, namespaces)
+            if near:
+                return Step(refusal=f"no namespace {command.name!r}: did you mean {near}?")
+        wanted = f"^{command.name}$" if command.name and kind != "namespace" else command.filter
+        if kind == "namespace" and command.name:
+            return Step("stat", Scope("deployment", command.name))
         return Step("stat", Scope(command.kind or kind, "" if kind == "namespace" else where, filter=wanted))
     return Step(row.name, Scope(command.kind or kind, where, command.name, filter=command.filter))
 
@@ -75,7 +79,7 @@ class _Run:
     def __init__(self, app: object, line: str) -> None:
         self._app, self._line = app, line
 
-    def __call__(self) -> None:
+    async def __call__(self) -> None:
         run = getattr(self._app, "run_command", None)
         if run is not None:
-            run(self._line)
+            await run(self._line)

@@ -34,7 +34,9 @@ KEYS: tuple[Key, ...] = (
     Key("ctrl+t", "next_theme", "app", "General", "next theme"),
     # every view
     Key("escape", "back", "view", "General", "clear the filter, then go back", "", "esc"),
-    Key("left_square_bracket", "back", "view", "General", "go back", "", "["),
+    Key("left_square_bracket", "app.past(-1)", "view", "General", "command before", "", "["),
+    Key("right_square_bracket", "app.past(1)", "view", "General", "command after", "", "]"),
+    Key("minus", "app.last", "view", "General", "the last two commands in turn", "", "-"),
     Key("0", "namespace(0)", "view", "General", "all namespaces"),
     *(Key(str(n), f"namespace({n})", "view", "General", f"namespace {n} of the header") for n in range(1, 10)),
     Key("space", "pause", "view", "General", "pause, and go on", "pause"),
@@ -93,6 +95,10 @@ KEYS: tuple[Key, ...] = (
     Key("n", "failures", "tap", "Tap", "only failures", "failures"),
     Key("i", "inbound", "tap", "Tap", "both directions, inbound, outbound", "direction"),
     Key("ctrl+l", "clear", "tap", "Tap", "clear the list"),
+    Key("slash", "filter", "graph", "Graph", "only what matches, and what it talks to", "filter", "/"),
+    Key("t", "tap", "graph", "Drill", "watch the requests of what is selected", "tap"),
+    Key("e", "edges", "graph", "Drill", "the same as a table", "edges"),
+    Key("y", "yaml", "graph", "Graph", "the graph as JSON"),
     Key("n", "next", "inspect", "Request", "next request", "next"),
     Key("p", "previous", "inspect", "Request", "request before", "previous"),
     Key("c", "copy", "inspect", "Request", "copy the request as text", "copy"),
@@ -143,7 +149,7 @@ def shown(key: Key) -> str:
 def hints(contexts: Iterable[str]) -> list[tuple[str, str]]:
     """Return (key, word) pairs for the header: what is special to the screen first, the general last."""
     wanted = set(contexts)
-    if "table" not in wanted:
+    if not wanted & {"table", "map"}:
         wanted.discard("view")  # nothing moves there that could be paused
     found = [key for key in rows(wanted) if key.hint]
     order = {"table": 1, "view": 2, "app": 3}

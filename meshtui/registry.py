@@ -10,6 +10,7 @@ from meshcore.wire.kinds import KINDS, parse_kind
 from meshtui.model.scope import Scope
 from meshtui.screens.check import CheckView
 from meshtui.screens.edges import EdgesView
+from meshtui.screens.graph import GraphView
 from meshtui.screens.help import HelpView
 from meshtui.screens.inspect import InspectView
 from meshtui.screens.logs import LogsView
@@ -41,6 +42,7 @@ VIEWS: tuple[ViewRow, ...] = (
     ViewRow("top", (), "the busiest requests", TopView, "deployment"),
     ViewRow("tap", (), "requests as they happen", TapView, "deployment"),
     ViewRow("edges", ("edge",), "who talks to whom", EdgesView, "deployment"),
+    ViewRow("graph", ("map", "topology"), "who calls whom, drawn", GraphView, "deployment"),
     ViewRow("meshed", ("proxies", "mesh"), "pods with their sidecars", MeshedView),
     ViewRow("check", (), "what is right and what is wrong", CheckView),
     ViewRow("logs", ("log",), "the log of a workload", LogsView, "pod"),

@@ -35,6 +35,8 @@ def parse(text: str, namespaces: Iterable[str]) -> Command | None:
     kind = name = ""
     namespace: str | None = None
     word, *rest = words
+    if "/" in word and parse_kind(word.partition("/")[0]):  # deploy/web
+        word, _, name = word.partition("/")
     while rest:
         part = rest.pop(0)
         prefix, slash, suffix = part.partition("/")

@@ -45,6 +45,7 @@ class MeshedView(TableView):
         super().__init__(scene, scope)
         self._ends: Table[Any] = Table(endpoints.columns(), lambda each: f"{each.service}|{each.address}")
         self._below = Grid(self._ends)
+        self._below.idle_cursor = False
         self._below.empty = "sends to no service yet"
         self._why = Static()
         self._lower = Vertical(self._below, self._why, id="lower", classes="pane")

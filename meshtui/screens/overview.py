@@ -1,7 +1,7 @@
 """The first view: the stat table, the golden signals of its selected row, and that row's requests as they happen.
 
-Panes that have no room step back: 24 lines show table and plots, more lines the tap, wide screens stand the
-plots beside. `z` zooms the pane with the focus.
+Panes that have no room step back: 24 lines show table and plots, more lines the tap, wide screens the graph
+beside the table. `z` zooms the pane with the focus.
 """
 
 from collections.abc import Iterable
@@ -16,10 +16,13 @@ from meshtui import keys
 from meshtui.columns import exchange
 from meshtui.messages import ViewAsked
 from meshtui.model.exchange import Exchange, Exchanges
+from meshtui.model.graph import Node
 from meshtui.model.scope import Scope, short
 from meshtui.model.table import Table
+from meshtui.screens.graph import drill
 from meshtui.screens.scene import Scene
 from meshtui.screens.stat import StatView, subject
+from meshtui.widgets.graph import ServiceGraph
 from meshtui.widgets.grid import Grid
 from meshtui.widgets.plot import Plot
 
@@ -41,11 +44,13 @@ class OverviewView(StatView):
         & #panes { layout: grid; grid-size: 1 3; grid-rows: 11fr 12 9fr; height: 1fr; }
         & #panes.-low { grid-size: 1 2; grid-rows: 1fr 9; }
         & #panes.-low #tap { display: none; }
-        & #panes.-wide { grid-size: 2 2; grid-columns: 3fr 2fr; grid-rows: 1fr 1fr; grid-gutter: 0 2; }
-        & #panes.-wide #plot { row-span: 2; }
+        & #graph { display: none; }
+        & #panes.-wide { grid-size: 2 3; grid-columns: 3fr 2fr; grid-rows: 11fr 14 10fr; grid-gutter: 0 2; }
+        & #panes.-wide #plot, & #panes.-wide #tap { column-span: 2; }
+        & #panes.-wide #graph { display: block; }
         & #panes.-zoom { grid-size: 1 1; grid-rows: 1fr; grid-columns: 1fr; }
         & #panes.-zoom > * { display: none; }
-        & #panes.-zoom > .-current { display: block; }
+        & #panes.-zoom > .-current { display: block; column-span: 1; row-span: 1; }
         & #plot { padding: 0 1; }
     }
     """
@@ -62,20 +67,24 @@ class OverviewView(StatView):
         )
         self.tap = Grid(self._calls, id="tap")
         self.tap.add_class("pane")
+        self.tap.idle_cursor = False
         self.tap.empty = "waiting for requests …"
         self.plot = Plot(ascii=scene.ascii, id="plot", classes="pane")
         self.plot.can_focus = True
+        self.graph = ServiceGraph(ascii=scene.ascii, id="graph", classes="pane")
         self._timer: Timer | None = None
         self._tapped: Scope | None = None
         self._dirty = False
+        self._drawn = False  # whether the graph's source runs
 
     def body(self) -> Iterable[Widget]:
-        yield Container(self.grid, self.plot, self.tap, id="panes")
+        yield Container(self.grid, self.graph, self.plot, self.tap, id="panes")
 
     def on_mount(self) -> None:
         super().on_mount()
         self.tap.border_title = "requests"
         self.plot.border_title = "golden signals"
+        self.graph.border_title = "graph"
         self.set_interval(PAINT_S, self._paint)
 
     def on_resize(self) -> None:
@@ -84,20 +93,24 @@ class OverviewView(StatView):
         wide = self.size.width >= WIDE and self.size.height >= TALL
         panes.set_class(wide, "-wide")
         panes.set_class(self.size.height < TALL, "-low")
-        panes.move_child(self.plot, after=self.grid)
+        self.call_after_refresh(self._draw_graph)
 
     def crumb(self) -> str:
         return "overview"
 
     def start(self) -> None:
         super().start()
-        self._tapped = None
+        self._tapped, self._drawn = None, False
         self._settle()
+        self.call_after_refresh(self._draw_graph)
 
     def take(self, tag: str, answer: Any) -> None:
         if tag == "tap":
             self.exchanges.extend(answer.events)
             self._dirty = True
+            return
+        if tag == "edges":
+            self.graph.update(answer)
             return
         super().take(tag, answer)
         self._draw()
@@ -110,6 +123,13 @@ class OverviewView(StatView):
             return
         self.plot.update(row.series)
         self.plot.border_title = f"golden signals {short(self.scope.kind)}/{row.resource.name}"
+
+    def _draw_graph(self) -> None:
+        """Ask for edges while the graph shows."""
+        if self.graph.display != self._drawn:
+            self._drawn = self.graph.display
+            wanted = Scope("deployment", self.scope.namespace)
+            self.pump("edges", (lambda: self.mesh.edges(wanted)) if self._drawn else None)
 
     def _paint(self) -> None:
         if self._dirty and self.is_current and self.tap.display:
@@ -144,6 +164,20 @@ class OverviewView(StatView):
         self.tap.border_title = "requests" if wanted is None else f"requests of {wanted.title()}"
         self.pump("tap", None if wanted is None else lambda: self.mesh.observe(wanted), every=True)
 
+    @on(ServiceGraph.Moved)
+    def _walked(self, event: ServiceGraph.Moved) -> None:
+        """What is selected in the graph is selected in the table."""
+        event.stop()
+        if isinstance(event.what, Node):
+            self.grid.go_to(f"{event.what.namespace}/{event.what.name}")
+
+    @on(ServiceGraph.Selected)
+    def _selected(self, event: ServiceGraph.Selected) -> None:
+        event.stop()
+        leads = drill(event.what)
+        if leads is not None:
+            self.post_message(ViewAsked(*leads))
+
     def action_pause(self) -> None:
         super().action_pause()
         if self.paused:
@@ -173,7 +207,7 @@ class OverviewView(StatView):
 
     def _step(self, step: int) -> None:
         panes = self._shown()
-        here = next((i for i, pane in enumerate(panes) if pane.has_focus or pane.has_class("-current")), 0)
+        here = next((i for i, pane in enumerate(panes) if self._has(pane) or pane.has_class("-current")), 0)
         self._current(panes[(here + step) % len(panes)])
 
     def _current(self, pane: Widget) -> None:
@@ -181,9 +215,13 @@ class OverviewView(StatView):
             each.set_class(each is pane and self.query_one("#panes").has_class("-zoom"), "-current")
         self.call_after_refresh(pane.focus)
 
+    def _has(self, pane: Widget) -> bool:
+        return self.focused is not None and pane in self.focused.ancestors_with_self
+
     def action_zoom(self) -> None:
         panes = self.query_one("#panes")
-        pane = next((each for each in panes.children if each.has_focus), self.grid)
+        pane = next((each for each in panes.children if self._has(each)), self.grid)
         panes.toggle_class("-zoom")
         self._current(pane)
         self.call_after_refresh(self._settle)
+        self.call_after_refresh(self._draw_graph)

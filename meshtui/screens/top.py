@@ -15,6 +15,8 @@ from meshtui.pump import Opener
 from meshtui.screens.scene import Scene
 from meshtui.screens.table import TableView
 
+WINDOW_S = 60  # what the control plane counts over
+
 
 class TopView(TableView):
     """Rows of counts per caller, callee and path."""
@@ -31,6 +33,7 @@ class TopView(TableView):
     def __init__(self, scene: Scene, scope: Scope) -> None:
         self.by_route = False
         self.callers = True
+        self.covered_s = 0
         super().__init__(scene, scope)
 
     def columns(self) -> Sequence[Column[Any]]:
@@ -46,8 +49,14 @@ class TopView(TableView):
     def label(self, row: Any) -> str:
         return str(row.route if self.by_route else row.path)
 
+    def take(self, tag: str, answer: Any) -> None:
+        self.covered_s = answer.covered_ms // 1000
+        super().take(tag, answer)
+
     def heading(self) -> str:
-        return f"top {self.scope.title()} · 60 s"
+        whole = self.covered_s >= WINDOW_S
+        seconds = f"last {WINDOW_S} s" if whole else f"first {self.covered_s} s of {WINDOW_S}"
+        return f"top {self.scope.title()} · {seconds}"
 
     def drill(self, row: Any) -> tuple[str, Scope] | None:
         words = [] if self.by_route else [f"method={row.method}", f"path=^{re.escape(row.path)}"]

@@ -95,6 +95,7 @@ class Grid(ScrollView, can_focus=True):
         super().__init__(id=id)
         self.table = table
         self.empty: str = ""  # said in the middle where there are no rows
+        self.idle_cursor = True  # whether the cursor shows without the focus, too
         self._on: str | None = None  # key of the cursor's row
         self._widths: list[int] = []
         self._gap = 2
@@ -169,9 +170,12 @@ class Grid(ScrollView, can_focus=True):
                 return self._blank(y, width)
             strip = Strip(self._line(index, lines[index]))
         base = self.rich_style
-        if y and y - 1 + top == self.cursor:
+        if y and self._shows_cursor(y - 1 + top):
             base = base + self.get_component_rich_style("grid--cursor", partial=True)
         return strip.crop_extend(x, x + width, base)
+
+    def _shows_cursor(self, index: int) -> bool:
+        return index == self.cursor and (self.has_focus or self.idle_cursor)
 
     def _blank(self, y: int, width: int) -> Strip:
         if self.empty and not self.table.lines and y == 2:
@@ -195,7 +199,7 @@ class Grid(ScrollView, can_focus=True):
 
     def _line(self, index: int, row: Any) -> list[Segment]:
         base = self.rich_style
-        on = index == self.cursor
+        on = self._shows_cursor(index)
         if on:
             base = base + self.get_component_rich_style("grid--cursor", partial=True)
         marked = self.table.key(row) in self.table.marks

@@ -149,7 +149,13 @@ def http(name: str, share: float = 1.0) -> stats_pb2.HttpStats | None:
             stats_pb2.StatusCount(status=200, classification=Class.SUCCESS, count=total - failed),
             *([stats_pb2.StatusCount(status=500, classification=Class.FAILURE, count=failed)] if failed else []),
         ],
-        success=total - failed, failure=failed, rps=rps, p50_ms=p50, p95_ms=p95, p99_ms=p99, samples=total
+        success=total - failed,
+        failure=failed,
+        rps=rps,
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        samples=total,
     )
 
 

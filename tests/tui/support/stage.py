@@ -62,7 +62,14 @@ class Stage(NamedTuple):
         return self.app.screen_text()
 
 
-_KEYS = {" ": "space", "/": "slash", "-": "minus", "=": "equals_sign", "!": "exclamation_mark", "^": "circumflex_accent"}
+_KEYS = {
+    " ": "space",
+    "/": "slash",
+    "-": "minus",
+    "=": "equals_sign",
+    "!": "exclamation_mark",
+    "^": "circumflex_accent",
+}
 
 
 @asynccontextmanager
