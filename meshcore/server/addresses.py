@@ -3,9 +3,10 @@
 Sidecars are told the addresses once, when they start, and look for the control plane there for ever.
 """
 
+import asyncio
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ HOST = "127.0.0.1"
 # Below what Linux hands out for outgoing connections (32768 on), so that nobody takes a port while we are away.
 PORTS = range(20_000, 32_000)
 TRIES = 50
+PATIENCE, PAUSE_S = 10, 0.2  # a predecessor that was killed may need a moment to let go of its port
 
 Bind = Callable[[str], int]  # binds an address, returns its port; raises RuntimeError or OSError
 
@@ -42,14 +44,17 @@ def remember(file: Path, addresses: Addresses, **more: object) -> None:
     fresh.replace(file)
 
 
-def bind(before: str, listen: Bind) -> str:
+async def bind(before: str, listen: Bind, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> str:
     """Bind the address of the run before, else a free one; return it."""
-    tries = [before] if before else []
-    tries += [f"{HOST}:{port}" for port in random.sample(PORTS, TRIES)]
+    for _ in range(PATIENCE if before else 0):
+        with suppress(RuntimeError, OSError):
+            if listen(before):
+                return before
+        await pause(PAUSE_S)
+    tries = [f"{HOST}:{port}" for port in random.sample(PORTS, TRIES)]
     tries.append(f"{HOST}:0")
     for address in tries:
         with suppress(RuntimeError, OSError):
-            port = listen(address)
-            if port:
+            if port := listen(address):
                 return f"{HOST}:{port}"
     raise OSError("no port is free on 127.0.0.1")

@@ -106,8 +106,8 @@ class Plane:
         before = self._before or Addresses("", "")
         open_door, mutual = credentials(present, mutual=False), credentials(present, mutual=True)
         self._addresses = Addresses(
-            bind(before.identity, lambda address: strangers.add_secure_port(address, open_door)),
-            bind(before.control, lambda address: sidecars.add_secure_port(address, mutual)),
+            await bind(before.identity, lambda address: strangers.add_secure_port(address, open_door)),
+            await bind(before.control, lambda address: sidecars.add_secure_port(address, mutual)),
         )
         people = open_local(self.options.socket)
         self._add_local(people)

@@ -333,6 +333,11 @@ async def test_a_killed_control_plane_comes_back_with_its_addresses_and_trust(fo
             async with session(folder) as opened, web.control() as channel:
                 assert json.loads((folder / "control.json").read_text()) == before
                 stub = discovery_pb2_grpc.DiscoveryStub(channel)
+                report = opened.inventory.Report()
+                status = discovery_pb2.InstanceStatus(
+                    namespace="shop", name="web", pod="web-0", ready=True, meshed=True
+                )
+                await report.write(discovery_pb2.LauncherReport(launcher="up", instances=[status]))
                 began = time.monotonic()
                 watch = stub.Watch(discovery_pb2.WatchRequest(target="web", namespace="shop"), wait_for_ready=True)
                 await asyncio.sleep(0.5)  # the sidecar of the target is a little slower

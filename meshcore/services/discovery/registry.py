@@ -82,6 +82,7 @@ class Registry:
         self._launchers: dict[str, _Launcher] = {}
         self._listeners: list[Callable[[set[ServiceKey]], None]] = []
         self.changed_at = clock()
+        self.reported = False  # some launcher has said what it looks after
 
     def listen(self, listener: Callable[[set[ServiceKey]], None]) -> None:
         """Call `listener` with the services that each change touches."""
@@ -139,6 +140,7 @@ class Registry:
     def report(self, launcher: str, statuses: Iterable[InstanceStatus]) -> None:
         """Take in all that a launcher looks after; what it named before and does not name now is gone."""
         known = self._launchers.setdefault(launcher, _Launcher())
+        self.reported = True
         touched: set[ServiceKey] = set()
         pods: set[PodKey] = set()
         for status in statuses:

@@ -141,8 +141,8 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
             event.clear()
 
     def _awaited(self, target: Target) -> bool:
-        """Tell whether a sidecar of the service is known of that has not come back."""
-        return any(
+        """Tell whether a sidecar of the service is to come back, or its launcher to say whether it is ready."""
+        return not self.registry.reported or any(
             entry.meshed and entry.uplink is None for entry in self.registry.service((target.namespace, target.name))
         )
 

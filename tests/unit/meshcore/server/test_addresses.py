@@ -21,30 +21,46 @@ def test_rubbish_is_as_good_as_nothing(tmp_path: Path, text: str) -> None:
     assert recall(tmp_path / "missing.json") is None
 
 
-def test_the_address_of_before_comes_first() -> None:
-    assert bind("127.0.0.1:5", lambda address: int(address.rpartition(":")[2])) == "127.0.0.1:5"
+async def rest(_: float) -> None:
+    """Wait in no time."""
 
 
-def test_a_port_that_is_taken_is_passed_over() -> None:
+async def test_the_address_of_before_comes_first() -> None:
+    assert await bind("127.0.0.1:5", lambda address: int(address.rpartition(":")[2])) == "127.0.0.1:5"
+
+
+async def test_the_address_of_before_is_waited_for() -> None:
     tried: list[str] = []
 
     def listen(address: str) -> int:
         tried.append(address)
-        if len(tried) < 3:
+        return 5 if len(tried) == 3 else 0
+
+    assert await bind("127.0.0.1:5", listen, rest) == "127.0.0.1:5"
+    assert tried == ["127.0.0.1:5"] * 3
+
+
+async def test_a_port_that_is_taken_is_passed_over() -> None:
+    tried: list[str] = []
+
+    def listen(address: str) -> int:
+        tried.append(address)
+        if len(tried) < 13:
             raise RuntimeError("in use")
         return int(address.rpartition(":")[2])
 
-    bound = bind("127.0.0.1:5", listen)
+    bound = await bind("127.0.0.1:5", listen, rest)
+    assert len(set(tried[10:])) == 3
     assert tried[0] == "127.0.0.1:5"
     assert int(bound.rpartition(":")[2]) in PORTS
 
 
-def test_at_last_any_port_will_do() -> None:
+async def test_at_last_any_port_will_do() -> None:
     def listen(address: str) -> int:
         if not address.endswith(":0"):
             raise OSError
         return 40000
 
-    assert bind("", listen) == "127.0.0.1:40000"
+    assert await bind("", listen) == "127.0.0.1:40000"
     with pytest.raises(OSError, match="no port is free"):
-        bind("", lambda _: 0)
+        await bind("", lambda _: 0)

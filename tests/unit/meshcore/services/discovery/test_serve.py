@@ -64,6 +64,7 @@ async def test_after_a_restart_an_empty_answer_waits_to_the_end(registry: Regist
 async def test_after_a_restart_endpoints_are_told_once_they_are_stable(registry: Registry) -> None:
     began = time.monotonic()
     answer = asyncio.ensure_future(anext(watch(discovery(registry, settle=True))))
+    registry.report("up", [])
     await asyncio.sleep(0.02)
     registry.connect(instance("web-0"), "id")
     await asyncio.sleep(0.02)
@@ -81,6 +82,15 @@ async def test_after_a_restart_a_sidecar_that_is_known_of_is_waited_for(registry
     assert not answer.done()
     registry.connect(instance("web-1"), "id")
     assert len((await answer).put) == 2
+
+
+async def test_after_a_restart_a_launchers_word_on_readiness_is_waited_for(registry: Registry) -> None:
+    answer = asyncio.ensure_future(anext(watch(discovery(registry, settle=True))))
+    registry.connect(instance("web-0"), "id")
+    await asyncio.sleep(0.15)
+    assert not answer.done()
+    registry.report("up", [status("web-0")])
+    assert len((await answer).put) == 1
 
 
 async def test_watchers_leave_nothing_behind(registry: Registry) -> None:
