@@ -38,6 +38,7 @@ class Watch:
         order: tap_pb2.TapOrder,
         wake: Callable[[], None],
         *,
+        limit: int = 0,
         buffer: int = BUFFER,
     ) -> None:
         self.id = number
@@ -46,6 +47,7 @@ class Watch:
         self.posts: dict[Post, float] = {}  # with the share that each has been given
         self.finished = 0
         self._wake = wake
+        self._limit = limit
         self._buffer = buffer
         self._events: list[tap_pb2.TapEvent] = []
         self._dropped = 0
@@ -53,8 +55,19 @@ class Watch:
     def wants(self, peer: common_pb2.Peer) -> bool:
         return any(belongs(peer, target) for target in self.targets)
 
+    @property
+    def done(self) -> bool:
+        """Tell whether as many requests have finished as the viewer wants."""
+        return 0 < self._limit <= self.finished
+
+    def taps(self, peer: common_pb2.Peer) -> bool:
+        """Tell whether the sidecar of an instance has the order."""
+        return any((post.peer.namespace, post.peer.pod) == (peer.namespace, peer.pod) for post in self.posts)
+
     def push(self, event: tap_pb2.TapEvent) -> None:
         """Keep an event for the viewer, or count it as lost."""
+        if self.done:
+            return
         if event.HasField("response_end"):
             self.finished += 1
         if len(self._events) >= self._buffer:
@@ -127,11 +140,12 @@ class Registry:
         *,
         max_rps: float,
         headers: bool = False,
+        limit: int = 0,
     ) -> Watch:
         """Begin a watch."""
         number = next(self._numbers)
         order = tap_pb2.TapOrder(id=number, match=match, max_rps=max_rps, headers=headers)
-        watch = self.watches[number] = Watch(number, targets, order, wake)
+        watch = self.watches[number] = Watch(number, targets, order, wake, limit=limit)
         watch.posts = {post: 0.0 for post in self.posts if watch.wants(post.peer)}
         watch.share()
         return watch

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 import grpc
 
 from meshcore.client.failure import HINT
-from meshcore.services.tap.people import People, TapError, belongs
+from meshcore.services.tap.people import People, TapError
 from meshcore.services.tap.registry import Post, Registry, Watch
 from meshcore.services.tap.top import Top
 from meshcore.wire import common_pb2, discovery_pb2, tap_pb2, tap_pb2_grpc
@@ -140,11 +140,15 @@ class TapQuery(tap_pb2_grpc.TapQueryServicer):
     ) -> AsyncIterator[tap_pb2.ObserveResponse]:
         await self._check(request.targets, request.match, context)
         seen = self._watch(
-            request.targets, request.match, max_rps=request.max_rps or OBSERVE_RPS, headers=request.headers
+            request.targets,
+            request.match,
+            max_rps=request.max_rps or OBSERVE_RPS,
+            headers=request.headers,
+            limit=request.limit,
         )
         async with aclosing(seen):
             async for watch in seen:
-                done = bool(request.limit) and watch.finished >= request.limit
+                done = watch.done
                 events, dropped = watch.take()
                 yield tap_pb2.ObserveResponse(events=events, dropped=dropped, sidecars=len(watch.posts))
                 if done:
@@ -157,7 +161,6 @@ class TapQuery(tap_pb2_grpc.TapQueryServicer):
             (request.window_ms or TOP_WINDOW_MS) / 1000,
             by_route=request.by_route,
             hide_sources=request.hide_sources,
-            tapped=lambda peer: not request.match.direction and any(belongs(peer, of) for of in request.targets),
             now=clock(),
         )
         interval = max(RETRY_S, (request.interval_ms or INTERVAL_MS) / 1000)
@@ -169,7 +172,8 @@ class TapQuery(tap_pb2_grpc.TapQueryServicer):
                 dropped += lost
                 now = clock()
                 for event in events:
-                    top.add(event, now)
+                    twice = not request.match.direction and watch.taps(event.destination)
+                    top.add(event, now, twice=twice)
                 yield tap_pb2.TopResponse(
                     time_ms=int(now * 1000),
                     rows=top.rows(now, request.limit or TOP_ROWS),
@@ -185,12 +189,13 @@ class TapQuery(tap_pb2_grpc.TapQueryServicer):
         *,
         max_rps: float,
         headers: bool = False,
+        limit: int = 0,
         every: float = 0.0,
     ) -> AsyncGenerator[Watch, None]:
         """Yield a watch whenever it has news, or at an interval; its orders end with the reader."""
         news = asyncio.Event()
         registry = self._board.registry
-        watch = registry.open(targets, match, news.set, max_rps=max_rps, headers=headers)
+        watch = registry.open(targets, match, news.set, max_rps=max_rps, headers=headers, limit=limit)
         try:
             while True:
                 yield watch

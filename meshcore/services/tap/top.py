@@ -6,7 +6,6 @@ server's sidecar counts it, unless the client's saw it fail before an answer.
 
 import re
 from collections import deque
-from collections.abc import Callable
 from typing import NamedTuple
 
 from meshcore.wire import common_pb2, tap_pb2
@@ -47,19 +46,17 @@ class Top:
         *,
         by_route: bool,
         hide_sources: bool,
-        tapped: Callable[[common_pb2.Peer], bool],
         now: float,
     ) -> None:
         self._window = window_s
         self._by_route = by_route
         self._hide_sources = hide_sources
-        self._tapped = tapped
         self._began = now
         self._heads: dict[tuple[str, str], tuple[str, str]] = {}
         self._samples: deque[Sample] = deque(maxlen=SAMPLES)
 
-    def add(self, event: tap_pb2.TapEvent, now: float) -> None:
-        """Count an event of a request."""
+    def add(self, event: tap_pb2.TapEvent, now: float, *, twice: bool = False) -> None:
+        """Count an event of a request; `twice`: the server's sidecar is tapped too."""
         key = (event.proxy.pod, event.request_id)
         if event.HasField("request_init"):
             if len(self._heads) >= PENDING:
@@ -68,8 +65,7 @@ class Top:
         elif event.HasField("response_end"):
             method, path = self._heads.pop(key, ("", ""))
             end = event.response_end
-            outbound = event.direction == common_pb2.OUTBOUND
-            if outbound and not end.error and self._tapped(event.destination):
+            if twice and event.direction == common_pb2.OUTBOUND and not end.error:
                 return
             group = Group(
                 event.direction,

@@ -97,7 +97,7 @@ async def test_events_travel_from_sidecar_to_viewer_until_its_limit(world: World
     assert order.headers
     assert order.max_rps == 100.0
     await sidecar.see(order.id, 1, 2, dropped=5)
-    await sidecar.see(order.id, 3)
+    await sidecar.see(order.id, 3, 4, 5)
     answers = [answer async for answer in call]
     assert answers[0].sidecars == 1
     assert sum(len(answer.events) for answer in answers) == 6

@@ -13,7 +13,6 @@ def make(**how: object) -> Top:
     settings: dict[str, object] = {
         "by_route": False,
         "hide_sources": False,
-        "tapped": lambda far: False,
         "now": NOW,
         **how,
     }
@@ -32,6 +31,7 @@ def request(
     failure: bool = False,
     outbound: bool = False,
     error: str = "",
+    twice: bool = False,
 ) -> None:
     base = {
         "request_id": f"boot:{number}",
@@ -47,7 +47,7 @@ def request(
         classification=common_pb2.FAILURE if failure else common_pb2.SUCCESS,
         error=error,
     )
-    top.add(tap_pb2.TapEvent(response_end=end, **base), at)  # type: ignore[arg-type]
+    top.add(tap_pb2.TapEvent(response_end=end, **base), at, twice=twice)  # type: ignore[arg-type]
 
 
 def test_rows() -> None:
@@ -95,11 +95,12 @@ def test_by_route_and_without_sources() -> None:
 
 
 def test_a_request_seen_by_both_ends_counts_once() -> None:
-    top = make(tapped=lambda far: far.name == "voting")
-    request(top, 1, 5.0, source="web-0", destination="voting-0", outbound=True)
-    request(top, 1, 4.0, source="web-0", destination="voting-0")
+    top = make()
+    request(top, 1, 5.0, source="web-0", destination="voting-0", outbound=True, twice=True)
+    request(top, 1, 4.0, source="web-0", destination="voting-0", twice=True)
     request(top, 2, 5.0, source="web-0", destination="emoji-0", outbound=True)
-    request(top, 3, 9.0, source="web-0", destination="voting-0", outbound=True, failure=True, error="refused")
+    refused = {"failure": True, "error": "refused", "outbound": True, "twice": True}
+    request(top, 3, 9.0, source="web-0", destination="voting-0", **refused)  # type: ignore[arg-type]
     rows = top.rows(NOW + 2, 10)
     assert sorted((row.destination.name, row.direction, row.count) for row in rows) == [
         ("emoji", common_pb2.OUTBOUND, 1),
