@@ -9,6 +9,7 @@ from typing import TextIO
 
 from agents.launcher.state import FAILING, PENDING, STOPPING, SUCCEEDED, State
 
+SHOWN = 5  # of an instance's last lines, where several instances are shown
 Seen = tuple[str, bool, int, int, str, bool]
 
 
@@ -54,7 +55,7 @@ def summary(name: str, states: Sequence[State], took: float) -> list[str]:
     for state in states:
         if state.phase == FAILING:
             lines.append(f"  × {_label(state)}: {state.message}")
-            lines.extend(f"      | {line}" for line in state.last_lines)
+            lines.extend(f"      | {line}" for line in state.last_lines[-SHOWN:])
         elif not state.settled:
             lines.append(f"  ‼ {_label(state)}: {state.message or 'is still starting'}")
     return lines

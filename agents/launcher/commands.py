@@ -1,5 +1,6 @@
-"""The command lines of the mesh's own programs, in one place: nothing else here knows how they are started."""
+"""How the mesh's own programs are started, in one place: command lines and environment."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -20,3 +21,8 @@ def sidecar() -> list[str]:
 def launch() -> list[str]:
     """Return the command of a launcher, as `--detach` starts one."""
     return [sys.executable, "-m", "agents", "launch"]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of all of these: ours, but a person's proxy is for the person's programs."""
+    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}

@@ -5,11 +5,10 @@ Used by `up`. `run` has no Plane: it asks the one that its mesh has.
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Callable
 
-from agents.launcher import journal
+from agents.launcher import commands, journal
 from agents.launcher.backoff import Backoff
 from agents.launcher.plan import Instance
 from agents.launcher.process import Process, Program, StartError, Yard, outcome
@@ -80,7 +79,7 @@ class Plane:
         while True:
             ran = 0.0
             try:
-                program = Program(self._command, os.environ, self._folder, self.log)
+                program = Program(self._command, commands.environment(), self._folder, self.log)
                 self._process = self._yard.start(program)
                 self._set(pid=self._process.pid, started_ms=time.time_ns() // 1_000_000)
                 ended = outcome(await self._process.wait())

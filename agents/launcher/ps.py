@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from agents.launcher.announce import SHOWN
 from agents.launcher.state import FAILING, LauncherState, State, load
 from meshcore.client.place import PlaceError, find
 
@@ -45,7 +46,7 @@ def table(states: Sequence[State], now_ms: int, *, wide: bool) -> list[str]:
         if state.message:
             lines.append(f"  └ {state.message}")
         if state.phase == FAILING:
-            lines.extend(f"    | {line}" for line in state.last_lines)
+            lines.extend(f"    | {line}" for line in state.last_lines[-SHOWN:])
     return lines
 
 
@@ -82,7 +83,7 @@ def _row(state: State, now_ms: int, *, wide: bool) -> list[str]:
             ",".join(f"{port.name}:{port.port}" for port in state.ports) or "-",
             str(state.proxy_pid or "-"),
             f"127.0.0.1:{state.admin}" if state.admin else "-",
-            state.command or "-",
+            " ".join(state.command.split()) or "-",
         ]
     return row
 

@@ -5,7 +5,6 @@ happens is written to the instance's State, and `changed` is called.
 """
 
 import asyncio
-import os
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
@@ -55,6 +54,8 @@ class Supervisor:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
+        for log in (self.log, self.proxy_log):
+            log.touch(0o600)  # so that `logs` knows the name before there is a line
         if self.instance.meshed:
             self._tasks.append(asyncio.create_task(self._safely(self._keep_sidecar())))
         self._tasks.append(asyncio.create_task(self._safely(self._keep_app())))
@@ -92,7 +93,9 @@ class Supervisor:
         while True:
             try:
                 config = await self._means.issue(self.instance)
-                program = Program(commands.sidecar(), os.environ, self._means.logs, self.proxy_log, fds, config)
+                program = Program(
+                    commands.sidecar(), commands.environment(), self._means.logs, self.proxy_log, fds, config
+                )
                 self._sidecar = self._means.yard.start(program)
             except (StartError, ClientError) as error:
                 self._set(phase=FAILING, message=f"sidecar: {error}")

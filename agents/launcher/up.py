@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import time
+import traceback
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,10 @@ def up(order: Order, relay: Relay | None) -> int:
         return asyncio.run(_run(order, mesh, held, instances, out, relay))
     except SpecError as error:
         return _refuse(out, relay, str(error), BAD_INPUT)
+    except Exception:
+        if relay is not None:  # the log goes with the folder, the starter's terminal stays
+            relay.complain(traceback.format_exc())
+        raise
     finally:
         ports.close()
         held.release()
