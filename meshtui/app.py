@@ -4,10 +4,8 @@
 plane's state, and sees to it that the terminal is as it was when the app is gone, however it went.
 """
 
-import contextlib
 import logging
 import os
-import signal
 import sys
 import time
 import traceback
@@ -28,11 +26,14 @@ from meshtui.screens.scene import Scene
 from meshtui.screens.table import TableView
 from meshtui.screens.view import View
 from meshtui.sources.mesh import Mesh
+from meshtui.terminal import held, log_to_file, state_folder
 from meshtui.themes import DEFAULTS, NAMES, THEMES, choose
 from meshtui.widgets.ascii import Ascii
 from meshtui.widgets.foot import Foot
 
 log = logging.getLogger(__name__)
+
+CRASHED = 70  # EX_SOFTWARE of sysexits.h
 
 
 class MeshApp(App[int]):
@@ -279,6 +280,12 @@ class MeshApp(App[int]):
 
     # the end
 
+    def leave(self, status: int) -> None:
+        """End with an exit status; safe to call from a signal handler."""
+        if self._loop is None:
+            raise SystemExit(status)
+        self._loop.call_soon_threadsafe(self.exit, status)
+
     def _handle_exception(self, error: Exception) -> None:
         """Keep the traceback for the log; the terminal gets one line, from `run`, when it is its own again."""
         if not self.crash:
@@ -290,65 +297,20 @@ class MeshApp(App[int]):
         self._exit_renderables.clear()
 
 
-def state_folder() -> Path:
-    """Return where logs and saved screens go (XDG base directories)."""
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "meshtui"
-
-
 def run(mesh: Mesh | None, *, mouse: bool = True, **options: Any) -> int:
     """Show the app until it is left; return the exit status. Nothing but the app is written to the terminal."""
-    log_file = _log_to_file()
+    log_file = log_to_file()
+    log.info("meshtui %s begins", VERSION)
     app = MeshApp(mesh, **options)
     status: int | None = None
     try:
-        with _signals(app):
+        with held(app.leave, log_file):
             status = app.run(mouse=mouse)
-    except Exception:
+    except Exception:  # noqa: BLE001 - the last place where a crash can be told in one line
         app.crash = app.crash or traceback.format_exc()
         log.critical("crash\n%s", app.crash)
     if app.crash:
         last = app.crash.strip().splitlines()[-1]
         sys.stderr.write(f"meshtui crashed: {last} (traceback in {log_file})\n")
-        return 70
+        return CRASHED
     return status or 0
-
-
-def _log_to_file() -> Path:
-    folder = state_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "meshtui.log"
-        handler: logging.Handler = logging.FileHandler(path, encoding="utf-8", delay=True)
-    except OSError:
-        path, handler = Path(os.devnull), logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    for old in list(root.handlers):
-        root.removeHandler(old)
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    log.info("meshtui %s begins", VERSION)
-    return path
-
-
-@contextlib.contextmanager
-def _signals(app: MeshApp) -> Any:
-    """End the app in order on SIGTERM and SIGHUP, so that the terminal is restored."""
-
-    def leave(number: int, _frame: object) -> None:
-        log.info("ended by signal %s", number)
-        loop = getattr(app, "_loop", None)
-        if loop is not None:
-            loop.call_soon_threadsafe(app.exit, 128 + number)
-        else:
-            raise SystemExit(128 + number)
-
-    before: dict[signal.Signals, Any] = {}
-    for each in (signal.SIGTERM, signal.SIGHUP):
-        before[each] = signal.signal(each, leave)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
