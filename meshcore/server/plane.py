@@ -4,10 +4,13 @@ serve.py starts and stops it. The page to read to know how the parts hang togeth
 """
 
 import asyncio
+import logging
 import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -43,6 +46,8 @@ from meshcore.wire import (
     tap_pb2_grpc,
 )
 from meshcore.wire.version import VERSION
+
+log = logging.getLogger("meshcore.server")
 
 TICK_S = 1.0
 
@@ -93,7 +98,6 @@ class Plane:
 
     async def listen(self) -> Sequence[grpc.aio.Server]:
         """Open the doors, the Unix socket last: whoever gets an answer there finds the others open."""
-        present = lambda: self.serving.current  # noqa: E731 - shorter than a method, and used twice
         strangers, sidecars = open_identity(), open_control([Access(self.options.trust_domain)])
         for server in (strangers, sidecars):
             identity_pb2_grpc.add_IdentityServicer_to_server(self.identity, server)
@@ -104,11 +108,15 @@ class Plane:
         tap_pb2_grpc.add_TapServicer_to_server(Tap(self.taps, caller=caller), sidecars)
 
         before = self._before or Addresses("", "")
-        open_door, mutual = credentials(present, mutual=False), credentials(present, mutual=True)
         self._addresses = Addresses(
-            await bind(before.identity, lambda address: strangers.add_secure_port(address, open_door)),
-            await bind(before.control, lambda address: sidecars.add_secure_port(address, mutual)),
+            await bind(before.identity, partial(self._bind, strangers, False)),
+            await bind(before.control, partial(self._bind, sidecars, True)),
         )
+        if self._before not in (None, self._addresses):
+            log.warning(
+                "a port was taken: sidecars that run do not find the control plane until they are restarted",
+                extra={"fields": {"before": asdict(before), "now": asdict(self._addresses)}},
+            )
         people = open_local(self.options.socket)
         self._add_local(people)
         for server in (strangers, sidecars):
@@ -188,6 +196,10 @@ class Plane:
         )
         stats_pb2_grpc.add_StatsQueryServicer_to_server(query, people)
         tap_pb2_grpc.add_TapQueryServicer_to_server(TapQuery(self.taps), people)
+
+    def _bind(self, server: grpc.aio.Server, mutual: bool, address: str) -> int:
+        # New credentials for each try: gRPC takes them once.
+        return server.add_secure_port(address, credentials(lambda: self.serving.current, mutual=mutual))
 
     async def _tick(self) -> None:
         while True:

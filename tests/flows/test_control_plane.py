@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -345,6 +346,22 @@ async def test_a_killed_control_plane_comes_back_with_its_addresses_and_trust(fo
                     first = await watch.read()
                     assert [one.peer.pod for one in first.put] == ["web-0"]  # never an empty answer first
                     assert time.monotonic() - began < 3
+
+
+async def test_a_port_that_was_taken_meanwhile_is_given_up(folder: Path) -> None:
+    with running(folder) as killed:
+        async with session(folder):
+            before = json.loads((folder / "control.json").read_text())
+        killed.end(signal.SIGKILL)
+    host, _, port = before["control"].rpartition(":")
+    with socket.create_server((host, int(port))), running(folder) as process:
+        async with session(folder) as opened:
+            web = await sidecar(opened, "web")
+            assert web.issued.identity_address == before["identity"]
+            assert web.issued.control_address != before["control"]
+            async with web.control() as channel:
+                await identity_pb2_grpc.IdentityStub(channel).WatchTrust(identity_pb2.WatchTrustRequest()).read()
+        assert "a port was taken" in process.errors.read_text()
 
 
 async def test_term_ends_it_quickly_with_streams_open(folder: Path) -> None:
