@@ -12,6 +12,7 @@ from meshtui.model import trend
 from meshtui.model.cell import NOTHING, Cell, Column, Level
 
 WIDTH = 12
+HEADROOM = 1.2  # lines of full blocks would run together with the rows above them
 AFTER = "rps"  # the sparkline is of the rate, so it stands beside it
 
 
@@ -34,9 +35,10 @@ def column_of(*, width: int = WIDTH, ascii: bool = False) -> Column[StatRow]:
     """Return the sparkline column; it sorts by how much the rate of the newest steps differs from the mean."""
 
     def cell(row: StatRow) -> Cell:
-        if not row.series.rps:
+        busiest = max((rps for rps in row.series.rps if math.isfinite(rps)), default=0.0)
+        if not busiest:
             return NOTHING
-        return Cell(trend.spark(row.series.rps, width, ascii=ascii), Level.ACCENT)
+        return Cell(trend.spark(row.series.rps, width, ascii=ascii, top=HEADROOM * busiest), Level.ACCENT)
 
     return Column("trend", "TREND", cell, _surge, "left", width, hotkey="")
 

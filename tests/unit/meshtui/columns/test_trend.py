@@ -24,7 +24,7 @@ def test_a_fall_is_marked_and_warns() -> None:
     assert cells["success"].text.endswith("▼")
     assert cells["success"].level is Level.WARN
     assert cells["p95"].text == "12ms  "
-    assert cells["trend"].text == "█" * 12
+    assert cells["trend"].text == "▇" * 12
 
 
 def test_no_series_no_trend() -> None:
