@@ -85,14 +85,15 @@ class Atlas:
 
     def picture(self, graph: Graph, look: Look) -> Picture:
         """Return the drawing of a graph."""
-        return _Drawing(graph, self._chart(graph, look), look).picture()
+        return _Drawing(graph, self.chart(graph, look), look).picture()
 
     def size(self, graph: Graph, look: Look) -> tuple[int, int]:
         """Return width and height of the drawing of a graph."""
-        chart = self._chart(graph, look)
+        chart = self.chart(graph, look)
         return chart.width, chart.height
 
-    def _chart(self, graph: Graph, look: Look) -> "Chart":
+    def chart(self, graph: Graph, look: Look) -> "Chart":
+        """Return the chart of a graph, as it was while its nodes and calls are the same."""
         topology = (tuple(_name(graph, node) for node in graph.nodes), tuple(graph.nodes), tuple(graph.edges))
         if topology != self._topology:
             self._topology = topology

@@ -227,7 +227,7 @@ class ServiceGraph(Vertical):
     def on_sheet_resized(self, event: Sheet.Resized) -> None:
         """Draw again for the new room."""
         event.stop()
-        self._draw()
+        self.select(self.selected)
 
     def action_go(self, x: int, y: int) -> None:
         """Move the selection one step."""
@@ -242,12 +242,12 @@ class ServiceGraph(Vertical):
     def action_labels(self) -> None:
         """Write labels on the lines, or only signs."""
         self.labels = not self._look.labels
-        self._draw()
+        self.select(self.selected)
 
     def action_turn(self) -> None:
         """Draw from the top down, or from left to right."""
         self.down = not self._look.down
-        self._draw()
+        self.select(self.selected)
 
     def action_fold(self) -> None:
         """Fold the namespace of the selected node into one box, or unfold it; all of them where none is selected."""

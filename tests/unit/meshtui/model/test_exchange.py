@@ -1,6 +1,6 @@
 """Folding tap events: one row per request and direction, a bounded ring, a pause, and the two sides of a request."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshcore.wire.common_pb2 import Class, Direction
@@ -106,6 +106,7 @@ def test_clear_forgets() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), max_size=60))
+@settings(deadline=None)
 def test_any_order_folds_to_at_most_one_row_per_request(steps: list[tuple[int, int]]) -> None:
     ring = Exchanges(capacity=4)
     for number, part in steps:

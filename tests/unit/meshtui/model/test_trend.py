@@ -3,7 +3,7 @@
 import math
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshcore.wire.stats_pb2 import Series
@@ -38,6 +38,7 @@ def test_an_empty_series_is_blank() -> None:
 
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=200), st.integers(0, 40))
+@settings(deadline=None)
 def test_always_exactly_as_wide_as_asked(values: list[float], width: int) -> None:
     assert len(spark(values, width)) == width
 
