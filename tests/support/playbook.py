@@ -23,7 +23,7 @@ from agents.sidecar.state.certs import Certs
 from agents.sidecar.state.counters import Counters
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.endpoints import Endpoint, EndpointSet
-from agents.sidecar.state.peers import Peer, ServiceKey
+from agents.sidecar.state.peers import TLS_NONE, Peer, ServiceKey
 from agents.sidecar.state.runtime import Runtime
 from agents.sidecar.state.taps import Taps
 
@@ -36,11 +36,11 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self._timers: list[tuple[float, int, Callable[..., None], tuple[Any, ...], "Timer"]] = []
+        self._timers: list[Timer] = []
 
     def call_later(self, delay: float, callback: Callable[..., None], *args: Any) -> "Timer":
-        timer = Timer()
-        self._timers.append((self.now + delay, len(self._timers), callback, args, timer))
+        timer = Timer(self.now + delay, callback, args)
+        self._timers.append(timer)
         return timer
 
     def call_soon(self, callback: Callable[..., None], *args: Any) -> "Timer":
@@ -49,19 +49,22 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         until = self.now + seconds
-        while due := sorted(entry[:2] + entry[2:] for entry in self._timers if entry[0] <= until)[:1]:
-            entry = due[0]
-            self._timers.remove(entry)
-            self.now = entry[0]
-            if not entry[4].cancelled:
-                entry[2](*entry[3])
+        while due := [timer for timer in self._timers if timer.when <= until]:
+            timer = min(due, key=lambda timer: timer.when)
+            self._timers.remove(timer)
+            self.now = timer.when
+            if not timer.cancelled:
+                timer.callback(*timer.args)
         self.now = until
 
 
 class Timer:
     """A timer's handle."""
 
-    def __init__(self) -> None:
+    def __init__(self, when: float, callback: Callable[..., None], args: tuple[Any, ...]) -> None:
+        self.when = when
+        self.callback = callback
+        self.args = args
         self.cancelled = False
 
     def cancel(self) -> None:
@@ -141,9 +144,10 @@ class Side:
 
 
 class Dials(Dialer):
-    """Connects to nobody; each connection becomes a Side, at once unless `manual`."""
+    """Connects to nobody; each connection becomes a Side, at once unless `manual`. Refusals take a turn of the loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
         self.sides: list[Side] = []
         self.opened: list[tuple[Endpoint, bytes]] = []
         self.manual = False
@@ -152,7 +156,7 @@ class Dials(Dialer):
     def open(self, endpoint: Endpoint, name: bytes, protocol: asyncio.Protocol) -> None:
         self.opened.append((endpoint, name))
         if endpoint in self.refusing:
-            protocol.connection_lost(ConnectionRefusedError())
+            self.clock.call_soon(protocol.connection_lost, ConnectionRefusedError())
             return
         side = Side(protocol)
         self.sides.append(side)
@@ -188,7 +192,7 @@ class Playbook:
     def __init__(self, target: EndpointSet | None = None, *stages: Any) -> None:
         self.runtime = make_runtime()
         self.clock = Clock()
-        self.dials = Dials()
+        self.dials = Dials(self.clock)
         self.exchanges: list[Exchange] = []
         self.host = Host(self.runtime, self.clock, self.dials, lambda: 0.0)  # type: ignore[arg-type]
         made = outbound_stack(self.runtime) if target is not None else inbound_stack(self.runtime)
@@ -202,7 +206,7 @@ class Playbook:
 
     def connect(self) -> Side:
         """Open one more client connection."""
-        client = Peer(address="10.0.0.1:1234")
+        client = Peer(address="10.0.0.1:1234", tls=TLS_NONE, no_tls_reason="no_tls_from_remote")
         link = self.door.link(client) if self.door.target is None else None
         side = Side(Downstream(self.host, self.door, client, link))
         side.protocol.connection_made(side)

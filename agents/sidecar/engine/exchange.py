@@ -126,9 +126,13 @@ class Exchange:
         self.stream = 0
         self.deadline = 0.0  # perf_counter() by which it must end; 0: none. The host keeps it.
         self.held = 0  # at which hook the Stack goes on
-        self.resume: Callable[[], None] = _nothing  # set by the host: go on with a held exchange
+        self.resume: Callable[[], None] = _nothing  # set by the host, at the latest when it is held
         self.tap: Any = None  # what stages/tap keeps with it while a tap is on
         self._trace_id: str | None = None
+
+    def wake(self) -> None:
+        """Go on: what a stage that holds an exchange leaves with whoever knows when."""
+        self.resume()
 
     def header(self, name: bytes) -> bytes | None:
         """Return a request header's first value; the name is lower case."""

@@ -147,7 +147,6 @@ class Downstream(Requests, asyncio.Protocol):
         if head.upgrade:
             self.upgrading = b"upgrade" in head.connection and head.minor == 1
         if self._outbound:
-            x.resume = self.go_on
             x.target = door.target or self.host.target(head.authority)
         else:
             x.link = self.link
@@ -313,6 +312,7 @@ class Downstream(Requests, asyncio.Protocol):
         if verdict is HOLD:
             if not self._holding:
                 self._holding = True
+                x.resume = self.go_on
                 self.pause()
                 self._timer = self.host.loop.call_later(HOLD_S, self._tired)
             return

@@ -36,7 +36,7 @@ class Balance:
                 return Reply(502, "unknown-service")
             endpoint = target.fallback
         else:
-            target.wait(x.resume)
+            target.wait(x.wake)
             return HOLD
         endpoint.inflight += 1
         x.endpoint = endpoint

@@ -69,7 +69,9 @@ class Client(Responses):
 
 SIMPLE = b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"
 LENGTH = b"POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789"
-CHUNKED = b"POST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=\"y z\"\r\n0123456789\r\n0\r\n\r\n"
+CHUNKED = (
+    b'POST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x="y z"\r\n0123456789\r\n0\r\n\r\n'
+)
 TRAILED = b"POST /4 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n\n\r\n000\r\nX: y\r\nZ: w\r\n\r\n"
 PIPELINE = SIMPLE + LENGTH + CHUNKED + b"\r\n" + TRAILED + SIMPLE
 EXPECTED = [(b"/1", SIMPLE), (b"/2", LENGTH), (b"/3", CHUNKED), (b"/4", TRAILED), (b"/1", SIMPLE)]

@@ -1,0 +1,104 @@
+"""Detection: the same answer however slowly the bytes come, and real ClientHellos."""
+
+import ssl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.sidecar.engine.detect import MESH_ALPN, PEEK, Kind, detect
+
+
+def hello(sni: str | None = None, alpn: list[str] | None = None) -> bytes:
+    """Return the ClientHello that OpenSSL sends."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if alpn:
+        context.set_alpn_protocols(alpn)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname=sni)
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return outgoing.read()
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", Kind.HTTP1),
+        (b"PROPFIND /x HTTP/1.1\r\n", Kind.HTTP1),
+        (b"\r\nGET / HTTP/1.0\r\n", Kind.HTTP1),
+        (b"GET / HTTP/1.1\nHost: a\n\n", Kind.HTTP1),  # wrong, and so for the strict parser
+        (b"GET / HTTP/9.9\r\n", Kind.HTTP1),
+        (b"GET /\r\n", Kind.HTTP1),
+        (b"GET /" + b"a" * 9000, Kind.HTTP1),
+        (b"GET key\r\n", Kind.OPAQUE),  # Redis, inline
+        (b"*1\r\n$4\r\nPING\r\n", Kind.OPAQUE),
+        (b"get key\r\n", Kind.OPAQUE),
+        (b"\x00\x00\x00\x08\x04\xd2\x16/", Kind.OPAQUE),  # PostgreSQL asks for TLS
+        (b"SSH-2.0-OpenSSH_9.2\r\n", Kind.OPAQUE),
+        (b"EHLO a\r\n", Kind.OPAQUE),
+        (PREFACE, Kind.HTTP2),
+        (PREFACE + b"\0\0\0", Kind.HTTP2),
+        (PREFACE[:-1], Kind.MORE),
+        (b"P", Kind.MORE),
+        (b"PRI * HTTP/2.0\r\n\r\nXX", Kind.HTTP1),
+        (b"G", Kind.MORE),
+        (b"GET / HT", Kind.MORE),
+        (b"\r", Kind.MORE),
+        (b"", Kind.MORE),
+        (b"\x16", Kind.MORE),
+        (b"\x16\x03\x01\x00\x05hello", Kind.OPAQUE),
+        (b"\x16\x05\x01\x00\x05", Kind.OPAQUE),
+        (b"\x16\x03\x01\x00\x00", Kind.OPAQUE),
+        (b"\x16\x03\x01\x40\x00\x01\x00\x3f\xfc" + b"x" * PEEK, Kind.OPAQUE),
+    ],
+)
+def test_kinds(data: bytes, kind: Kind) -> None:
+    assert detect(data).kind is kind
+
+
+def test_foreign_tls_with_its_name() -> None:
+    found = detect(hello("example.com", ["h2", "http/1.1"]))
+    assert found.kind is Kind.TLS
+    assert found.hello.sni == "example.com"
+    assert found.hello.alpn == (b"h2", b"http/1.1")
+    assert detect(hello()).hello.sni == ""
+
+
+def test_the_meshs_own_tls() -> None:
+    assert detect(hello(None, [MESH_ALPN.decode()])).kind is Kind.MESH
+
+
+def test_a_hello_in_pieces_and_in_records() -> None:
+    whole = hello("example.com", [MESH_ALPN.decode()])
+    for at in range(1, len(whole)):
+        assert detect(whole[:at]).kind is Kind.MORE
+    body = whole[5:]
+    for size in (1, 100):
+        parts = [body[at : at + size] for at in range(0, len(body), size)]
+        data = b"".join(b"\x16\x03\x01" + len(part).to_bytes(2, "big") + part for part in parts)
+        assert detect(data).hello.sni == "example.com"
+
+
+def test_a_hello_without_end_is_tls() -> None:
+    assert detect(b"\x16\x03\x01\x41\x00\x01\x00\x7f\xf0" + b"x" * PEEK).kind is Kind.TLS
+
+
+@given(st.binary(max_size=200))
+def test_noise_never_hurts(data: bytes) -> None:
+    detect(data)
+    detect(b"\x16\x03\x01\x00" + bytes([len(data)]) + b"\x01\x00\x00" + bytes([max(0, len(data) - 4)]) + data)
+
+
+@given(st.binary(min_size=1, max_size=60))
+def test_what_is_decided_stays_decided(data: bytes) -> None:
+    known = Kind.MORE
+    for at in range(1, len(data) + 1):
+        kind = detect(data[:at]).kind
+        assert known is Kind.MORE or kind is known
+        known = kind

@@ -1,0 +1,177 @@
+"""Listening on a real loopback socket: one port for everything, and who is told apart how."""
+
+import asyncio
+import logging
+import random
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from agents.sidecar.engine.exchange import INBOUND
+from agents.sidecar.host.dial import Dialer
+from agents.sidecar.host.host import Host
+from agents.sidecar.host.listener import Listener
+from agents.sidecar.host.serve import Makers
+from agents.sidecar.host.tls import Contexts
+from agents.sidecar.stacks import inbound_stack
+from agents.sidecar.state.doors import Door
+from agents.sidecar.state.endpoints import Endpoint
+from agents.sidecar.state.peers import Link, Peer
+from tests.support.playbook import SERVICE, make_runtime
+
+
+class Closed(asyncio.Protocol):
+    """Stands for the protocols of other rooms: says a word and closes."""
+
+    def __init__(self, word: bytes) -> None:
+        self._word = word
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._transport.write(self._word)
+        self._transport.close()
+
+
+class Bench:
+    """A listener in front of an application that echoes in capitals."""
+
+    def __init__(self) -> None:
+        self.runtime = make_runtime()
+        self.port = 0
+        self.door: Door
+        self.listener: Listener
+
+    async def start(self, folder: Path) -> None:
+        loop = asyncio.get_running_loop()
+        application = await loop.create_unix_server(Echo, str(folder / "app"))
+        self.application = application
+        endpoint = Endpoint(f"unix:{folder / 'app'}", 0, peer=Peer(), service=SERVICE)
+        self.door = Door(INBOUND, inbound_stack(self.runtime), port=80, service=SERVICE, endpoint=endpoint)
+        host = Host(self.runtime, loop, Dialer(loop, None), random.random)  # type: ignore[arg-type]
+        makers = Makers(http2, hop)
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.setblocking(False)
+        self.port = listening.getsockname()[1]
+        self.listener = Listener(host, makers, Contexts(self.runtime.certs), self.door, listening)
+        self.listener.start()
+
+    async def ask(self, *parts: bytes, eof: bool = False) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        for part in parts:
+            writer.write(part)
+            await asyncio.sleep(0.01)
+        if eof:
+            writer.write_eof()
+        answer = await asyncio.wait_for(reader.read(4096), 3)
+        writer.close()
+        return answer
+
+
+class Echo(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if data.startswith(b"GET"):
+            self.transport.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        else:
+            self.transport.write(data.upper())
+
+
+def http2(door: Door, client: Peer, link: Link | None) -> asyncio.Protocol:
+    return Closed(b"h2")
+
+
+def hop(door: Door) -> asyncio.Protocol:
+    return Closed(b"hop")
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    made = Bench()
+    await made.start(tmp_path)
+    yield made
+    made.listener.stop()
+    made.application.close()
+
+
+async def test_http1_whole_and_in_pieces(bench: Bench) -> None:
+    head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert await bench.ask(head) == b"HTTP/1.1 204 No Content\r\n\r\n"
+    assert await bench.ask(head[:2], head[2:9], head[9:]) == b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
+async def test_wrong_http_is_refused_not_passed_on(bench: Bench) -> None:
+    assert (await bench.ask(b"GET / HTTP/1.1\nHost: a\n\n")).startswith(b"HTTP/1.1 400 Bad Request")
+
+
+async def test_http2(bench: Bench) -> None:
+    assert await bench.ask(b"PRI * HT", b"TP/2.0\r\n\r\nSM\r\n\r\n") == b"h2"
+
+
+async def test_opaque(bench: Bench) -> None:
+    assert await bench.ask(b"*1 hello\r\n") == b"*1 HELLO\r\n"
+
+
+async def test_a_word_cut_short_by_the_clients_end_is_opaque(bench: Bench) -> None:
+    assert await bench.ask(b"Ge", eof=True) == b"GE"
+
+
+async def test_a_client_that_says_nothing_waits_for_the_server(bench: Bench) -> None:
+    bench.runtime.rules.detect_timeout_s = 0.05
+    reader, writer = await asyncio.open_connection("127.0.0.1", bench.port)
+    await asyncio.sleep(0.15)
+    assert not bench.listener.arrivals
+    writer.write(b"GET late")  # by now this is opaque
+    assert await asyncio.wait_for(reader.read(100), 3) == b"HTTP/1.1 204 No Content\r\n\r\n"
+    writer.close()
+
+
+async def test_an_opaque_port_is_not_looked_at(bench: Bench) -> None:
+    bench.door.opaque = True
+    assert await bench.ask(b"PUT / HTTP/1.1\n") == b"PUT / HTTP/1.1\n"
+
+
+async def test_clients_that_leave_leave_nothing(bench: Bench) -> None:
+    for _ in range(3):
+        _, writer = await asyncio.open_connection("127.0.0.1", bench.port)
+        writer.close()
+    await asyncio.sleep(0.05)
+    assert not bench.listener.arrivals
+    assert not bench.listener.host.open
+
+
+async def test_foreign_tls_is_passed_through(bench: Bench) -> None:
+    context = ssl.create_default_context()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname="example.com")
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    hello = outgoing.read()
+    assert await bench.ask(hello[:20], hello[20:]) == hello.upper()
+
+
+async def test_no_descriptors_left(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    accepting = bench.listener.listening
+
+    class Full:
+        def accept(self) -> None:
+            raise OSError(24, "Too many open files")
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(accepting, name)
+
+    with caplog.at_level(logging.WARNING):
+        bench.listener.listening = Full()  # type: ignore[assignment]
+        bench.listener._accept()
+    assert "pauses" in caplog.text
+    bench.listener.listening = accepting
+    await asyncio.sleep(0.6)
+    assert await bench.ask(b"*1 hello\r\n") == b"*1 HELLO\r\n"
