@@ -14,7 +14,8 @@ import grpc
 
 from meshcore.services.discovery.inventory import Proxies, asked, rows
 from meshcore.services.discovery.registry import Registry, ServiceKey, Uplink
-from meshcore.services.discovery.resolve import Declared, View, difference, resolve
+from meshcore.services.discovery.resolve import Declared, View, resolve
+from meshcore.services.discovery.topic import Topic, Topics
 from meshcore.wire import common_pb2, discovery_pb2, discovery_pb2_grpc
 from meshcore.wire.ids import Target, is_label, parse_target
 from meshcore.wire.kinds import parse_kind
@@ -46,13 +47,12 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
         settle: bool,
     ) -> None:
         self.registry = registry
-        self._declared = declared
         self._proven = proven
         self._clock = clock
         self._settled = clock() + (SETTLE_S if settle else 0.0)
         self._closing = False
-        self._watchers: dict[ServiceKey, set[asyncio.Event]] = {}
-        registry.listen(self._touch)
+        self._topics = Topics(lambda target: resolve(registry, declared, target))
+        registry.listen(self._topics.touch)
 
     def close(self) -> None:
         """Tell nobody anything any more: streams that end because we stop say nothing about the sidecars."""
@@ -60,7 +60,7 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
 
     def redeclared(self) -> None:
         """Look again at every target: what the mesh's description declares has changed."""
-        self._touch(set(self._watchers))
+        self._topics.touch_all()
 
     async def run(self) -> NoReturn:
         """Let go of launchers that stayed away, until cancelled."""
@@ -105,46 +105,36 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
         target = parse_target(request.target, request.namespace)
         if target is None:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"{request.target!r:.300} does not name a service")
-        key = (target.namespace, target.name)
         event = asyncio.Event()
-        self._watchers.setdefault(key, set()).add(event)
+        topic = self._topics.join(target, event)
         sent: View | None = None
         try:
-            view = await self._first(target, event)
+            await self._settle(topic, event)
             while True:
-                update = difference(sent, view)
+                update = topic.update(sent)
+                sent = topic.view()
                 if update is not None:
-                    sent = view
                     yield update
                 await event.wait()
                 event.clear()
-                view = resolve(self.registry, self._declared, target)
         finally:
-            watchers = self._watchers[key]
-            watchers.discard(event)
-            if not watchers:
-                del self._watchers[key]
+            self._topics.leave(topic, event)
 
-    async def _first(self, target: Target, event: asyncio.Event) -> View:
-        """Return the first view, late enough after a restart that it does not miss who is just coming back."""
-        while True:
-            view = resolve(self.registry, self._declared, target)
-            left = self._settled - self._clock()
-            if left <= 0:
-                return view
-            if view.endpoints and not self._awaited(target):
+    async def _settle(self, topic: Topic, event: asyncio.Event) -> None:
+        """After a restart, wait until the first answer would not miss who is just coming back."""
+        while (left := self._settled - self._clock()) > 0:
+            if topic.view().endpoints and not self._awaited(topic.target):
                 left = min(left, self.registry.changed_at + STABLE_S - self._clock())
                 if left <= 0:
-                    return view
+                    return
             with suppress(TimeoutError):
                 await asyncio.wait_for(event.wait(), left)
             event.clear()
 
     def _awaited(self, target: Target) -> bool:
         """Tell whether a sidecar of the service is to come back, or its launcher to say whether it is ready."""
-        return not self.registry.reported or any(
-            entry.meshed and entry.uplink is None for entry in self.registry.service((target.namespace, target.name))
-        )
+        entries = self.registry.service((target.namespace, target.name))
+        return not self.registry.reported or any(entry.meshed and entry.uplink is None for entry in entries)
 
     async def _check(self, instance: discovery_pb2.Instance, context: "Context") -> None:
         if not (is_label(instance.namespace) and is_label(instance.name) and instance.pod):
@@ -158,11 +148,6 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
                 f"({instance.proxy_version}) {instance.protocol}; start both from one version",
             )
         instance.kind = _canonical(instance.kind)
-
-    def _touch(self, services: set[ServiceKey]) -> None:
-        for service in services:
-            for event in self._watchers.get(service, ()):
-                event.set()
 
 
 class Inventory(discovery_pb2_grpc.InventoryServicer):

@@ -98,14 +98,15 @@ async def test_watchers_leave_nothing_behind(registry: Registry) -> None:
     stream = watch(one)
     await anext(stream)
     await cast(Any, stream).aclose()
-    assert not one._watchers
+    assert len(one._topics) == 0
 
 
 async def test_what_is_declared_anew_is_looked_at_again(registry: Registry) -> None:
-    one = discovery(registry, settle=False)
+    ports: list[DeclaredPort] = []
+    one = Discovery(registry, declared=lambda *_: ports, proven=lambda _: "id", clock=time.monotonic, settle=False)
     stream = watch(one)
     assert not (await anext(stream)).exists
-    one._declared = lambda *_: [DeclaredPort("http", 8080)]
+    ports.append(DeclaredPort("http", 8080))
     one.redeclared()
     assert (await anext(stream)).exists
 
