@@ -6,7 +6,7 @@ What a target means is resolve.py's; who may say what is the server's intercepto
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
@@ -30,6 +30,7 @@ SETTLE_S = 3.0  # after a restart, how long sidecars have to register again befo
 STABLE_S = 0.5  # endpoints that did not change for so long are believed earlier
 EXPIRE_S = 1.0
 BURST_S = 0.1  # changes to the inventory that come closer together are told together
+FRESH_MS = 200
 MAX_PODS = 10_000
 MAX_PORTS = 100
 
@@ -168,11 +169,17 @@ class Inventory(discovery_pb2_grpc.InventoryServicer):
         self._node = node
         self._wall_ms = wall_ms
         self._watchers: set[asyncio.Event] = set()
+        self._rows: list[discovery_pb2.Pod] | None = None
+        self._rows_ms = 0
         registry.listen(self._touch)
 
-    def pods(self) -> list[discovery_pb2.Pod]:
-        """Return every row."""
-        return rows(self.registry, self._proxies, trust_domain=self._trust_domain, node=self._node)
+    def pods(self) -> Sequence[discovery_pb2.Pod]:
+        """Return every row; a moment old at most, and shared: every viewer's every question begins here."""
+        now = self._wall_ms()
+        if self._rows is None or not 0 <= now - self._rows_ms < FRESH_MS:
+            self._rows = rows(self.registry, self._proxies, trust_domain=self._trust_domain, node=self._node)
+            self._rows_ms = now
+        return self._rows
 
     async def Report(
         self, request_iterator: AsyncIterator[discovery_pb2.LauncherReport], context: "Context"
@@ -227,6 +234,7 @@ class Inventory(discovery_pb2_grpc.InventoryServicer):
         return discovery_pb2.PodsResponse(time_ms=self._wall_ms(), pods=pods)
 
     def _touch(self, services: set[ServiceKey]) -> None:
+        self._rows = None
         for event in self._watchers:
             event.set()
 
