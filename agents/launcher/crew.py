@@ -14,6 +14,7 @@ from typing import Any
 
 from agents.launcher.announce import Announcer
 from agents.launcher.ending import Ending
+from agents.launcher.order import upstreams
 from agents.launcher.plan import Instance
 from agents.launcher.plane import Plane, issuer
 from agents.launcher.process import Yard
@@ -63,6 +64,10 @@ class Crew:
         """Start every instance, and report them."""
         means = Means(self.yard, self.place.logs, issuer(session), self._changed.set)
         self.supervisors = [Supervisor(instance, means) for instance in instances]
+        waits = upstreams(instances)
+        for supervisor in self.supervisors:
+            awaited = waits[supervisor.instance.namespace, supervisor.instance.name]
+            supervisor.upstreams = [state for state in self.states if (state.namespace, state.name) in awaited]
         self._reporter = Reporter(session, self._state.launcher, lambda: self.states)
         self._background(self._reporter.run())
         if self.plane is not None:

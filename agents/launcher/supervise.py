@@ -20,12 +20,16 @@ from meshcore.client.failure import ClientError
 
 REFUSED = 78  # a sidecar's exit status for a configuration it cannot use
 QUICK_S = 0.1  # between probes until it is ready
+ALIVE_S = 1.0  # an application that cannot be probed has come up if it runs for so long
 SLOW_S = 5.0  # and after that
 MISSES = 3  # so many failed probes in a row end readiness
+PATIENCE_S = 3.0  # until somebody waiting is told what for
+UPSTREAMS_S = 15.0  # how long an application waits for those it calls
 SIDECAR_S = 20.0  # how long a sidecar may take before that is called failing
 APP_GRACE_S = 5.0
 SIDECAR_GRACE_S = 3.0
 LAST_LINES = 10
+SIDECAR = "sidecar"  # how messages about it begin
 
 Issue = Callable[[Instance], Awaitable[bytes]]  # the sidecar's configuration, with a fresh token
 
@@ -45,12 +49,14 @@ class Supervisor:
 
     def __init__(self, instance: Instance, means: Means) -> None:
         self.instance = instance
+        self.upstreams: list[State] = []  # whose readiness the first start waits for
         self.state: State = fresh(instance, shown(instance.command))
         self.log = means.logs / f"{instance.namespace}.{instance.pod}.log"
         self.proxy_log = means.logs / f"{instance.namespace}.{instance.pod}.proxy.log"
         self._means = means
         self._app: Process | None = None
         self._sidecar: Process | None = None
+        self._carrying = asyncio.Event()  # its sidecar has been ready
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -98,25 +104,30 @@ class Supervisor:
                 )
                 self._sidecar = self._means.yard.start(program)
             except (StartError, ClientError) as error:
-                self._set(phase=FAILING, message=f"sidecar: {error}")
+                self._set(phase=FAILING, message=f"{SIDECAR}: {error}")
                 await asyncio.sleep(backoff.died(0.0))
                 continue
             self._set(proxy_pid=self._sidecar.pid)
-            status = await self._sidecar.wait()
+            watching = asyncio.create_task(self._watch_sidecar(self._sidecar))
+            try:
+                status = await self._sidecar.wait()
+            finally:
+                watching.cancel()
             wait = backoff.limit if status == REFUSED else backoff.died(self._sidecar.ran)
+            self.state.proxy_pid = 0
+            self.state.proxy_restarts += 1
+            # An application that runs goes on; one that has not begun cannot, if this is more than a mishap.
+            if not self._carrying.is_set() and (status == REFUSED or self.state.proxy_restarts >= MISSES):
+                self.state.phase = FAILING
             lines = journal.last_lines(self.proxy_log, LAST_LINES)
-            self._set(
-                proxy_pid=0,
-                proxy_restarts=self.state.proxy_restarts + 1,
-                message=f"sidecar: {outcome(status)}, again {_in(wait)}",
-                last_lines=lines if status != 0 else self.state.last_lines,
-            )
+            self._set(message=f"{SIDECAR}: {outcome(status)}, again {_in(wait)}", last_lines=lines)
             await asyncio.sleep(wait)
 
     async def _keep_app(self) -> None:
         backoff = Backoff()
         if self.instance.meshed:
-            await self._sidecar_ready()
+            await self._carrying.wait()
+        await self._upstreams_ready()
         while True:
             started = time.monotonic()
             try:
@@ -158,7 +169,7 @@ class Supervisor:
         """Probe the application as long as it runs."""
         if not (self.instance.ports or self.instance.probe.kind):
             # Nothing to ask: one that has not died at once is taken to be well.
-            await asyncio.sleep(QUICK_S if self.state.restarts == 0 else 1.0)
+            await asyncio.sleep(ALIVE_S)
             self._set(phase=RUNNING, ready=True, message="", last_lines=[])
             return
         began, misses = time.monotonic(), 0
@@ -173,30 +184,45 @@ class Supervisor:
                 if misses >= MISSES:
                     self._set(ready=False, message=f"not ready: {reason}")
                     began = time.monotonic()
-            elif (
-                time.monotonic() - began > self.instance.probe.timeout and self.state.message != f"not ready: {reason}"
-            ):
-                lines = journal.last_lines(self.log, LAST_LINES)
-                self._set(phase=FAILING, message=f"not ready: {reason}", last_lines=lines)
+            else:
+                self._unready(reason, time.monotonic() - began)
             settled = self.state.ready and not misses
             await asyncio.sleep(SLOW_S if settled else 1.0 if misses or self.state.phase == FAILING else QUICK_S)
 
-    async def _sidecar_ready(self) -> None:
-        """Wait until the sidecar may carry traffic."""
+    def _unready(self, reason: str, waited: float) -> None:
+        """Note why an application is not ready yet: soon as a message, after the probe's limit as a failure."""
+        late = waited > self.instance.probe.timeout
+        phase, text = FAILING if late else self.state.phase, f"not ready: {reason}"
+        if waited > PATIENCE_S and (self.state.phase, self.state.message) != (phase, text):
+            lines = journal.last_lines(self.log, LAST_LINES) if late else []
+            self._set(phase=phase, message=text, last_lines=lines)
+
+    async def _upstreams_ready(self) -> None:
+        """Wait a while until those that the application calls can answer, or have failed to come up."""
         began = time.monotonic()
-        while True:
-            if self._sidecar is not None and self._sidecar.running:
-                reason = await probe.sidecar(self.instance)
-                if not reason:
-                    if self.state.phase == FAILING or self.state.message:
-                        self._set(phase=PENDING, message="", last_lines=[])
-                    return
-            else:
-                reason = self.state.message or "is not running"
-            late = time.monotonic() - began > SIDECAR_S or self.state.proxy_restarts >= MISSES
-            if late and self.state.phase != FAILING:
-                text = reason if reason.startswith("sidecar") else f"sidecar is not ready: {reason}"
-                self._set(phase=FAILING, message=text, last_lines=journal.last_lines(self.proxy_log, LAST_LINES))
+        while (waited := time.monotonic() - began) < UPSTREAMS_S:
+            late = sorted({state.name for state in self.upstreams if not state.settled})
+            if not late:
+                break
+            if waited > PATIENCE_S and not self.state.message:
+                self._set(message=f"waits for {', '.join(late)}")
+            await asyncio.sleep(QUICK_S)
+        if self.state.message:
+            self._set(message="")
+
+    async def _watch_sidecar(self, process: Process) -> None:
+        """Wait until a sidecar that was started may carry traffic, and say so where it takes long."""
+        while process.running:
+            reason = await probe.sidecar(self.instance)
+            if not reason:
+                self._carrying.set()
+                if self.state.message.startswith(SIDECAR):
+                    phase = RUNNING if self.state.ready else PENDING
+                    self._set(phase=phase, message="", last_lines=[])
+                return
+            if process.ran > SIDECAR_S and self.state.phase != FAILING:
+                lines = journal.last_lines(self.proxy_log, LAST_LINES)
+                self._set(phase=FAILING, message=f"{SIDECAR} is not ready: {reason}", last_lines=lines)
             await asyncio.sleep(QUICK_S)
 
     def _set(self, **changes: object) -> None:

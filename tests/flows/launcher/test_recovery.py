@@ -47,6 +47,7 @@ def test_a_killed_process_comes_back(launch: Launch, victim: str) -> None:
         assert after[name][kind] == before[name][kind], (name, kind)
     counter = "proxy_restarts" if victim == "sidecar" else "restarts"
     assert after[pod][counter] == 1
+    eventually(lambda: not any(each["message"] for each in launch.ps().values()), "all is said to be well", RECOVERY_S)
 
 
 def test_a_sidecar_killed_while_the_control_plane_is_away_comes_back_with_it(launch: Launch) -> None:
