@@ -83,7 +83,7 @@ class Plane:
             node=socket.gethostname(),
             wall_ms=_wall_ms,
         )
-        self.stats = open_store()
+        self.stats = open_store(self._counts)
         self.taps = Switchboard(pods=self.inventory.pods, clock=time.time)
         self.policy.changed = self.discovery.redeclared
         self.registry.listen(self.policy.touch)
@@ -131,6 +131,7 @@ class Plane:
             tasks.create_task(self.identity.run())
             tasks.create_task(self.discovery.run())
             tasks.create_task(self.policy.run())
+            tasks.create_task(self.stats.keep(self._counts))
             tasks.create_task(self._tick())
 
     def status(self) -> control_pb2.StatusResponse:
@@ -212,6 +213,10 @@ class Plane:
     @property
     def _file(self) -> Path:
         return self.options.folder / "control.json"
+
+    @property
+    def _counts(self) -> Path:
+        return self.options.folder / "stats"
 
     def _whereabouts(self) -> identity.Addresses:
         return identity.Addresses(self._addresses.identity, self._addresses.control, self.options.identity)

@@ -124,7 +124,7 @@ class Ring:
         self.born: int | None = None  # first second that anything was reported for
         self.spans = [level.slots for level in LEVELS]
         self.tracks: set[Track] = set()
-        self._lost = [0 for _ in LEVELS]  # slots before these have been forgotten
+        self.lost = [0 for _ in LEVELS]  # slots before these have been forgotten
 
     def track(self) -> Track:
         track = Track()
@@ -154,7 +154,7 @@ class Ring:
 
     def floor(self, level: int) -> int:
         """Return the oldest slot that is kept at a level."""
-        return max(self._lost[level], self.now // LEVELS[level].width + 1 - self.spans[level])
+        return max(self.lost[level], self.now // LEVELS[level].width + 1 - self.spans[level])
 
     def oldest(self) -> int:
         """Return the first second that any level still holds."""
@@ -176,8 +176,8 @@ class Ring:
         return idle
 
     def _trim(self) -> None:
-        self._lost = [self.floor(level) for level in range(len(LEVELS))]
-        self.cells -= sum(track.trim(self._lost) for track in self.tracks)
+        self.lost = [self.floor(level) for level in range(len(LEVELS))]
+        self.cells -= sum(track.trim(self.lost) for track in self.tracks)
 
     def grain(self, second: int) -> int:
         """Return the finest level that still holds a second."""

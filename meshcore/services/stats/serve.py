@@ -2,7 +2,8 @@
 
 The server puts one `Stats` on the mutual-TLS listener and one `StatsQuery` on the Unix socket, over one Store:
 
-    store = open_store()
+    store = open_store(file)                     # what the process before had counted is in it
+    await store.keep(file)                       # beside the listeners, until cancelled
     Stats(store, caller=..., clock=time.time, on_status=...)      # on_status(peer, proxy status), once a second each
     StatsQuery(store, pods=..., services=..., clock=time.time, settle=...)
     rps, success = store.pulse(now); store.series; store.sidecars  # for Control.Status
@@ -16,6 +17,7 @@ is counted, and what is answered, is decided by the pure files beside this one.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import grpc
@@ -23,6 +25,7 @@ import grpc
 from meshcore.client.failure import HINT
 from meshcore.services.stats.edges import edges
 from meshcore.services.stats.intake import Intake, Uplink
+from meshcore.services.stats.keep import keep, load
 from meshcore.services.stats.query import QueryError, check_names, check_namespace, pulse, stat
 from meshcore.services.stats.ring import MAX_CELLS, Ring
 from meshcore.services.stats.rollup import MAX_SERIES, Rollup
@@ -52,6 +55,10 @@ class Store:
         """Return requests per second and success of the whole mesh over the last ten seconds."""
         return pulse(self.intake.rollup, self.intake.watermark(now))
 
+    async def keep(self, file: Path) -> NoReturn:
+        """Write all counts to a file again and again, until cancelled."""
+        await keep(self.intake, file)
+
     @property
     def series(self) -> int:
         return self.intake.rollup.series
@@ -61,9 +68,10 @@ class Store:
         return self.intake.connected()
 
 
-def open_store(max_cells: int = MAX_CELLS, max_series: int = MAX_SERIES) -> Store:
-    """Return an empty store with its memory bound."""
-    return Store(Intake(Rollup(Ring(max_cells), max_series)))
+def open_store(file: Path | None = None, max_cells: int = MAX_CELLS, max_series: int = MAX_SERIES) -> Store:
+    """Return a store with its memory bound; with a file, what `keep` last wrote there."""
+    held = load(file, max_cells, max_series) if file is not None else None
+    return Store(held or Intake(Rollup(Ring(max_cells), max_series)))
 
 
 class Stats(stats_pb2_grpc.StatsServicer):
