@@ -50,7 +50,7 @@ class Signs(NamedTuple):
     sends: str
 
 
-UNICODE = Signs("▶", "◀", "▼", "▲", "─", "🔒", "🔓", "×", "‼", "↻", "…", "→")
+UNICODE = Signs("▶", "◀", "▼", "▲", "─", "🔒", "⊘", "×", "‼", "↻", "…", "→")
 ASCII = Signs(">", "<", "v", "^", "-", "mTLS", "PLAIN", "x", "!", "@", "~", "->")
 
 
@@ -94,7 +94,7 @@ class Atlas:
 
     def chart(self, graph: Graph, look: Look) -> "Chart":
         """Return the chart of a graph, as it was while its nodes and calls are the same."""
-        topology = (tuple(_name(graph, node) for node in graph.nodes), tuple(graph.nodes), tuple(graph.edges))
+        topology = (tuple(graph.folded.items()), tuple(graph.nodes), tuple(graph.edges))
         if topology != self._topology:
             self._topology = topology
             self._charts.clear()
@@ -179,8 +179,8 @@ def _metrics(graph: Graph, look: Look) -> Metrics:
 
     label = _label_size(look)
     if look.down:
-        return Metrics(box, pitch=label[0] + 3, gap=3, thin=2, track=1, label=label[1])
-    return Metrics(box, pitch=1, gap=1, thin=0, track=2, label=label[0])
+        return Metrics(box, pitch=label[0] + 3, gap=3, thin=2, track=1, stub=0, label=label[1])
+    return Metrics(box, pitch=1, gap=1, thin=0, track=2, stub=1, label=label[0])
 
 
 def _label_size(look: Look) -> tuple[int, int]:
@@ -193,7 +193,7 @@ def _label_size(look: Look) -> tuple[int, int]:
 
 
 def _width(graph: Graph, node: Node, look: Look) -> int:
-    name = cell_len(_name(graph, node))
+    name = max(cell_len(_name(graph, node)), cell_len(_home(graph, node)))
     return max(min(name, WIDEST) + 6, _CONTENT + 4 if look.labels else 14)
 
 
@@ -202,9 +202,9 @@ def _name(graph: Graph, node: Node) -> str:
     return f"{node.name} ({count})" if count else node.name
 
 
-def _worse(a: Level, b: Level) -> Level:
-    order = [Level.DIM, Level.PLAIN, Level.GOOD, Level.ACCENT, Level.WARN, Level.BAD]
-    return max(a, b, key=order.index)
+def _home(graph: Graph, node: Node) -> str:
+    """Return the namespace of a node where it must be told: among several, and not of a folded one."""
+    return node.namespace if len(graph.namespaces) > 1 and node not in graph.folded else ""
 
 
 def _percent(share: float) -> str:
@@ -310,9 +310,7 @@ class _Drawing:
         words = [self.signs.loop] if node in self.graph.loops else []
         if node not in self.graph.meshed:
             words.append("not meshed")
-        if len(self.graph.namespaces) > 1 and not self.graph.folded.get(node) and node.namespace:
-            words.append(node.namespace)
-        text, room = " ".join(words), width - 6
+        text, room = " ".join(word for word in (*words, _home(self.graph, node)) if word), width - 6
         if text:
             short = text if cell_len(text) <= room else set_cell_size(text, room - 1) + self.signs.cut
             self.canvas.text(x + 2, y, f" {short} ", Level.DIM)

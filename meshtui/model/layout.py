@@ -25,6 +25,7 @@ class Metrics(NamedTuple):
     gap: int  # across, between two boxes
     thin: int  # across, between two lines that pass beside each other
     track: int  # along, between two lines that turn
+    stub: int  # along, between the last turn and the label
     label: int  # along, for the label before an arrow
 
 
@@ -210,7 +211,7 @@ class _Placing:
         turns = max((track for path in tracks.values() for track, _ in path), default=-1) + 1
         room = turns * self.metrics.track - (self.metrics.track - 1) if turns else 0
         label = self.metrics.label if labelled else 0
-        return _Gap(start, lead, tracks, lead + room + 1 + label + 1, label)
+        return _Gap(start, lead, tracks, lead + room + self.metrics.stub + label + 1, label)
 
     def _lines(
         self, starts: list[int], lengths: list[int], gaps: list["_Gap"]

@@ -109,12 +109,12 @@ class Plot(Ink):
 
     def _heading(self, signal: _Signal, width: int) -> Text:
         """Return title and current values; what does not fit is left out, values last."""
-        heading = Text("")
-        for title, names in ((True, True), (False, True), (False, False)):
+        heading, bare = Text(""), all(value.endswith("ms") for _, value, _ in signal.legend)
+        for title, gap, units in ((True, "  ", True), (False, "  ", True), (False, " ", not bare)):
             heading = Text(signal.title if title else "", style=self.part("title"), end="")
-            for name, value, style in signal.legend:
-                heading.append("  " if heading.plain else "")
-                heading.append(f"{name} {value}" if name and names else value, style)
+            for i, (name, value, style) in enumerate(signal.legend):
+                short = value if units or i + 1 == len(signal.legend) else value.removesuffix("ms")
+                heading.append(gap if heading.plain else "").append(f"{name} {short}".strip(), style)
             if heading.cell_len <= width:
                 break
         heading.truncate(width, pad=True)

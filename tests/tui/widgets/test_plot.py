@@ -40,6 +40,13 @@ async def test_one_below_the_other_where_narrow() -> None:
     assert len(lines) == 20
 
 
+async def test_a_legend_without_room_shares_its_unit() -> None:
+    assert "p50 5.0 p95 50 p99 500ms" in (await drawn((78, 8), series(60))).splitlines()[0]
+    slow = series(60)
+    slow.p99_ms[:] = [1500.0] * 60
+    assert "p50 5.0ms p95 50ms" in (await drawn((78, 8), slow)).splitlines()[0]
+
+
 async def test_curves_are_named_at_their_end() -> None:
     lines = (await drawn((60, 24), series(60))).splitlines()
     ends = [line.split()[-1] for line in lines if line.split()[-1:] and line.split()[-1] in ("p50", "p95", "p99")]

@@ -22,7 +22,7 @@ def test_a_call() -> None:
 
 
 def test_a_call_that_is_not_secured() -> None:
-    assert "🔓 not secured" in said((n("a"), n("b")), "a>b!")
+    assert "⊘ not secured" in said((n("a"), n("b")), "a>b!")
 
 
 def test_a_node() -> None:

@@ -9,7 +9,7 @@ from meshtui.model.layers import arrange
 from meshtui.model.layout import Layout, Metrics, place
 from tests.unit.meshtui.model.test_layers import NODES, calls
 
-METRICS = Metrics(lambda node, doors: (10, 2 + max(1, doors)), pitch=1, gap=1, thin=0, track=2, label=4)
+METRICS = Metrics(lambda node, doors: (10, 2 + max(1, doors)), pitch=1, gap=1, thin=0, track=2, stub=1, label=4)
 
 
 def laid(found: list[Call]) -> Layout:

@@ -1,0 +1,40 @@
+"""What `:` understands, and how it is completed."""
+
+import pytest
+
+from meshtui.model.command import Command, complete, nearest, parse
+
+NAMES = ("emojivoto", "booksapp")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("po", Command("po")),
+        ("Deploy emojivoto", Command("deploy", namespace="emojivoto")),
+        ("deploy all", Command("deploy", namespace="")),
+        ("deploy -n else", Command("deploy", namespace="else")),
+        ("tap deploy/web emojivoto", Command("tap", "deployment", "web", "emojivoto")),
+        ("tap deploy web", Command("tap", "deployment", "web")),
+        ("deploy/web", Command("deploy", "", "web")),
+        ("po booksapp /web-.*", Command("po", namespace="booksapp", filter="web-.*")),
+        ("po /^a b", Command("po", filter="^a b")),
+    ],
+)
+def test_a_line_in_its_parts(text: str, wanted: Command) -> None:
+    assert parse(text, NAMES) == wanted
+
+
+def test_an_empty_line_is_no_command() -> None:
+    assert parse("   ", NAMES) is None
+
+
+def test_words_complete_first_then_namespaces() -> None:
+    assert complete("to", ["top", "stat", "topology"], NAMES) == ["top", "topology"]
+    assert complete("at", ["stat"], NAMES) == ["stat"]
+    assert complete("po em", ["po"], NAMES) == ["po emojivoto"]
+
+
+def test_a_slip_is_put_right() -> None:
+    assert nearest("deplyo", ["deploy", "pods"]) == "deploy"
+    assert nearest("zzz", ["deploy"]) == ""
