@@ -80,7 +80,8 @@ def _clock(clock: Callable[[], float] = time.time) -> CheckItem:
 
 def _tty() -> CheckItem:
     what = "stdin and stdout are a terminal"
-    if sys.stdin.isatty() and sys.stdout.isatty():
+    # The real ones: a full-screen program that asks has put others in their places.
+    if all(stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stdout__)):
         return good(what)
     return weak(what, "the full-screen terminal cannot open here", "over ssh, ask for a terminal with `ssh -t`")
 
@@ -106,7 +107,7 @@ def _colours() -> CheckItem:
 
 def _encoding() -> CheckItem:
     what = "text is UTF-8"
-    encoding = (sys.stdout.encoding or "").lower()
+    encoding = (sys.__stdout__.encoding if sys.__stdout__ else "").lower()
     if encoding.replace("-", "") != "utf8" or os.environ.get("TERM") == "linux":
         return weak(
             what, f"it is {encoding or 'unknown'} on TERM={os.environ.get('TERM', '')}", "use `meshtui --ascii`"

@@ -12,6 +12,7 @@ from meshcore.client.place import PlaceError, find
 from meshcore.wire.stats_pb2 import EdgesResponse, StatResponse
 from meshtui.cli import local, options, output
 from meshtui.cli.fault import USAGE, Fault
+from meshtui.cli.machine import categories
 from meshtui.cli.resources import parse_resources
 from meshtui.cli.scope import run, session_of
 from meshtui.cli.stat import show
@@ -22,7 +23,7 @@ TRAFFIC_S = 30.0  # how long the first requests may take
 SETTLE_MS = 8_000  # how much traffic the demo without a terminal shows
 
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Start it and return; `meshtui down` ends it.")]
-Rate = Annotated[float | None, typer.Option("--rate", help="Requests per second that the demo's vote-bot sends.", min=0.1)]
+Rate = Annotated[float | None, typer.Option("--rate", help="Requests per second of the vote-bot.", min=0.1)]
 
 
 def demo(detach: Detach = False, rate: Rate = None, ascii_only: bool = options.ASCII) -> None:
@@ -67,7 +68,8 @@ def open_screen(mesh: str, *, ascii_only: bool = False, command: str = "", names
         if mesh or "several" in str(error):
             raise Fault(str(error), error.hint, status=USAGE) from None
         place = None
-    code = run_app(LocalMesh(place) if place else None, view=command, namespace=namespace, ascii=ascii_only)
+    mesh_ = LocalMesh(place) if place else None
+    code = run_app(mesh_, view=command, namespace=namespace, ascii=ascii_only, machine=categories)
     if code:
         raise typer.Exit(code)
 
