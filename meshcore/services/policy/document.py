@@ -15,8 +15,8 @@ from meshcore.wire.ids import is_label
 from meshcore.wire.kinds import parse_kind
 
 MAX_BYTES = 1 << 20
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
+_UNIT_MS = {"": 1000, "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 _PATHS = ("path", "pathPrefix", "pathRegex")
 
 
@@ -138,7 +138,7 @@ class _Reader:
 
     def _duration(self, node: Node, name: str) -> int:
         text = self.text(node, "timeout")
-        if text in ("", "0", "null", "~"):
+        if not text:
             return 0
         match = _DURATION.fullmatch(text)
         if match is None:

@@ -15,7 +15,7 @@ workloads:
     opaque: [db, 8080]
     routes:
       - {name: list, port: http, method: get, path: /list, timeout: 1.5s}
-      - {name: any}
+      - {name: any, timeout: 2}
   - name: cart
     namespace: bank
     kind: StatefulSet
@@ -34,7 +34,7 @@ def test_a_good_file() -> None:
         opaque=frozenset({"db", "8080"}),
         routes=(
             RouteRule("list", port="http", method="GET", path="/list", timeout_ms=1500),
-            RouteRule("any"),
+            RouteRule("any", timeout_ms=2000),
         ),
     )
     assert description.find("bank", "cart") == Service("bank", "statefulset", "cart")
