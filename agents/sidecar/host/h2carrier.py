@@ -56,7 +56,6 @@ class Carrier(Edge):
             self.carriers.failed("identity-mismatch")
             return
         self.h2.start(self.carriers.fleet.hello if self.context else b"")
-        self.h2.crowded = True
         self.carriers.arrived(self)
 
     def connection_lost(self, error: BaseException | None) -> None:
@@ -130,6 +129,8 @@ class Carriers:
             self.fleet.loop.call_soon(waiter.uncarried, self._refusal)
             return
         self.waiting.append(waiter)
+        for carrier in self.open:
+            carrier.h2.crowded = True  # a stream's end is worth a look now
         if len(self.open) < CONNECTIONS:
             self.dial()
 
@@ -153,6 +154,7 @@ class Carriers:
         """Give what waits to a connection, as far as it has room."""
         while self.waiting and carrier.h2.room:
             self.waiting.popleft().carried(carrier.h2)
+        carrier.h2.crowded = bool(self.waiting)
         if self.waiting and len(self.open) < CONNECTIONS:
             self.dial()
 

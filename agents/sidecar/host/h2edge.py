@@ -6,6 +6,7 @@ DATA back in the streams; reading never pauses, windows see to that.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from agents.sidecar.engine.http2.connection import Connection
@@ -24,7 +25,7 @@ class Edge(asyncio.Protocol):
         self.transport: Any = None
         self.h2 = Connection(role, self, limits)
         self.data_received = self.h2.receive  # the engine's own: one call less per read
-        self._call_soon = loop.call_soon
+        self.h2.wake = partial(loop.call_soon, self.flush)
         self._write: Callable[[bytes], None] | None = None
 
     # What asyncio calls.
@@ -49,7 +50,8 @@ class Edge(asyncio.Protocol):
     # What the engine calls.
 
     def wake(self) -> None:
-        self._call_soon(self.flush)
+        """Have it flushed at the end of this turn; the engine calls `call_soon` itself."""
+        self.loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Write everything that this turn brought."""

@@ -12,7 +12,7 @@ from agents.sidecar.engine.exchange import Exchange
 from agents.sidecar.engine.http2 import wire
 from agents.sidecar.engine.http2.connection import Connection
 from agents.sidecar.engine.http2.fields import Fields
-from agents.sidecar.engine.http2.stream import Stream
+from agents.sidecar.engine.http2.stream import BODYLESS, Stream
 from agents.sidecar.engine.reply import refusal
 from agents.sidecar.engine.stack import HOLD, Reply, Verdict
 from agents.sidecar.host.h2head import Head, conclude, local
@@ -113,7 +113,7 @@ class Relay:
         whole = self._requested and not held and self._trailers is None
         self.up = up = connection.open(self._headers, whole, self)
         if self.x.method == b"HEAD":
-            up.bodyless = True
+            up.length = BODYLESS
         if held:
             self._pass(up, b"".join(held), self._requested and self._trailers is None)
         if self._trailers is not None:

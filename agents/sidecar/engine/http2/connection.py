@@ -17,7 +17,7 @@ from . import fields as _fields
 from .fields import Fields, MalformedError
 from .handler import Handler, Sink
 from .limits import CANCELLATION, EMPTY, RAPID_RESET, Budget, Limits
-from .stream import Stream
+from .stream import BODYLESS, UNTOLD, Stream
 from .wire import (
     COMPRESSION_ERROR,
     CONTINUATION,
@@ -84,7 +84,7 @@ class Connection:
         "_preface",
         "_pumping",
         "_rest",
-        "blocked",
+        "_table",
         "closed",
         "credit",
         "credit_mark",
@@ -92,6 +92,7 @@ class Connection:
         "draining",
         "encode",
         "encoder",
+        "frame_room",
         "handler",
         "out",
         "peer_connect",
@@ -100,10 +101,12 @@ class Connection:
         "peer_streams",
         "peer_window",
         "pongs",
-        "read_window",
+        "read_allowed",
+        "read_total",
         "ready",
         "role",
         "stream_mark",
+        "stream_window",
         "streams",
         "turn",
         "wake",
@@ -121,16 +124,18 @@ class Connection:
         self.closed = False  # nothing is read or reported any more
         self.draining = False  # one side said GOAWAY
         self.crowded = False  # client role: tell the handler when a stream ends
-        self.blocked = False
         self.ready: deque[Stream] = deque()  # streams with data that may be sendable
         self.pongs = 0
         self.window = DEFAULT_WINDOW  # what may be sent
-        self.read_window = limits.connection_window
+        self.read_total = 0  # bytes of DATA frames so far, and how many there may be
+        self.read_allowed = limits.connection_window
         self.credit = 0
         self.credit_mark = limits.connection_window // 2
+        self.stream_window = limits.stream_window
         self.stream_mark = limits.stream_window // 2
         self.peer_window = DEFAULT_WINDOW  # of new streams
         self.peer_frame = DEFAULT_FRAME
+        self.frame_room = DEFAULT_FRAME  # of DATA; 0 while the transport is full
         self.peer_streams = _FIRST_STREAMS
         self.peer_header_list = 0  # 0: not told
         self.peer_connect = False  # extended CONNECT is allowed
@@ -138,6 +143,7 @@ class Connection:
         self.encoder = Encoder()
         self.encode: Callable[[Fields], bytes] = self.encoder.encode
         self._decoder = Decoder(limits.header_block)
+        self._table = self._decoder.header_table_size
         self._decode: Callable[[bytes, bool], Fields] = self._decoder.decode
         self._rest = b""
         self._preface = PREFACE if role == SERVER else b""
@@ -198,35 +204,29 @@ class Connection:
         self._next = number + 2
         if number > LARGEST_ID - 1000:
             self.draining = True
-        stream = Stream(self, number, self.peer_window, self._limits.stream_window, self.turn)
+        stream = self.streams[number] = Stream(self, number)
         stream.sink = sink
-        self.streams[number] = stream
         stream.send_headers(headers, end)
-        stream.head = False
         return stream
 
     def block(self) -> None:
         """The transport's buffer is full: DATA waits in its streams."""
-        self.blocked = True
+        self.frame_room = 0
 
     def unblock(self) -> None:
         """The transport took its buffer: go on sending DATA, fairly."""
-        self.blocked = False
+        self.frame_room = self.peer_frame
         self.pump()
 
     def ping(self, payload: bytes = b"\0" * 8) -> None:
         """Ask for a sign of life; `pongs` counts the answers."""
-        if not self.out:
-            self.wake()
-        self.out.append(frame(PING, 0, 0, payload))
+        self._answer(frame(PING, 0, 0, payload))
 
     def shutdown(self, *, final: bool = True, code: int = NO_ERROR) -> None:
         """GOAWAY. Not `final`: announce only, streams that are on their way still come (section 6.8). Open ones end."""
         if self.closed:
             return
-        if not self.out:
-            self.wake()
-        self.out.append(goaway(self._last if final else LARGEST_ID, code))
+        self._answer(goaway(self._last if final else LARGEST_ID, code))
         self.draining = self.draining or final or self.role == CLIENT
 
     def lost(self) -> None:
@@ -242,7 +242,7 @@ class Connection:
             return
         self._pumping = True
         idle = 0
-        while ready and idle < len(ready) and not self.blocked:
+        while ready and idle < len(ready) and self.frame_room:
             stream = ready.popleft()
             if stream.send_queued():
                 ready.append(stream)
@@ -254,10 +254,8 @@ class Connection:
 
     def give_credit(self) -> None:
         """Open the connection's window by what was consumed."""
-        if not self.out:
-            self.wake()
-        self.out.append(window_update(0, self.credit))
-        self.read_window += self.credit
+        self._answer(window_update(0, self.credit))
+        self.read_allowed += self.credit
         self.credit = 0
 
     def forget(self, stream: Stream) -> None:
@@ -297,9 +295,7 @@ class Connection:
         """End the connection with an error."""
         if self.closed:
             return
-        if not self.out:
-            self.wake()
-        self.out.append(goaway(self._last, code, reason))
+        self._answer(goaway(self._last, code, reason))
         self.closed = True
         self.end_streams(0, LOST)
         self.wake = _asleep
@@ -307,7 +303,7 @@ class Connection:
 
     def _receive(self, data: bytes) -> None:
         size = len(data)
-        pos = 0
+        pos = total = 0
         streams = self.streams
         largest = self._limits.frame
         while size - pos >= 9:
@@ -315,53 +311,39 @@ class Connection:
             length = word >> 8
             start = pos + 9
             end = start + length
-            if length > largest:
-                raise ConnectionFault(FRAME_SIZE_ERROR, "a frame larger than allowed")
-            if end > size:
+            if end > size or length > largest:
+                if length > largest:
+                    raise ConnectionFault(FRAME_SIZE_ERROR, "a frame larger than allowed")
                 break
             pos = end
             kind = word & 0xFF
-            number &= 0x7FFFFFFF
             if self._expect:
                 self._expected(kind, flags, number)
             if kind == DATA:
+                total += length
                 stream = streams.get(number)
-                if stream is None or stream.remote_closed:
-                    self._stray_data(stream, number, length)
-                    continue
-                if flags & 8:
-                    if not length or data[start] >= length:
-                        raise ConnectionFault(PROTOCOL_ERROR, "padding is longer than its frame")
-                    body = data[start + 1 : end - data[start]]
-                    self._padding(stream, length - len(body))
+                if stream is None or stream.remote_closed or flags & 8:
+                    body = self._unusual_data(stream, number, data[start:end], flags)
+                    if body is None or stream is None:
+                        continue
+                    length = len(body)
                 else:
                     body = data[start:end]
-                self.read_window -= length
-                stream.read_window -= length
-                if self.read_window < 0:
-                    raise ConnectionFault(FLOW_CONTROL_ERROR, "more data than the connection's window")
-                if stream.read_window < 0:
-                    self.credit += length
-                    self.fault(stream, FLOW_CONTROL_ERROR)
-                    continue
-                length = len(body)
-                stream.read_bytes += length
-                stream.owed += length
-                if stream.expected >= 0:
-                    stream.expected -= length
-                    if stream.expected < 0 or (flags & 1 and stream.expected):
+                stream.read_bytes = read = stream.read_bytes + length
+                if read > stream.bound:
+                    self._overrun(stream)
+                elif flags & 1:
+                    if stream.length >= 0 and read != stream.length:
                         self.fault(stream, PROTOCOL_ERROR)
                         continue
-                if not flags & 1:
-                    if length:
-                        stream.sink.on_data(stream, body, False)
-                    else:
-                        self.spend(EMPTY, "empty DATA frames")
-                    continue
-                stream.remote_closed = True
-                if stream.local_closed:
-                    self.forget(stream)
-                stream.sink.on_data(stream, body, True)
+                    stream.remote_closed = True
+                    if stream.local_closed:
+                        self.forget(stream)
+                    stream.sink.on_data(stream, body, True)
+                elif length:
+                    stream.sink.on_data(stream, body, False)
+                else:
+                    self.spend(EMPTY, "empty DATA frames")
             elif kind == HEADERS:
                 block = self._unpad(data[start:end], flags, number) if flags & 0x28 else data[start:end]
                 if flags & 4:
@@ -374,9 +356,10 @@ class Connection:
             elif kind == CONTINUATION:
                 self._continue(data[start:end], flags, number)
             else:
-                control.dispatch(self, kind, flags, number, data[start:end])
-            if self.closed:
-                return
+                control.dispatch(self, kind, flags, number & LARGEST_ID, data[start:end])
+        self.read_total += total
+        if self.read_total > self.read_allowed:
+            raise ConnectionFault(FLOW_CONTROL_ERROR, "more data than the connection's window")
         if pos < size:
             self._rest = data[pos:] if pos else data
 
@@ -394,7 +377,7 @@ class Connection:
             if kind != SETTINGS or flags & 1:
                 raise ConnectionFault(PROTOCOL_ERROR, "the first frame is not SETTINGS")
             self._expect = 0
-        elif kind != CONTINUATION or number != self._expect:
+        elif kind != CONTINUATION or number & LARGEST_ID != self._expect & LARGEST_ID:
             raise ConnectionFault(PROTOCOL_ERROR, "a head is interrupted")
 
     def _unpad(self, payload: bytes, flags: int, number: int) -> bytes:
@@ -426,9 +409,10 @@ class Connection:
             self._expect = 0
             self._head(number, block, self._block_flags & 1)
 
-    def _decoded(self, block: bytes) -> Fields:
-        decoder = self._decoder
-        table = decoder.header_table_size
+    def _head(self, number: int, block: bytes, end: int) -> None:
+        """A whole head came: a request, a reply's head or trailers."""
+        if self.closed:
+            return
         try:
             headers = self._decode(block, True)
         except OversizedHeaderListError:
@@ -437,21 +421,14 @@ class Connection:
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
             raise ConnectionFault(COMPRESSION_ERROR, "a head that cannot be decoded") from None
-        if decoder.header_table_size != table and block[0] & 0xE0 != 0x20:
-            raise ConnectionFault(COMPRESSION_ERROR, "a table size update after a field")
-        return headers
-
-    def _head(self, number: int, block: bytes, end: int) -> None:
-        """A whole head came: a request, a reply's head or trailers."""
-        headers = self._decoded(block)
-        limit = self._limits.header_list
-        large = (len(block) > 4096 or len(headers) > 32) and _fields.weight(headers) > limit
+        if self._decoder.header_table_size != self._table:
+            self._resized(block)
+        large = False
+        if len(block) > 4096 or len(headers) > 32:
+            large = _fields.weight(headers) > self._limits.header_list
         stream = self.streams.get(number)
         if stream is None:
-            if self.role == SERVER and number not in self._ignored:
-                self._request(number, headers, end, large)
-            else:
-                self._stray_head(number)
+            self._new_head(number & LARGEST_ID, headers, end, large)
             return
         if stream.remote_closed:
             self.fault(stream, STREAM_CLOSED)
@@ -459,13 +436,24 @@ class Connection:
         try:
             if self.role == CLIENT and not stream.head and not large:
                 found = _fields.reply(headers)
-                self._reply(stream, headers, found, end)
+                status = found[b":status"]
+                if status < b"200":
+                    self._informational(end)
+                else:
+                    stream.head = True
+                    if b"content-length" in found:
+                        self._length(stream, found, end)
+                    if end:
+                        stream.remote_closed = True
+                        if stream.local_closed:
+                            self.forget(stream)
+                stream.sink.on_headers(stream, headers, found, end == 1)
                 return
             found = _fields.trailers(headers)
         except MalformedError:
             self.fault(stream, PROTOCOL_ERROR)
             return
-        if not end or large or stream.expected > 0:
+        if not end or large or (stream.length >= 0 and stream.length != stream.read_bytes):
             self.fault(stream, PROTOCOL_ERROR)
             return
         stream.remote_closed = True
@@ -473,11 +461,11 @@ class Connection:
             self.forget(stream)
         stream.sink.on_trailers(stream, headers, found)
 
-    def _request(self, number: int, headers: Fields, end: int, large: bool) -> None:
-        if not number & 1 or number <= self._last:
-            # Every number up to the last was opened unless the client skipped some: only those were never streams.
-            skipped = not number & 1 or self._opened * 2 - 1 != self._last
-            raise ConnectionFault(PROTOCOL_ERROR if skipped else STREAM_CLOSED, "a request on an old stream")
+    def _new_head(self, number: int, headers: Fields, end: int, large: bool) -> None:
+        """A head of a stream that is not open: a request, or a stray."""
+        if self.role == CLIENT or number <= self._last or not number & 1:
+            self._stray_head(number)
+            return
         self._last = number
         self._opened += 1
         limits = self._limits
@@ -486,14 +474,14 @@ class Connection:
             return
         try:
             found = _fields.request(headers, limits.connect)
-            length = found.get(b"content-length")
-            expected = -1 if length is None else _fields.length(length, end)
+            length = _fields.length(found[b"content-length"], end) if b"content-length" in found else UNTOLD
         except MalformedError:
             self._refuse(number, PROTOCOL_ERROR)
             return
-        stream = Stream(self, number, self.peer_window, limits.stream_window, self.turn)
-        stream.expected = expected
-        self.streams[number] = stream
+        stream = self.streams[number] = Stream(self, number)
+        if length != UNTOLD:
+            stream.length = length
+            stream.bound = min(stream.bound, length)
         if end:
             stream.remote_closed = True
         if large:
@@ -502,40 +490,41 @@ class Connection:
             return
         self.handler.on_stream(stream, headers, found, end == 1)
 
-    def _reply(self, stream: Stream, headers: Fields, found: dict[bytes, bytes], end: int) -> None:
-        status = found[b":status"]
-        if status < b"200":
-            if end:
-                raise MalformedError("an informational head that ends the stream")
-            self.spend(EMPTY, "informational heads")
-            stream.sink.on_headers(stream, headers, found, False)
-            return
-        stream.head = True
-        length = found.get(b"content-length")
-        if length is not None:
-            bodyless = stream.bodyless or status in (b"204", b"304")
-            expected = _fields.length(length, 0 if bodyless else end)
-            if not bodyless:
-                stream.expected = expected
+    def _length(self, stream: Stream, found: dict[bytes, bytes], end: int) -> None:
+        """Take in a reply's content-length."""
+        bodyless = stream.length == BODYLESS or found[b":status"] in (b"204", b"304")
+        length = _fields.length(found[b"content-length"], 0 if bodyless else end)
+        if not bodyless:
+            stream.length = length
+            stream.bound = min(stream.bound, length)
+
+    def _informational(self, end: int) -> None:
         if end:
-            stream.remote_closed = True
-            if stream.local_closed:
-                self.forget(stream)
-        stream.sink.on_headers(stream, headers, found, end == 1)
+            raise MalformedError("an informational head that ends the stream")
+        self.spend(EMPTY, "informational heads")
 
-    def _padding(self, stream: Stream, size: int) -> None:
-        """Padding counts against the windows and is consumed on the spot."""
-        stream.owed += size
-        stream.consumed(size)
+    def _resized(self, block: bytes) -> None:
+        """The peer changed the size of its table, which it may do only where a block begins (RFC 7541, 4.2)."""
+        self._table = self._decoder.header_table_size
+        if block[0] & 0xE0 != 0x20:
+            raise ConnectionFault(COMPRESSION_ERROR, "a table size update after a field")
 
-    def _stray_data(self, stream: Stream | None, number: int, length: int) -> None:
-        """DATA for a stream that no longer reads, or never was."""
-        self.read_window -= length
-        self.credit += length
-        if self.read_window < 0:
-            raise ConnectionFault(FLOW_CONTROL_ERROR, "more data than the connection's window")
+    def _unusual_data(self, stream: Stream | None, number: int, payload: bytes, flags: int) -> bytes | None:
+        """Take padding off, which is consumed on the spot; None for DATA of a stream that does not read any more."""
+        length = len(payload)
+        body = payload
+        if flags & 8:
+            if not payload or payload[0] >= length:
+                raise ConnectionFault(PROTOCOL_ERROR, "padding is longer than its frame")
+            body = payload[1 : length - payload[0]]
+        stray = stream is None or stream.remote_closed
+        self.credit += length if stray else length - len(body)
         if self.credit >= self.credit_mark:
             self.give_credit()
+        if not stray:
+            self._answer(window_update(number & LARGEST_ID, length - len(body)))
+            return body
+        number &= LARGEST_ID
         if stream is not None:
             self.fault(stream, STREAM_CLOSED)
         elif self.idle(number):
@@ -543,16 +532,33 @@ class Connection:
         elif number not in self._ignored:
             self.spend(EMPTY, "data on closed streams")
             self._refuse(number, STREAM_CLOSED)
+        return None
+
+    def _overrun(self, stream: Stream) -> None:
+        """More than the stream's window, or than its content-length said."""
+        self.fault(stream, PROTOCOL_ERROR if stream.bound == stream.length else FLOW_CONTROL_ERROR)
 
     def _stray_head(self, number: int) -> None:
+        if number in self._ignored:
+            return
+        if self.role == SERVER:
+            # Every number up to the last was opened unless the client skipped some: only those were never streams.
+            skipped = not number & 1 or self._opened * 2 - 1 != self._last
+            raise ConnectionFault(PROTOCOL_ERROR if skipped else STREAM_CLOSED, "a request on an old stream")
         if self.idle(number):
             raise ConnectionFault(PROTOCOL_ERROR, "a head on an idle stream")
-        if number not in self._ignored:
-            self.spend(EMPTY, "heads on closed streams")
-            self._refuse(number, STREAM_CLOSED)
+        self.spend(EMPTY, "heads on closed streams")
+        self._refuse(number, STREAM_CLOSED)
+
+    def _answer(self, data: bytes) -> None:
+        if not self.out:
+            self.wake()
+        self.out.append(data)
 
     def idle(self, number: int) -> bool:
-        """Whether a stream was never opened."""
+        """Whether a stream was never opened, or is the connection itself."""
+        if not number:
+            return True
         if number & 1 == (self.role == CLIENT):
             return number >= self._next
         return number > self._last
@@ -565,7 +571,7 @@ class Connection:
                 raise ConnectionFault(PROTOCOL_ERROR, "reset of an idle stream")
             self.spend(CANCELLATION, "resets of closed streams")
             return
-        if self.role == SERVER and not stream.head:
+        if self.role == SERVER:
             self.spend(RAPID_RESET if stream.born == self.turn else CANCELLATION, "rapid resets")
         stream.drop()
         self.forget(stream)
@@ -580,9 +586,7 @@ class Connection:
     def _refuse(self, number: int, code: int) -> None:
         """Reset a stream that nobody has heard of."""
         self.spend(CANCELLATION, "refused streams")
-        if not self.out:
-            self.wake()
-        self.out.append(rst_stream(number, code))
+        self._answer(rst_stream(number, code))
         self.ignore(number)
 
     def end_streams(self, above: int, code: int) -> None:

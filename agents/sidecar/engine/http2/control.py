@@ -148,6 +148,7 @@ def _setting(connection: Connection, key: int, value: int) -> None:
         if not DEFAULT_FRAME <= value <= LARGEST_FRAME:
             raise ConnectionFault(PROTOCOL_ERROR, "a frame size that is not allowed")
         connection.peer_frame = min(value, 1 << 16)  # fair to other streams, and one record's worth or few
+        connection.frame_room = connection.peer_frame if connection.frame_room else 0
     elif key == HEADER_TABLE_SIZE:
         size = min(value, _TABLE)
         if connection.encoder.header_table_size != size:

@@ -1,10 +1,11 @@
 """Whether a decoded head is well-formed (RFC 9113 section 8.2 and 8.3), told with a handful of C calls per head.
 
 `Connection` calls one of `request`, `reply`, `trailers` for each head and treats `MalformedError` as a stream error.
-Names that were once found good are remembered, bounded; values and whole heads never are.
+Names, methods and authorities once found good are remembered, bounded; other values and whole heads never are.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 Field = tuple[bytes, bytes, bool]
@@ -17,9 +18,10 @@ _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+\-.]*")
 _AUTHORITY = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 
-# Bytes that a value may have; what is left after deleting them must be the line feeds put between values.
-_PLAIN = bytes(c for c in range(256) if c == 9 or (c >= 32 and c != 127))
-_FEEDS = tuple(b"\n" * n for n in range(256))
+# Section 8.2.1, values joined by line feeds: words with white space between them, never around them.
+_WORD = rb"[\x21-\x7e\x80-\xff]"
+_VALUE = rb"(?![ \t])" + _WORD + rb"*+(?:[ \t]++" + _WORD + rb"++)*+"
+_VALUES = re.compile(_VALUE + rb"(?:\n" + _VALUE + rb")*+").fullmatch
 
 # Section 8.2.2: fields of an HTTP/1.1 connection make a message malformed.
 _FORBIDDEN: Final = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
@@ -37,7 +39,11 @@ _COMMON = (
 ).split()
 _TRAILER_NAMES: Final = set(_COMMON)
 _REPLY_NAMES: Final = {b":status", *_COMMON}
-_REQUEST_NAMES: Final = {b":method", b":scheme", b":path", b":authority", b":protocol", *_COMMON}
+_PSEUDO: Final = frozenset((b":method", b":scheme", b":path", b":authority", b":protocol"))
+_REQUEST_NAMES: Final = {*_PSEUDO, *_COMMON}
+_METHODS: Final = {b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"}
+_SCHEMES: Final = {b"http", b"https"}
+_AUTHORITIES: Final[set[bytes]] = set()
 
 
 class MalformedError(Exception):
@@ -50,31 +56,32 @@ def request(headers: Fields, extended: bool = False) -> dict[bytes, bytes]:
     if not fields.keys() <= _REQUEST_NAMES and _learn(fields, _REQUEST_NAMES):
         headers[:] = [field for field in headers if not field[0].startswith(RESERVED)]
         fields = {name: value for name, value, _ in headers}
-    _values(headers)
-    method = fields.get(b":method")
-    scheme = fields.get(b":scheme")
-    path = fields.get(b":path")
-    authority = fields.get(b":authority")
-    pseudo = (method is not None) + (scheme is not None) + (path is not None) + (authority is not None)
-    if method == b"CONNECT":
-        pseudo += _connect(fields, extended)
-    elif path is None or scheme is None or method is None or b":protocol" in fields:
-        raise MalformedError("pseudo-header fields are missing")
-    elif not _PATH.fullmatch(path) or not _METHOD.fullmatch(method) or not _SCHEME.fullmatch(scheme):
-        raise MalformedError("a pseudo-header field's value is invalid")
-    if authority is not None and not _AUTHORITY.fullmatch(authority):
-        raise MalformedError("invalid :authority")
-    if len(fields) != len(headers):
-        fields = _repeated(headers, fields)
-    for name, _, _ in headers[:pseudo]:
-        if name[0] != 58:
-            raise MalformedError("a pseudo-header field after a regular one")
-    te = fields.get(b"te")
-    if te is not None and te != b"trailers":
+    if len(fields) == len(headers):
+        _check(fields.values(), len(fields))
+    else:
+        fields = _repeated(headers)
+    get = fields.get
+    method = get(b":method")
+    pseudo = 3
+    if method not in _METHODS or b":protocol" in fields:
+        pseudo = _unusual(fields, extended)
+    elif get(b":scheme") not in _SCHEMES:
+        _scheme(get(b":scheme"))
+    path = get(b":path")
+    if (path is None or not _PATH.fullmatch(path)) and pseudo >= 3:
+        raise MalformedError("no valid :path")
+    authority = get(b":authority")
+    if authority is not None:
+        pseudo += 1
+        if authority not in _AUTHORITIES:
+            _authority(authority)
+    # There are so many pseudo-header fields, none twice: they are the first ones, or one comes too late.
+    if not _PSEUDO.issuperset(list(fields)[:pseudo]):
+        raise MalformedError("a pseudo-header field after a regular one")
+    if b"te" in fields and fields[b"te"] != b"trailers":
         raise MalformedError("te other than trailers")
-    host = fields.get(b"host")
-    if host is not None and (not _AUTHORITY.fullmatch(host) or (authority is not None and authority != host)):
-        raise MalformedError("host is not :authority")
+    if b"host" in fields:
+        _host(fields[b"host"], authority)
     return fields
 
 
@@ -83,13 +90,14 @@ def reply(headers: Fields) -> dict[bytes, bytes]:
     fields = {name: value for name, value, _ in headers}
     if not fields.keys() <= _REPLY_NAMES:
         _learn(fields, _REPLY_NAMES)
-    _values(headers)
-    if len(fields) != len(headers):
-        fields = _repeated(headers, fields)
-    status = fields.get(b":status", b"")
-    if len(status) != 3 or not status.isdigit() or status < b"100" or headers[0][0] != b":status":
+    if len(fields) == len(headers):
+        _check(fields.values(), len(fields))
+    else:
+        fields = _repeated(headers)
+    status = fields.get(b":status")
+    if status is None or len(status) != 3 or not status.isdigit() or headers[0][0] != b":status":
         raise MalformedError("no valid :status")
-    if status == b"101":
+    if status < b"100" or status == b"101":
         raise MalformedError("101 is HTTP/1.1's (section 8.6)")
     return fields
 
@@ -99,11 +107,10 @@ def trailers(headers: Fields) -> dict[bytes, bytes]:
     fields = {name: value for name, value, _ in headers}
     if not fields.keys() <= _TRAILER_NAMES:
         _learn(fields, _TRAILER_NAMES)
-    if headers:
-        _values(headers)
-    if len(fields) != len(headers):
-        fields = _repeated(headers, fields)
-    return fields
+    if len(fields) == len(headers):
+        _check(fields.values(), len(fields))
+        return fields
+    return _repeated(headers)
 
 
 def length(value: bytes, end: int) -> int:
@@ -121,19 +128,10 @@ def weight(headers: Fields) -> int:
     return sum([len(name) + len(value) + 32 for name, value, _ in headers])
 
 
-def _values(headers: Fields) -> None:
-    joined = b"\n".join([value for _, value, _ in headers])
-    count = len(headers) - 1
-    if joined.translate(None, _PLAIN) != (_FEEDS[count] if 0 <= count < 256 else b"\n" * count):
-        raise MalformedError("a control character in a value")
-    if b"\n " in joined or b" \n" in joined or b"\n\t" in joined or b"\t\n" in joined or joined.strip(b" \t") != joined:
-        _edges(headers)
-
-
-def _edges(headers: Fields) -> None:
-    for _, value, _ in headers:
-        if value and (value[0] in b" \t" or value[-1] in b" \t"):
-            raise MalformedError("white space around a value")
+def _check(values: Iterable[bytes], count: int) -> None:
+    joined = b"\n".join(values)
+    if not _VALUES(joined) or joined.count(b"\n") >= count > 0:
+        raise MalformedError("a control character in a value, or white space around it")
 
 
 def _learn(fields: dict[bytes, bytes], known: set[bytes]) -> bool:
@@ -149,23 +147,53 @@ def _learn(fields: dict[bytes, bytes], known: set[bytes]) -> bool:
     return reserved
 
 
-def _connect(fields: dict[bytes, bytes], extended: bool) -> int:
-    """CONNECT has only an authority; the extended one (RFC 8441) has everything. Returns 1 for :protocol."""
-    if b":protocol" in fields:
-        if not extended or not fields[b":protocol"] or not fields.get(b":scheme") or not fields.get(b":path"):
-            raise MalformedError("extended CONNECT without :scheme or :path")
+def _unusual(fields: dict[bytes, bytes], extended: bool) -> int:
+    """A method that is rare, or CONNECT. Returns how many pseudo-header fields there are besides :authority."""
+    method = fields.get(b":method")
+    if method == b"CONNECT":
+        if b":protocol" in fields:  # RFC 8441: has everything
+            if not extended or not fields[b":protocol"]:
+                raise MalformedError("extended CONNECT is not offered")
+            _scheme(fields.get(b":scheme"))
+            return 4
+        if b":scheme" in fields or b":path" in fields or b":authority" not in fields:
+            raise MalformedError("CONNECT takes :authority alone")
         return 1
-    if b":scheme" in fields or b":path" in fields or not fields.get(b":authority"):
-        raise MalformedError("CONNECT takes :authority alone")
-    return 0
+    if method is None or not _METHOD.fullmatch(method) or b":protocol" in fields:
+        raise MalformedError("no valid :method")
+    _scheme(fields.get(b":scheme"))
+    return 3
 
 
-def _repeated(headers: Fields, fields: dict[bytes, bytes]) -> dict[bytes, bytes]:
+def _scheme(scheme: bytes | None) -> None:
+    if scheme is None or not _SCHEME.fullmatch(scheme):
+        raise MalformedError("no valid :scheme")
+
+
+def _authority(authority: bytes) -> None:
+    if not _AUTHORITY.fullmatch(authority):
+        raise MalformedError("invalid :authority")
+    if len(_AUTHORITIES) < _REMEMBERED:
+        _AUTHORITIES.add(authority)
+
+
+def _host(host: bytes, authority: bytes | None) -> None:
+    if authority is None:
+        _authority(host)
+    elif authority != host:
+        raise MalformedError("host is not :authority")
+
+
+def _repeated(headers: Fields) -> dict[bytes, bytes]:
     """Some name is repeated: never a pseudo-header field or one that frames the message; the first value counts."""
+    _check([value for _, value, _ in headers], len(headers))
     counts: dict[bytes, int] = {}
     for name, _, _ in headers:
         counts[name] = counts.get(name, 0) + 1
     for name, count in counts.items():
         if count > 1 and (name[:1] == b":" or name in (b"content-length", b"host", b"te")):
             raise MalformedError("a field is repeated that may not be")
-    return {name: value for name, value, _ in reversed(headers)}
+    fields: dict[bytes, bytes] = {}
+    for name, value, _ in headers:
+        fields.setdefault(name, value)
+    return fields

@@ -7,7 +7,7 @@ side itself; everything that sends is here. Data that does not fit the windows w
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .wire import CONTINUATION, END_HEADERS, HEADERS, rst_stream, window_update
 from .wire import pack as _pack
@@ -18,55 +18,64 @@ if TYPE_CHECKING:
     from .handler import Sink
 
 LOW_MARK = 1 << 16  # bytes that may still wait when `on_drained` asks for more
+UNTOLD: Final = -1  # values of `length`: no content-length, and one that speaks of nothing (a reply to HEAD)
+BODYLESS: Final = -2
+
+
+class Queue:
+    """What waits for windows: data, then perhaps trailers or the end."""
+
+    __slots__ = ("end", "parts", "size", "trailers")
+
+    def __init__(self) -> None:
+        self.parts: deque[bytes | memoryview] = deque()
+        self.size = 0
+        self.end = False
+        self.trailers: Fields | None = None
 
 
 class Stream:
     """A request and its response, or a byte stream, on a connection."""
 
     __slots__ = (
-        "bodyless",
         "born",
+        "bound",
         "connection",
-        "credit",
-        "expected",
         "head",
         "id",
+        "length",
         "local_closed",
-        "owed",
+        "mark",
         "queue",
-        "queue_end",
-        "queue_trailers",
-        "queued",
         "read_bytes",
-        "read_window",
         "remote_closed",
-        "sent_bytes",
         "sink",
+        "taken",
         "window",
     )
 
     sink: Sink
     connection: Connection
 
-    def __init__(self, connection: Connection, id: int, window: int, read_window: int, born: int) -> None:
+    def __init__(self, connection: Connection, id: int) -> None:
         self.connection = connection
         self.id = id
-        self.window = window  # what may be sent
-        self.read_window = read_window  # what the peer may send
-        self.born = born  # the connection's turn, to tell rapid resets
-        self.head = False  # the reply's head has come (client role) or gone (server role)
-        self.bodyless = False  # answers HEAD: content-length speaks of nothing
+        self.window = connection.peer_window  # what may be sent
+        self.bound = connection.stream_window  # how far `read_bytes` may go
+        self.mark = connection.stream_mark  # at which value of `taken` the peer is told
+        self.read_bytes = 0
+        self.taken = 0  # of them, by the sink
+        self.length = UNTOLD
+        self.born = connection.turn  # to tell rapid resets
+        self.head = False  # client role: the reply's head has come
         self.local_closed = False
         self.remote_closed = False
-        self.expected = -1  # bytes of body still to come by content-length
-        self.owed = 0  # bytes handed to the sink and not consumed
-        self.credit = 0  # bytes consumed and not yet told to the peer
-        self.read_bytes = 0
-        self.sent_bytes = 0
-        self.queue: deque[bytes | memoryview] | None = None
-        self.queued = 0
-        self.queue_end = False
-        self.queue_trailers: Fields | None = None
+        self.queue: Queue | None = None
+
+    @property
+    def queued(self) -> int:
+        """Bytes that wait."""
+        return self.queue.size if self.queue is not None else 0
 
     def send_headers(self, headers: Fields, end: bool = False) -> None:
         """A reply's head (server role), informational ones included."""
@@ -74,13 +83,12 @@ class Stream:
             return
         connection = self.connection
         block = connection.encode(headers)
+        size = len(block)
         out = connection.out
         if not out:
             connection.wake()
-        self.head = True
-        if len(block) <= connection.peer_frame:
-            out.append(_pack(len(block) << 8 | HEADERS, 5 if end else 4, self.id))
-            out.append(block)
+        if size <= connection.peer_frame:
+            out += (_pack(size << 8 | HEADERS, 5 if end else 4, self.id), block)
         else:
             _send_long(connection, self.id, block, end)
         if end:
@@ -90,44 +98,38 @@ class Stream:
 
     def send_data(self, data: bytes, end: bool = False) -> bool:
         """True when all of it went to the output; False when windows or the transport made it wait (`on_drained`)."""
-        if self.local_closed or self.queue_end:
-            return True
         connection = self.connection
         size = len(data)
         if (
-            self.queue is not None
-            or size > self.window
+            size > self.window
             or size > connection.window
-            or size > connection.peer_frame
-            or connection.blocked
+            or size > connection.frame_room
+            or self.queue is not None
+            or self.local_closed
         ):
             return self._enqueue(data, end)
-        if not size and not end:
-            return True
         self.window -= size
         connection.window -= size
-        self.sent_bytes += size
         out = connection.out
         if not out:
             connection.wake()
-        out.append(_pack(size << 8, 1 if end else 0, self.id))
-        if size:
-            out.append(data)
         if end:
+            out += (_pack(size << 8, 1, self.id), data)
             self.local_closed = True
             if self.remote_closed:
                 connection.forget(self)
+        elif size:
+            out += (_pack(size << 8, 0, self.id), data)
         return True
 
     def send_trailers(self, headers: Fields) -> None:
         """Closing fields; they follow whatever data still waits."""
-        if self.local_closed or self.queue_end:
-            return
-        if self.queue is not None:
-            self.queue_trailers = headers
-            self.queue_end = True
-        else:
+        queue = self.queue
+        if queue is None:
             self.send_headers(headers, True)
+        elif not queue.end:
+            queue.trailers = headers
+            queue.end = True
 
     def reset(self, code: int) -> None:
         """End the stream now. Nothing is reported about it afterwards."""
@@ -144,45 +146,50 @@ class Stream:
 
     def consumed(self, size: int) -> None:
         """Give the peer `size` bytes of window back."""
-        if not self.owed:  # it was reset: `drop` has given everything back
+        taken = self.taken
+        if taken == self.read_bytes:  # it was reset: `drop` has given everything back
             return
-        self.owed -= size
+        self.taken = taken = taken + size
         connection = self.connection
         connection.credit += size
         if connection.credit >= connection.credit_mark:
             connection.give_credit()
-        if not self.remote_closed:
-            self.credit += size
-            if self.credit >= connection.stream_mark:
-                if not connection.out:
-                    connection.wake()
-                connection.out.append(window_update(self.id, self.credit))
-                self.read_window += self.credit
-                self.credit = 0
+        if taken >= self.mark and not self.remote_closed:
+            self._announce()
 
     def drop(self) -> None:
         """Both sides are over; give the connection its window back, forget what waits."""
         self.local_closed = self.remote_closed = True
         self.queue = None
-        self.queued = 0
-        self.queue_end = False
-        self.queue_trailers = None
-        if self.owed:
-            connection = self.connection
-            connection.credit += self.owed
-            self.owed = 0
-            if connection.credit >= connection.credit_mark:
-                connection.give_credit()
+        self.consumed(self.read_bytes - self.taken)
+
+    def announced(self) -> int:
+        """How many bytes the peer was told to have been taken."""
+        return self.mark - self.connection.stream_mark
+
+    def _announce(self) -> None:
+        connection = self.connection
+        if not connection.out:
+            connection.wake()
+        size = self.taken - self.announced()
+        connection.out.append(window_update(self.id, size))
+        self.mark += size
+        self.bound = self.announced() + connection.stream_window
+        if 0 <= self.length < self.bound:
+            self.bound = self.length
 
     def _enqueue(self, data: bytes, end: bool) -> bool:
+        queue = self.queue
+        if self.local_closed or (queue is not None and queue.end):
+            return True
         connection = self.connection
-        if self.queue is None:
-            self.queue = deque()
+        if queue is None:
+            queue = self.queue = Queue()
             connection.ready.append(self)
         if data:
-            self.queue.append(data)
-            self.queued += len(data)
-        self.queue_end = end
+            queue.parts.append(data)
+            queue.size += len(data)
+        queue.end = end
         connection.pump()
         return self.queue is None
 
@@ -192,57 +199,42 @@ class Stream:
         queue = self.queue
         if queue is None:
             return False
-        out = connection.out
-        more = False
-        if queue:
-            size = min(self.window, connection.window, connection.peer_frame)
+        parts = queue.parts
+        size = 0
+        end = queue.end and queue.trailers is None
+        data: bytes | memoryview = b""
+        if parts:
+            size = min(self.window, connection.window, connection.frame_room)
             if size <= 0:
                 return False
-            data = queue[0]
+            data = parts[0]
             if len(data) > size:
-                rest = memoryview(
-                    data
-                )  # not a copy: a peer that opens its window by a byte at a time must not cost one
-                queue[0] = rest[size:]
+                rest = memoryview(data)  # not a copy: a peer that opens its window by a byte must not cost one
+                parts[0] = rest[size:]
                 data = rest[:size]
             else:
-                queue.popleft()
+                parts.popleft()
                 size = len(data)
-            self.queued -= size
+            queue.size -= size
             self.window -= size
             connection.window -= size
-            self.sent_bytes += size
-            end = not queue and self.queue_end and self.queue_trailers is None
-            if not out:
+        last = not parts
+        if size or end:
+            if not connection.out:
                 connection.wake()
-            out.append(_pack(size << 8, 1 if end else 0, self.id))
-            out.append(data)
-            more = bool(queue)
-        elif self.queue_end and self.queue_trailers is None:
-            end = True
-            if not out:
-                connection.wake()
-            out.append(_pack(0, 1, self.id))
-        else:
-            end = False
-        if not queue:
-            self._queue_empty(end)
-        elif self.queued + size >= LOW_MARK > self.queued:
+            connection.out += (_pack(size << 8, 1 if end and last else 0, self.id), data)
+        if last:
+            self.queue = None
+            if queue.trailers is not None:
+                self.send_headers(queue.trailers, True)
+            elif end:
+                self.local_closed = True
+                if self.remote_closed:
+                    connection.forget(self)
             self.sink.on_drained(self)
-        return more
-
-    def _queue_empty(self, end: bool) -> None:
-        trailers = self.queue_trailers
-        self.queue = None
-        self.queue_end = False
-        self.queue_trailers = None
-        if trailers is not None:
-            self.send_headers(trailers, True)
-        elif end:
-            self.local_closed = True
-            if self.remote_closed:
-                self.connection.forget(self)
-        self.sink.on_drained(self)
+        elif queue.size + size >= LOW_MARK > queue.size:
+            self.sink.on_drained(self)
+        return not last
 
 
 def _send_long(connection: Connection, id: int, block: bytes, end: bool) -> None:
@@ -253,6 +245,5 @@ def _send_long(connection: Connection, id: int, block: bytes, end: bool) -> None
         part = block[start : start + size]
         if start + size >= len(block):
             flags |= END_HEADERS
-        connection.out.append(_pack(len(part) << 8 | kind, flags, id))
-        connection.out.append(part)
+        connection.out += (_pack(len(part) << 8 | kind, flags, id), part)
         kind, flags = CONTINUATION, 0
