@@ -6,7 +6,9 @@ The `meshtui` commands of the same names end up here. Exit status: 0 well, 1 fai
 import argparse
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
+from typing import NoReturn
 
 
 def main(argv: Sequence[str]) -> int:
@@ -16,7 +18,10 @@ def main(argv: Sequence[str]) -> int:
     if args[:1] == ["run"] and "--" in args:
         cut = args.index("--")
         args, command = args[:cut], args[cut + 1 :]
-    parsed = _parser().parse_args(args)
+    parser = _parser()
+    parsed, extra = parser.parse_known_args(args)
+    if extra:
+        parser.refuse(parsed.verb, extra[0])
     try:
         match parsed.verb:
             case "up" | "demo":
@@ -64,9 +69,29 @@ def _up(parsed: argparse.Namespace, args: Sequence[str]) -> int:
     return up(Order(file, parsed.mesh, parsed.owner_pid, parsed.owner_fd, demo_settings(parsed.rate)), relay)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="meshtui", description="Run a mesh on this machine.", allow_abbrev=False)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line, with the nearest word it knows."""
+
+    verbs: "argparse._SubParsersAction[Parser]"
+
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"{self.prog}: {message}; `{self.prog} --help` shows what there is\n")
+        sys.exit(2)
+
+    def refuse(self, verb: str, word: str) -> NoReturn:
+        """End because of a word that the verb does not know."""
+        if not word.startswith("-"):
+            self.error(f"unexpected argument: {word}")
+        known = self.verbs.choices[verb]
+        near = get_close_matches(word.partition("=")[0], list(known._option_string_actions), 1)
+        fix = f"did you mean {near[0]}?" if near else f"`{known.prog} --help` shows what there is"
+        sys.stderr.write(f"{known.prog}: no such option: {word}; {fix}\n")
+        sys.exit(2)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="meshtui", description="Run a mesh on this machine.", allow_abbrev=False)
+    parser.verbs = verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     up = verbs.add_parser("up", help="start a mesh from FILE", description="Start a mesh from a mesh.yaml.")
     up.add_argument("file", nargs="?", default="mesh.yaml", type=Path, metavar="FILE", help="default: mesh.yaml")
