@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -215,6 +215,25 @@ async def test_the_control_port_takes_nobody_without_a_certificate(folder: Path)
             async with web.channel(web.issued.identity_address) as channel:
                 watch = discovery_pb2_grpc.DiscoveryStub(channel).Watch(discovery_pb2.WatchRequest(target="web"))
                 assert await code_of(watch.read()) == grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_strangers_cannot_keep_others_from_their_certificates(folder: Path) -> None:
+    with running(folder):
+        async with session(folder) as opened, AsyncExitStack() as stack:
+            request = identity_pb2.IssueTokenRequest(namespace="shop", service_account="web", pod="web-0")
+            web = Sidecar("web", await opened.identity.IssueToken(request))
+            codes = []
+            for _ in range(6):
+                channel = web.channel(web.issued.identity_address, certificate=False)
+                stub = identity_pb2_grpc.IdentityStub(await stack.enter_async_context(channel))
+                for _ in range(15):  # a connection has 16 streams
+                    call = stub.WatchTrust(identity_pb2.WatchTrustRequest())
+                    try:
+                        await call.read()
+                    except grpc.aio.AioRpcError as error:
+                        codes.append(error.code())
+            assert codes == [grpc.StatusCode.RESOURCE_EXHAUSTED] * 26
+            await web.certify()
 
 
 async def test_nobody_speaks_for_another(folder: Path) -> None:

@@ -77,6 +77,17 @@ def test_a_kill_between_the_issuers_files_is_mended(tmp_path: Path, clock: Clock
     assert after.issuer != before.issuer
 
 
+@pytest.mark.parametrize("written", [0, 1, 2, 3])
+def test_a_kill_while_the_folder_is_filled_is_mended(tmp_path: Path, clock: Clock, written: int) -> None:
+    Store(tmp_path, "test", clock)
+    for part in ("anchors.pem", "issuer.pem", "issuer.key", "anchor.key")[: 4 - written]:
+        (tmp_path / part).unlink()
+    (tmp_path / ".issuer.key.new").write_bytes(b"half")
+    store = Store(tmp_path, "test", clock)
+    assert not store.problem
+    assert not store.poll()
+
+
 def test_an_issuer_from_elsewhere_is_not_replaced(tmp_path: Path, clock: Clock) -> None:
     Store(tmp_path, "test", clock)
     (tmp_path / "anchor.key").unlink()
