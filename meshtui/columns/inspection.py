@@ -27,11 +27,15 @@ def page(one: Exchange, pair: Pair, width: int, *, ascii: bool = False) -> list[
     found = ladder(pair, ascii=ascii)
     lines = [*_head(one, ascii=ascii), [], *drawn(found, width, ascii=ascii)]
     lines += [[], *_split(pair, guessed=found.guessed)]
-    left, right = _request(one), _response(one, ascii=ascii)
-    for a, b in ((left, right), (_peer("Client", one.source, one), _peer("Server", one.destination, one))):
+    blocks = (
+        (_request(one), _response(one, ascii=ascii)),
+        (_peer("Client", one.source), _peer("Server", one.destination)),
+        (_hop(one), _record(one)),
+    )
+    for left, right in blocks:
         lines.append([])
-        lines += _beside(a, b, width) if width >= TWO_COLUMNS else [*a, [], *b]
-    return [*lines, [], *_rest(one)]
+        lines += _beside(left, right, width) if width >= TWO_COLUMNS else [*left, [], *right]
+    return lines
 
 
 def _head(x: Exchange, *, ascii: bool) -> list[Line]:
@@ -49,7 +53,7 @@ def _split(pair: Pair, *, guessed: bool) -> list[Line]:
     out, inside = pair.outbound, pair.inbound
     if out is None or inside is None:
         missing = "the client's" if out is None else "the server's"
-        return [[Cell(f"{missing} side was not seen: it is not meshed, not tapped, or was not sampled", Level.DIM)]]
+        return [[Cell(f"{missing} side was not seen: its sidecar is not in this tap, or it has none", Level.DIM)]]
     lines: list[Line] = []
     whole, within = out.latency_ms, inside.latency_ms
     if whole is not None and within is not None and whole >= within:
@@ -91,7 +95,7 @@ def _headers(headers: Sequence[Header], seen: bool) -> list[Line]:
     return [_pair(header.name, header.value.decode("utf-8", "backslashreplace")) for header in headers]
 
 
-def _peer(title: str, peer: Peer, x: Exchange) -> list[Line]:
+def _peer(title: str, peer: Peer) -> list[Line]:
     workload = f"{peers.kind(peer.kind)}/{peer.name}" if peer.name else ""
     proven = Cell(peer.identity) if peer.identity else Cell("none proven", Level.WARN)
     fields = [
@@ -108,24 +112,31 @@ def _peer(title: str, peer: Peer, x: Exchange) -> list[Line]:
     ]
 
 
-def _rest(x: Exchange) -> list[Line]:
+def _hop(x: Exchange) -> list[Line]:
     hop = peers.security(x.tls, [x.no_tls_reason] if x.no_tls_reason else [])
     if x.tls == Tls.TLS_MUTUAL:
         hop = Cell(f"{hop.text} mutual TLS", hop.level)
     fields = [
+        ("protocol", peers.PROTOCOLS.get(x.protocol, "unknown")),
         ("service", x.service),
         ("route", x.route or "no route matched"),
         ("attempt", str(x.attempt) if x.attempt else ""),
-        ("protocol", peers.PROTOCOLS.get(x.protocol, "unknown")),
-        ("seen by", f"{peers.name(x.proxy, pod=True)} ({peers.DIRECTIONS.get(x.direction, 'UNKNOWN').lower()})"),
-        ("trace id", x.trace_id),
-        ("request id", x.id.rpartition("/")[0]),
     ]
     return [
         _title("Hop", ""),
         [Cell("security".ljust(_KEY), Level.DIM), hop],
         *(_pair(name, value) for name, value in fields if value),
     ]
+
+
+def _record(x: Exchange) -> list[Line]:
+    direction = peers.DIRECTIONS.get(x.direction, "unknown").lower()
+    fields = [
+        ("seen by", f"{peers.name(x.proxy, pod=True)} ({direction})"),
+        ("trace id", x.trace_id),
+        ("request id", x.id.rpartition("/")[0]),
+    ]
+    return [_title("Record", ""), *(_pair(name, value) for name, value in fields if value)]
 
 
 def _title(text: str, aside: str) -> Line:
