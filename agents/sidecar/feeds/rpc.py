@@ -225,15 +225,13 @@ class Call(Generic[Reply]):
 
     # What the engine calls.
 
-    def on_headers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
-        status = fields[b":status"]
-        if status[:1] == b"1":
+    def on_headers(self, stream: Stream, headers: Fields, status: int, end: bool) -> None:
+        if status < 200:
             return
-        if status != b"200":
-            self.cancel()
-            self._error = RpcError("UNAVAILABLE", f"HTTP status {status.decode()}")
+        if status != 200:
+            self._break("UNAVAILABLE", f"HTTP status {status}")
         elif end:
-            self._close(fields)
+            self._close(headers)
 
     def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
         stream.consumed(len(data))
@@ -257,8 +255,8 @@ class Call(Generic[Reply]):
         elif self._replies:
             _wake(self._reader)
 
-    def on_trailers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes]) -> None:
-        self._close(fields)
+    def on_trailers(self, stream: Stream, headers: Fields) -> None:
+        self._close(headers)
 
     def on_reset(self, stream: Stream, code: int) -> None:
         lost = code in (LOST, REFUSED_STREAM)
@@ -267,7 +265,8 @@ class Call(Generic[Reply]):
     def on_drained(self, stream: Stream) -> None:
         _wake(self._writer)
 
-    def _close(self, fields: dict[bytes, bytes]) -> None:
+    def _close(self, headers: Fields) -> None:
+        fields = {name: value for name, value, _ in headers}
         status = fields.get(b"grpc-status", b"")
         known = status.isdigit() and int(status) < len(CODES)
         code = CODES[int(status)] if known else "UNKNOWN"
