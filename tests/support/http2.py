@@ -41,14 +41,14 @@ class Ear:
         self.streams.append(stream)
         self.events.append(("stream", stream.id, plain(headers), end))
 
-    def on_headers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
+    def on_headers(self, stream: Stream, headers: Fields, status: int, end: bool) -> None:
         self.events.append(("headers", stream.id, plain(headers), end))
 
     def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
         self.bodies[stream.id] = self.bodies.get(stream.id, b"") + data
         self.events.append(("data", stream.id, data, end))
 
-    def on_trailers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes]) -> None:
+    def on_trailers(self, stream: Stream, headers: Fields) -> None:
         self.events.append(("trailers", stream.id, plain(headers)))
 
     def on_reset(self, stream: Stream, code: int) -> None:

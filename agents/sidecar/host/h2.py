@@ -69,7 +69,7 @@ class Served(Edge):
         x.scheme = fields.get(b":scheme", b"http")
         x.authority = authority = fields.get(b":authority") or fields.get(b"host", b"")
         x.path = fields.get(b":path", b"")
-        x.request = Head(headers, fields)
+        x.request = Head(headers)
         x.service = door.service
         x.port = door.port
         relay = stream.sink = Relay(self, stream, x, headers, end)

@@ -7,7 +7,7 @@ DATA back in the streams; reading never pauses, windows see to that.
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from agents.sidecar.engine.http2.connection import Connection
 from agents.sidecar.engine.http2.fields import Fields
@@ -25,7 +25,7 @@ class Edge(asyncio.Protocol):
         self.transport: Any = None
         self.h2 = Connection(role, self, limits)
         self.data_received = self.h2.receive  # the engine's own: one call less per read
-        self.h2.wake = partial(loop.call_soon, self.flush)
+        self.h2.wake = cast(Callable[[], None], partial(loop.call_soon, self.flush))
         self._write: Callable[[bytes], None] | None = None
 
     # What asyncio calls.

@@ -3,7 +3,7 @@
 host/h2relay reads and writes with it. Nothing here knows streams or connections.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote, unquote_to_bytes
 
 from agents.sidecar.engine.exchange import GRPC, Exchange
@@ -20,28 +20,31 @@ _FROM_ERROR = {"timeout": 4}
 
 
 class Head:
-    """A head for Exchange: fields by name, and all of them when somebody asks."""
+    """A head for Exchange."""
 
-    __slots__ = ("_headers", "get")
+    __slots__ = ("_headers",)
 
-    def __init__(self, headers: Fields, fields: dict[bytes, bytes]) -> None:
+    def __init__(self, headers: Fields) -> None:
         self._headers = headers
-        self.get: Callable[[bytes], bytes | None] = fields.get
+
+    def get(self, name: bytes) -> bytes | None:
+        """Return the first value of a field."""
+        for key, value, _ in self._headers:
+            if key == name:
+                return value
+        return None
 
     def pairs(self) -> Sequence[tuple[bytes, bytes]]:
         return [(name, value) for name, value, _ in self._headers if name[:1] != b":"]
 
 
-def conclude(x: Exchange, fields: dict[bytes, bytes]) -> None:
+def conclude(x: Exchange, headers: Fields) -> None:
     """Take a call's outcome from the fields that it ended with."""
-    status = fields.get(b"grpc-status")
-    if status is None:
-        return
-    code = _CODES.get(status)
-    x.grpc_status = _UNKNOWN if code is None else code
-    message = fields.get(b"grpc-message")
-    if message:
-        x.grpc_message = unquote_to_bytes(message).decode("utf-8", "replace")
+    for name, value, _ in headers:
+        if name == b"grpc-status":
+            x.grpc_status = _CODES.get(value, _UNKNOWN)
+        elif name == b"grpc-message" and value:
+            x.grpc_message = unquote_to_bytes(value).decode("utf-8", "replace")
 
 
 def local(x: Exchange, reply: Reply) -> tuple[Fields, bytes]:

@@ -195,26 +195,25 @@ class Relay:
         if end:
             self._finish()
 
-    def on_headers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
+    def on_headers(self, stream: Stream, headers: Fields, status: int, end: bool) -> None:
         x = self.x
         if x is None:
             return
-        status = int(fields[b":status"])
         if status < 200:
             self.down.send_headers(headers)
             return
         x.replied = perf_counter()
         x.status = status
-        x.response = Head(headers, fields)
+        x.response = Head(headers)
         self._held = None
         if end:
-            conclude(x, fields)
+            conclude(x, headers)
         self.served.stack_reply(x)
         self.down.send_headers(headers, end)
         if end:
             self._finish()
 
-    def on_trailers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes]) -> None:
+    def on_trailers(self, stream: Stream, headers: Fields) -> None:
         if stream is self.down:
             self._requested = True
             self._trailers = headers
@@ -223,8 +222,9 @@ class Relay:
             return
         x = self.x
         if x is not None:
-            conclude(x, fields)
-            x.trailers = [(name, value) for name, value, _ in headers]
+            conclude(x, headers)
+            if x.tap is not None:  # nobody else reads them
+                x.trailers = [(name, value) for name, value, _ in headers]
         self.down.send_trailers(headers)
         self._finish()
 

@@ -105,8 +105,8 @@ class ByteStream:
 
     # What the engine calls.
 
-    def on_headers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
-        if fields[b":status"] != b"200":
+    def on_headers(self, stream: Stream, headers: Fields, status: int, end: bool) -> None:
+        if status != 200:
             self._closing = True
             stream.reset(wire.CANCEL)
             self._lose(ConnectionError("hop-refused"))
@@ -129,7 +129,7 @@ class ByteStream:
         if end:
             self._end()
 
-    def on_trailers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes]) -> None:
+    def on_trailers(self, stream: Stream, headers: Fields) -> None:
         self.on_data(stream, b"", True)
 
     def on_drained(self, stream: Stream) -> None:

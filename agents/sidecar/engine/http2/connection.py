@@ -14,10 +14,10 @@ from jh2._hazmat import Decoder, Encoder, OversizedHeaderListError
 
 from . import control
 from . import fields as _fields
-from .fields import Fields, MalformedError
-from .handler import Handler, Sink
+from .fields import UNTOLD, Fields, MalformedError
+from .handler import NOBODY, Handler, Sink
 from .limits import CANCELLATION, EMPTY, RAPID_RESET, Budget, Limits
-from .stream import BODYLESS, UNTOLD, Stream
+from .stream import BODYLESS, Stream
 from .wire import (
     COMPRESSION_ERROR,
     CONTINUATION,
@@ -260,6 +260,7 @@ class Connection:
 
     def forget(self, stream: Stream) -> None:
         """A stream ended on both sides."""
+        stream.sink = NOBODY
         self.streams.pop(stream.id, None)
         if self.crowded or self.draining:
             self.handler.on_room()
@@ -337,9 +338,10 @@ class Connection:
                         self.fault(stream, PROTOCOL_ERROR)
                         continue
                     stream.remote_closed = True
+                    sink = stream.sink
                     if stream.local_closed:
                         self.forget(stream)
-                    stream.sink.on_data(stream, body, True)
+                    sink.on_data(stream, body, True)
                 elif length:
                     stream.sink.on_data(stream, body, False)
                 else:
@@ -435,21 +437,21 @@ class Connection:
             return
         try:
             if self.role == CLIENT and not stream.head and not large:
-                found = _fields.reply(headers)
-                status = found[b":status"]
-                if status < b"200":
+                status, length = _fields.reply(headers)
+                if status < 200:
                     self._informational(end)
                 else:
                     stream.head = True
-                    if b"content-length" in found:
-                        self._length(stream, found, end)
-                    if end:
-                        stream.remote_closed = True
-                        if stream.local_closed:
-                            self.forget(stream)
-                stream.sink.on_headers(stream, headers, found, end == 1)
+                    if length != UNTOLD:
+                        self._length(stream, status, length, end)
+                sink = stream.sink
+                if end:
+                    stream.remote_closed = True
+                    if stream.local_closed:
+                        self.forget(stream)
+                sink.on_headers(stream, headers, status, end == 1)
                 return
-            found = _fields.trailers(headers)
+            _fields.trailers(headers)
         except MalformedError:
             self.fault(stream, PROTOCOL_ERROR)
             return
@@ -457,9 +459,10 @@ class Connection:
             self.fault(stream, PROTOCOL_ERROR)
             return
         stream.remote_closed = True
+        sink = stream.sink
         if stream.local_closed:
             self.forget(stream)
-        stream.sink.on_trailers(stream, headers, found)
+        sink.on_trailers(stream, headers)
 
     def _new_head(self, number: int, headers: Fields, end: int, large: bool) -> None:
         """A head of a stream that is not open: a request, or a stray."""
@@ -474,7 +477,9 @@ class Connection:
             return
         try:
             found = _fields.request(headers, limits.connect)
-            length = _fields.length(found[b"content-length"], end) if b"content-length" in found else UNTOLD
+            length = _fields.length(found[b"content-length"]) if b"content-length" in found else UNTOLD
+            if end and length > 0:
+                self._bodiless()
         except MalformedError:
             self._refuse(number, PROTOCOL_ERROR)
             return
@@ -490,13 +495,16 @@ class Connection:
             return
         self.handler.on_stream(stream, headers, found, end == 1)
 
-    def _length(self, stream: Stream, found: dict[bytes, bytes], end: int) -> None:
+    def _length(self, stream: Stream, status: int, length: int, end: int) -> None:
         """Take in a reply's content-length."""
-        bodyless = stream.length == BODYLESS or found[b":status"] in (b"204", b"304")
-        length = _fields.length(found[b"content-length"], 0 if bodyless else end)
-        if not bodyless:
+        if stream.length != BODYLESS and status not in (204, 304):
             stream.length = length
             stream.bound = min(stream.bound, length)
+            if end and length:
+                self._bodiless()
+
+    def _bodiless(self) -> None:
+        raise MalformedError("content-length without a body")
 
     def _informational(self, end: int) -> None:
         if end:
@@ -573,15 +581,17 @@ class Connection:
             return
         if self.role == SERVER:
             self.spend(RAPID_RESET if stream.born == self.turn else CANCELLATION, "rapid resets")
+        sink = stream.sink
         stream.drop()
         self.forget(stream)
-        stream.sink.on_reset(stream, code)
+        sink.on_reset(stream, code)
 
     def fault(self, stream: Stream, code: int) -> None:
         """The peer broke a stream: reset it and tell its sink."""
         self.spend(CANCELLATION, "broken streams")
+        sink = stream.sink
         stream.reset(code)
-        stream.sink.on_reset(stream, code)
+        sink.on_reset(stream, code)
 
     def _refuse(self, number: int, code: int) -> None:
         """Reset a stream that nobody has heard of."""
@@ -591,6 +601,8 @@ class Connection:
 
     def end_streams(self, above: int, code: int) -> None:
         for stream in [stream for number, stream in self.streams.items() if number > above]:
+            sink = stream.sink
             stream.drop()
+            stream.sink = NOBODY
             self.streams.pop(stream.id, None)
-            stream.sink.on_reset(stream, code)
+            sink.on_reset(stream, code)

@@ -6,26 +6,20 @@ any method of the connection and of its streams, also for the stream that is bei
 
 from typing import Protocol
 
+from .fields import Fields
 from .stream import Stream
-
-# Fields as the codec gives and takes them: name, value, "never index" (forwarded as such, RFC 7541 section 7.1.3).
-Field = tuple[bytes, bytes, bool]
-Fields = list[Field]
 
 
 class Sink(Protocol):
     """Hears everything about one stream once it is open; the same object may serve both ends of a relay."""
 
-    def on_headers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
-        """The reply's head (client role only); 1xx heads come here too, `end` is never true for them.
-
-        `fields` maps each name to its last value, pseudo-fields included: look-ups for those who decide by headers.
-        """
+    def on_headers(self, stream: Stream, headers: Fields, status: int, end: bool) -> None:
+        """The reply's head (client role only); 1xx heads come here too, `end` is never true for them."""
 
     def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
         """A piece of body. Whoever took it in calls `stream.consumed(len(data))`, at once or when it was passed on."""
 
-    def on_trailers(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes]) -> None:
+    def on_trailers(self, stream: Stream, headers: Fields) -> None:
         """The closing fields; the peer has ended its side."""
 
     def on_reset(self, stream: Stream, code: int) -> None:
@@ -42,7 +36,10 @@ class Handler(Protocol):
         """Output became non-empty: take it once, at the end of this loop turn."""
 
     def on_stream(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
-        """Server role: a request began. Set `stream.sink` before returning, or answer, or reset."""
+        """Server role: a request began. Set `stream.sink` before returning, or reset.
+
+        `fields` maps each name to its first value, pseudo-header fields included.
+        """
 
     def on_hello(self, payload: bytes) -> None:
         """The mesh's extension frame came."""
@@ -58,3 +55,16 @@ class Handler(Protocol):
 
     def on_failure(self, code: int, reason: str) -> None:
         """The connection is over: the peer broke the protocol. Write the output that is left (GOAWAY), then close."""
+
+
+class Nobody:
+    """The sink of streams that are over: it breaks the circle between a stream and whoever used it."""
+
+    def on_headers(self, stream: Stream, headers: Fields, status: int, end: bool) -> None: ...
+    def on_data(self, stream: Stream, data: bytes, end: bool) -> None: ...
+    def on_trailers(self, stream: Stream, headers: Fields) -> None: ...
+    def on_reset(self, stream: Stream, code: int) -> None: ...
+    def on_drained(self, stream: Stream) -> None: ...
+
+
+NOBODY = Nobody()

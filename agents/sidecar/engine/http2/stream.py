@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from .fields import UNTOLD
 from .wire import CONTINUATION, END_HEADERS, HEADERS, rst_stream, window_update
 from .wire import pack as _pack
 
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from .handler import Sink
 
 LOW_MARK = 1 << 16  # bytes that may still wait when `on_drained` asks for more
-UNTOLD: Final = -1  # values of `length`: no content-length, and one that speaks of nothing (a reply to HEAD)
-BODYLESS: Final = -2
+BODYLESS: Final = -2  # as a `length`: content-length speaks of nothing, as in a reply to HEAD
 
 
 class Queue:
@@ -225,13 +225,14 @@ class Stream:
             connection.out += (_pack(size << 8, 1 if end and last else 0, self.id), data)
         if last:
             self.queue = None
+            sink = self.sink
             if queue.trailers is not None:
                 self.send_headers(queue.trailers, True)
             elif end:
                 self.local_closed = True
                 if self.remote_closed:
                     connection.forget(self)
-            self.sink.on_drained(self)
+            sink.on_drained(self)
         elif queue.size + size >= LOW_MARK > queue.size:
             self.sink.on_drained(self)
         return not last
