@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
             case "run":
                 from agents.launcher.run import run
 
-                return run(parsed, command)
+                return run(parsed, command or parsed.command)
             case "down":
                 from agents.launcher.down import down
 
@@ -120,6 +120,7 @@ def _parser() -> Parser:
     )
     run.add_argument("--proxy", action="store_true", help="set http_proxy, so that names of services work as hosts")
     run.add_argument("--mesh", metavar="NAME", help="which mesh, if several run")
+    run.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run, with its arguments")
 
     down = verbs.add_parser("down", help="end a mesh", description="End a mesh and everything it started.")
     ps = verbs.add_parser("ps", help="list a mesh's processes", description="List a mesh's processes.")

@@ -1,0 +1,106 @@
+"""Every local way to an upstream, with and without sidecars at either end, and one workload that joins later."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.shell import Shell, eventually
+
+CLIENT = """
+import os, sys, time, urllib.request
+url = os.environ["URL"]
+while True:
+    try:
+        with urllib.request.urlopen(url, timeout=3) as answer:
+            print(answer.status, flush=True)
+    except OSError as error:
+        print(error, flush=True)
+    time.sleep(0.2)
+"""
+MESH = """
+name: ways
+namespace: shop
+workloads:
+  - name: files
+    command: ["${python}", -m, http.server, --bind, 127.0.0.1, "${ports.http}"]
+    ports: {http: auto}
+    routes: [{name: home, path: /}]
+  - name: plain
+    mesh: false
+    command: ["${python}", -m, http.server, --bind, 127.0.0.1, "${ports.http}"]
+    ports: {http: auto}
+  - {name: declared, command: ["${python}", client.py], upstreams: [files], env: {URL: "http://${upstreams.files}/"}}
+  - {name: byproxy, command: ["${python}", client.py], proxy: true, env: {URL: "http://files/"}}
+  - {name: outsider, command: ["${python}", client.py], mesh: false, upstreams: [files],
+     env: {URL: "http://${upstreams.files}/"}}
+  - {name: leaver, command: ["${python}", client.py], upstreams: [plain], env: {URL: "http://${upstreams.plain}/"}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ways")
+    (folder / "client.py").write_text(CLIENT)
+    (folder / "mesh.yaml").write_text(MESH)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shell(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    shell = Shell(tmp_path_factory.mktemp("home"))
+    shell.run("up", str(folder / "mesh.yaml"), "--detach")
+    try:
+        yield shell
+    finally:
+        shell.run("down")
+
+
+@pytest.mark.parametrize("name", ["declared", "byproxy", "outsider", "leaver"])
+def test_every_way_arrives(shell: Shell, name: str) -> None:
+    assert eventually(lambda: shell.run("logs", name, "--tail", "5").split() == ["200"] * 5, 15)
+
+
+def test_edges_are_secured_where_both_ends_have_a_sidecar_and_nowhere_else(shell: Shell) -> None:
+    wanted = {
+        ("declared", "files"): True,
+        ("byproxy", "files"): True,
+        ("127.0.0.1", "files"): False,
+        ("leaver", "plain"): False,
+    }
+
+    def edges() -> dict[tuple[str, str], bool]:
+        return {
+            (edge["src"], edge["dst"]): bool(edge["secured"]) for edge in shell.ask("edges", "deploy", "-n", "shop")
+        }
+
+    assert eventually(lambda: edges() == wanted, 15), edges()
+
+
+def test_one_that_joins_later_is_a_workload_like_the_others(shell: Shell, folder: Path) -> None:
+    words = ["run", "--name", "late", "--upstream", "files", "--env", "URL=http://${upstreams.files}/"]
+    late = subprocess.Popen(
+        [sys.executable, "-m", "meshtui", *words, "--", sys.executable, "client.py"],
+        env=shell.environment,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert eventually(lambda: shell.deployments("shop")["files"]["requests"]["samples"] > 0, 15)
+        assert eventually(
+            lambda: any(
+                edge["src"] == "late" and edge["secured"] for edge in shell.ask("edges", "deploy", "-n", "shop")
+            ),
+            15,
+        )
+        pod = shell.pods("shop")["late-0"]
+        assert pod["identity"].endswith("/ns/shop/sa/late")
+    finally:
+        os.kill(late.pid, signal.SIGINT)
+        assert late.wait(15) == 0
+    assert eventually(lambda: "late-0" not in shell.pods("shop"), 15)
