@@ -111,7 +111,7 @@ class Discovery:
                     if not self.registered:
                         self._log.info("registered with control plane %s", reply.server_version)
                     self.registered = True
-                    self._uplink.up.add("presence")
+                    self._uplink.heard("presence")
 
     async def _farewell(self, call: Call[discovery_pb2.RegistrationReply]) -> None:
         await self._drain.wait()

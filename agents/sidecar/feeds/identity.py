@@ -105,7 +105,7 @@ class Identity:
         async with line.call("/meshtui.v1.Identity/WatchTrust", identity_pb2.TrustBundle) as call:
             await call.write(b"", end=True)
             async for bundle in call:
-                self._uplink.up.add("trust")
+                self._uplink.heard("trust")
                 anchors = _pem(bundle.anchors).decode()
                 if not anchors:
                     self._log.warning("an empty trust bundle was ignored")

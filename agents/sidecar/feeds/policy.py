@@ -22,7 +22,7 @@ class Policy:
         async with line.call("/meshtui.v1.Policy/Watch", policy_pb2.WorkloadPolicy) as call:
             await call.write(self._request.SerializeToString(), end=True)
             async for policy in call:
-                self._uplink.up.add("policy")
+                self._uplink.heard("policy")
                 self._rules.apply(policy)
                 for reason in self._rules.refused:
                     self._log.warning("policy %d has a route that cannot be compiled: %s", policy.version, reason)

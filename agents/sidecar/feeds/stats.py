@@ -82,7 +82,7 @@ class Stats:
             first = await anext(call, None)
             if first is None:
                 return
-            self._uplink.up.add("stats")
+            self._uplink.heard("stats")
             self.acked = first.seq
             async with beside(call, self._send(call, min(first.seq, self._ledger.last_seq))):
                 async for ack in call:

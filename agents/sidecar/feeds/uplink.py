@@ -45,6 +45,7 @@ class Uplink:
         self._line: Line | None = None
         self._sessions: dict[Line, int] = {}
         self._connecting: asyncio.Task[Line] | None = None
+        self._lost = False
         self.up: set[str] = set()  # names of the sessions that have heard from the control plane
 
     def renew(self, secured: ssl.SSLContext) -> None:
@@ -59,24 +60,38 @@ class Uplink:
     async def keep(self, name: str, session: Session) -> None:
         """Run a session again and again, until cancelled."""
         backoff = Backoff()
-        told = False
+        told = ""
         while True:
             began = time.monotonic()
-            reason = "ended"
             try:
                 async with self.lease() as line:
                     await session(line)
+                reason = "the control plane ended it"
             except RpcError as error:
                 reason = str(error)
+                if error.code == "UNAVAILABLE":
+                    self._miss(error.details)
+                    reason = told  # one line for all sessions
             except Exception:  # noqa: BLE001 - one bad message must not end a feed for ever
                 reason = "failed"
                 self._log.exception("session %s failed", name)
-            lived = time.monotonic() - began
             self.up.discard(name)
-            # One line for each time that it is lost, not one for each attempt.
-            self._log.log(logging.DEBUG if told and lived < 1.0 else logging.WARNING, "%s: %s", name, reason)
-            told = True
-            await asyncio.sleep(backoff.pause(lived))
+            if reason != told:
+                told = reason  # and one line for each reason, not for each attempt
+                self._log.warning("%s: %s", name, reason)
+            await asyncio.sleep(backoff.pause(time.monotonic() - began))
+
+    def heard(self, name: str) -> None:
+        """A session has heard from the control plane."""
+        self.up.add(name)
+        if self._lost:
+            self._lost = False
+            self._log.warning("the control plane is back")
+
+    def _miss(self, reason: str) -> None:
+        if not self._lost:
+            self._lost = True
+            self._log.warning("no control plane, going on with what is known: %s", reason)
 
     @contextlib.asynccontextmanager
     async def lease(self) -> AsyncIterator[Line]:
