@@ -114,8 +114,15 @@ class Sidecar:
         feeds = Feeds(self.runtime, self.ports, os.getpid())
         admin = Admin(self.runtime, lambda: feeds.ready, lambda: feeds.uplink.up)
         serving = await admin.serve(parse_listen(self.config.admin.listen).bind())
+        starting = loop.create_task(feeds.start())
+        ended = loop.create_task(ending.wait())
+        await asyncio.wait((starting, ended), return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()  # told to end while it still waits for the control plane
+            await feeds.stop()
+            return 0
         try:
-            await feeds.start()
+            starting.result()
         except RefusedError as error:
             self.log.critical("no identity: %s", error)
             return REFUSED
@@ -124,7 +131,7 @@ class Sidecar:
         gc.collect()
         gc.freeze()  # what exists now stays: collections need not look at it again
         sweep = loop.create_task(_sweep(host))
-        await ending.wait()
+        await ended
         sweep.cancel()
         await self._drain(host, feeds)
         serving.close()
@@ -190,6 +197,7 @@ class Sidecar:
         feeds.drain()
         await asyncio.sleep(_LEAVE_S)
         self.runtime.drain.begin()
+        host.draining = True
         for listener in self.listeners:
             listener.stop()
         deadline = time.monotonic() + self.config.drain_s

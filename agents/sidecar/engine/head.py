@@ -16,7 +16,7 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]"
 _LINES = rb"(?:" + _TOKEN + rb"++:" + _VALUE + rb"*+\r\n)*+\r\n"
 _REQUEST = re.compile(rb"(" + _TOKEN + rb"{1,32}+) ([\x21\x22\x24-\x7e]++) HTTP/1\.([01])\r\n" + _LINES)
-_RESPONSE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2}+)(?: " + _VALUE + rb"*+)?\r\n" + _LINES)
+_RESPONSE = re.compile(rb"HTTP/1\.[01] [1-9][0-9][0-9](?: " + _VALUE + rb"*+)?\r\n" + _LINES)
 _TRAILERS = re.compile(_LINES)
 _PAIR = re.compile(rb"([^:\r\n]++):[ \t]*+([^\r]*?)[ \t]*+\r\n")
 
@@ -27,6 +27,11 @@ _NAMES = (
     rb"|[Kk](?i:eep-alive)|[Pp](?i:roxy-connection|roxy-authorization)|[Mm](?i:eshtui-)[^:]++"
 )
 _FIELDS = re.compile(rb"\n(?=[CHTUEKPMchtuekpm])(" + _NAMES + rb"):[ \t]*+([^\r]*+)")
+_ANSWER_NAMES = (
+    rb"[Cc][Oo][Nn](?i:tent-length|nection)|[Tt](?i:ransfer-encoding|e)|[Uu](?i:pgrade)|[Kk](?i:eep-alive)"
+    rb"|[Pp](?i:roxy-connection)|[Mm](?i:eshtui-)[^:]++"
+)
+_ANSWER_FIELDS = re.compile(rb"\n(?=[CTUKPMctukpm])(" + _ANSWER_NAMES + rb"):[ \t]*+([^\r]*+)")
 _HOST = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]*+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5}+)?")
 _ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+\-.]*+)://([^/?@]++)((?:[/?].*+)?)")
 _AUTHORITY = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]++|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}+")
@@ -155,8 +160,12 @@ class Request(Head):
         self._pairs = None
         self.method, target, minor = match.groups()
         self.target = target
-        self.minor = 1 if minor == b"1" else 0
-        self.persistent = minor == b"1"
+        if minor == b"1":
+            self.minor = 1
+            self.persistent = True
+        else:
+            self.minor = 0
+            self.persistent = False
         self.connection = _NO_OPTIONS
         self.upgrade = b""
         self.edited = False
@@ -214,23 +223,29 @@ class Response(Head):
     __slots__ = ("status",)
 
     def __init__(self, data: bytes, size: int, method: bytes) -> None:
-        match = _match_response(data, 0, size)
-        if match is None:
+        if _match_response(data, 0, size) is None:
             raise RefusedError(502, "bad-head")
         self.data = data
         self.size = size
         self._pairs = None
-        minor, status = match.groups()
-        self.status = code = int(status)
-        self.minor = 1 if minor == b"1" else 0
-        self.persistent = minor == b"1"
+        self.status = code = _CODES[data[9:12]]
+        if data[7] == _ONE:
+            self.minor = 1
+            self.persistent = True
+        else:
+            self.minor = 0
+            self.persistent = False
         self.connection = _NO_OPTIONS
         self.upgrade = b""
         self.edited = False
         self.length = UNTIL_CLOSE
-        found = _find_fields(data, 0, size)
-        if len(found) == 1 and found[0][0] in _LENGTH_NAMES and len(found[0][1]) < 19 and found[0][1].isdigit():
-            self.length = int(found[0][1])
+        found = _find_answer_fields(data, 0, size)
+        if len(found) == 1 and found[0][0] in _LENGTH_NAMES:
+            value = found[0][1]
+            if len(value) < 19 and value.isdigit():
+                self.length = int(value)
+            else:
+                self._take(found)
         else:
             self._take(found)
         if code < 200 or code in _BODILESS or method == b"HEAD":
@@ -241,9 +256,6 @@ class Response(Head):
             self.length = 0
         elif self.length == UNTIL_CLOSE:
             self.persistent = False
-
-    def _host(self, known: bytes | None, value: bytes) -> bytes:
-        return value  # means nothing in a response
 
     def forward(self, minor: int, close: bool, trusted: bool = False) -> bytes:
         """Return the head as a client that spoke HTTP/1.`minor` shall have it; `close`: no further response follows."""
@@ -278,12 +290,15 @@ def _drop(options: frozenset[bytes], trusted: bool) -> re.Pattern[bytes]:
 
 TARGET_LIMIT = 8192
 _SLASH = ord("/")
+_ONE = ord("1")
+_CODES = {b"%d" % code: code for code in range(100, 1000)}
 _HOST_NAMES = frozenset((b"Host", b"host"))
 _LENGTH_NAMES = frozenset((b"Content-Length", b"content-length"))
 _hosts: set[bytes] = set()  # values of Host that were found well-formed
 _match_request = _REQUEST.fullmatch
 _match_response = _RESPONSE.fullmatch
 _find_fields = _FIELDS.findall
+_find_answer_fields = _ANSWER_FIELDS.findall
 _SCHEMES = frozenset((b"http", b"https", b"ws", b"wss"))
 _NO_OPTIONS: frozenset[bytes] = frozenset()
 _KEPT = frozenset((b"close", b"host", b"content-length", b"transfer-encoding", b"expect", b"authorization", b"cookie"))

@@ -127,23 +127,22 @@ class Downstream(Requests, asyncio.Protocol):
     # What the reader calls.
 
     def on_head(self, head: Request, data: bytes, last: bool) -> None:
-        x = Exchange(self.door.direction, HTTP1, self.client, perf_counter())
-        self.requests += 1
+        door = self.door
+        x = Exchange(door.direction, HTTP1, self.client, perf_counter())
+        self.requests = x.stream = self.requests + 1
         x.connection = self.number
-        x.stream = self.requests
         x.method = head.method
         x.scheme = head.scheme
         x.authority = head.authority
         x.path = head.path
         x.request = head
         x.request_bytes = len(data) - head.size
-        door = self.door
         x.service = door.service
         x.port = door.port
         self.x = x
         self.received = last
         self._request = head
-        self._persistent = head.persistent and not self.host.runtime.drain.draining
+        self._persistent = head.persistent and not self.host.draining
         if head.upgrade:
             self.upgrading = b"upgrade" in head.connection and head.minor == 1
         if self._outbound:
@@ -375,7 +374,7 @@ class Downstream(Requests, asyncio.Protocol):
         x.status = reply.status
         x.replied = perf_counter()
         self._stack_reply(x)
-        if not self.received or self.host.runtime.drain.draining:
+        if not self.received or self.host.draining:
             self._persistent = False
         close = not self._persistent or (head is not None and head.minor == 0)
         self._persistent = not close

@@ -34,6 +34,7 @@ class Host:
         self.random = random
         self.numbers = itertools.count(1)
         self.open: set[Any] = set()
+        self.draining = False  # as runtime.drain says, near at hand
         self.forbidden: set[bytes] = set()  # authorities that are this sidecar itself: a request there would go round
         self.pools: list[Pool] = []
         self._targets: dict[bytes, EndpointSet | None] = {}

@@ -28,7 +28,7 @@ class Measure:
         link = x.link
         if link is None:
             return
-        key = (x.status, x.route, x.protocol, x.grpc_status, x.classification, x.error)
+        key = (x.status, x.route, x.protocol, x.grpc_status, x.error)  # from which the class follows
         cell: HttpCell | None = link.cells.get(key)
         if cell is None:
             cell = self._cell(x, link)

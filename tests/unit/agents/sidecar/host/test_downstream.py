@@ -1,6 +1,7 @@
 """HTTP/1 through a sidecar: what the application sees, what the client gets, what is counted."""
 
 from collections.abc import Callable
+from time import perf_counter
 
 import pytest
 
@@ -457,6 +458,8 @@ def test_a_service_that_does_not_exist() -> None:
 def test_an_endpoint_that_cannot_be_reached_is_replaced() -> None:
     target = endpoints("10.0.0.1:80", "10.0.0.2:80")
     book = Playbook(target)
+    for endpoint, ewma in zip(target.endpoints, (0.001, 10.0), strict=True):  # so that the first one is tried first
+        endpoint.stamp, endpoint.ewma = perf_counter(), ewma
     book.dials.refusing.add(target.endpoints[0])
     book.client >> POST + b"body"
     book.clock.advance(0)
