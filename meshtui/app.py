@@ -206,6 +206,8 @@ class MeshApp(App[int]):
             self._say(step.refusal, "error")
         elif step.view == "help":
             self.action_help()
+        elif self.scene.mesh is None and step.view not in ("", "check"):
+            self._say("no mesh runs yet: enter starts the demo", "warn")
         elif step.view:
             del self._past[self._here + 1 :]
             self._past.append(step)
@@ -249,7 +251,15 @@ class MeshApp(App[int]):
         if isinstance(view, TableView):
             sorts = [(column.hotkey, column.title) for column in view.table.columns if column.hotkey]
         contexts = (*view.CONTEXTS, *(("grid",) if sorts else ()))
-        self.open_view("help", Scope(), contexts=contexts, about=view.crumb(), sorts=sorts, words=registry.index())
+        self.open_view(
+            "help",
+            Scope(),
+            contexts=contexts,
+            about=view.crumb(),
+            sorts=sorts,
+            words=registry.index(),
+            notes=view.NOTES,
+        )
 
     def action_next_theme(self) -> None:
         names = list(NAMES)

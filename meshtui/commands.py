@@ -38,16 +38,16 @@ def interpret(text: str, namespace: str, namespaces: Sequence[str]) -> Step:
         return Step(refusal=f"no view or kind {command.word!r}" + (f": did you mean {near}?" if near else ""))
     row, kind = found
     where = namespace if command.namespace is None else command.namespace
-    if row.name == "stat":
-        if command.name and not command.kind and command.namespace is None and kind != "namespace":
-            near = nearest(command.name, namespaces)
-            if near:
-                return Step(refusal=f"no namespace {command.name!r}: did you mean {near}?")
-        wanted = f"^{command.name}$" if command.name and kind != "namespace" else command.filter
-        if kind == "namespace" and command.name:
-            return Step("stat", Scope("deployment", command.name))
-        return Step("stat", Scope(command.kind or kind, "" if kind == "namespace" else where, filter=wanted))
-    return Step(row.name, Scope(command.kind or kind, where, command.name, filter=command.filter))
+    if row.name != "stat":
+        return Step(row.name, Scope(command.kind or kind, where, command.name, filter=command.filter))
+    if kind == "namespace":
+        chosen = command.namespace or command.name
+        return Step("stat", Scope("deployment", chosen) if chosen else Scope("namespace", filter=command.filter))
+    near = nearest(command.name, namespaces) if command.name and not command.kind else ""
+    if near:
+        return Step(refusal=f"no namespace {command.name!r}: did you mean {near}?")
+    wanted = f"^{command.name}$" if command.name else command.filter
+    return Step("stat", Scope(command.kind or kind, where, filter=wanted))
 
 
 def complete(text: str, namespaces: Sequence[str]) -> list[str]:

@@ -45,7 +45,7 @@ VIEWS: tuple[ViewRow, ...] = (
     ViewRow("graph", ("map", "topology"), "who calls whom, drawn", GraphView, "deployment"),
     ViewRow("meshed", ("proxies", "mesh"), "pods with their sidecars", MeshedView),
     ViewRow("check", (), "what is right and what is wrong", CheckView),
-    ViewRow("logs", ("log",), "the log of a workload", LogsView, "pod"),
+    ViewRow("logs", ("log",), "the log of a workload", LogsView, "deployment"),
     ViewRow("help", ("h",), "keys and commands", HelpView),
     ViewRow("text", (), "a text", TextView, command=False),
     ViewRow("inspect", (), "one request in full", InspectView, command=False),

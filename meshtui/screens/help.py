@@ -35,9 +35,10 @@ class HelpView(View):
         about: str = "",
         sorts: Sequence[tuple[str, str]] = (),
         words: Sequence[tuple[str, str]] = (),
+        notes: Sequence[tuple[str, str]] = (),
     ) -> None:
         super().__init__(scene, scope)
-        self._sections = sections(contexts, sorts, words)
+        self._sections = sections(contexts, sorts, words, notes)
         self._about = about
         self._static = Static()
 
@@ -57,7 +58,10 @@ class HelpView(View):
 
 
 def sections(
-    contexts: Sequence[str], sorts: Sequence[tuple[str, str]], words: Sequence[tuple[str, str]]
+    contexts: Sequence[str],
+    sorts: Sequence[tuple[str, str]],
+    words: Sequence[tuple[str, str]],
+    notes: Sequence[tuple[str, str]],
 ) -> list[Section]:
     """Return titled lists of (key, what it does)."""
     found: dict[str, list[tuple[str, str]]] = {}
@@ -75,6 +79,8 @@ def sections(
             pairs.append((name, key.help))
     general = found.pop("General", [])
     listed = list(found.items())
+    if notes:
+        listed.append(("Words of the filter", list(notes)))
     if sorts:
         listed.append(("Sort", [(f"shift-{letter.lower()}", f"by {title.lower()}") for letter, title in sorts]))
     listed.append(("General", general))

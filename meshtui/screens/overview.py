@@ -29,6 +29,7 @@ from meshtui.widgets.plot import Plot
 SETTLE_S = 0.35  # the tap follows a cursor that has come to rest
 PAINT_S = 0.25
 WIDE = 150  # columns from which plots stand beside the tables
+LOW = 19  # lines below which the table stands alone
 TALL = 30  # lines from which the tap shows
 KEPT = 300
 
@@ -44,6 +45,8 @@ class OverviewView(StatView):
         & #panes { layout: grid; grid-size: 1 3; grid-rows: 11fr 12 9fr; height: 1fr; }
         & #panes.-low { grid-size: 1 2; grid-rows: 1fr 9; }
         & #panes.-low #tap { display: none; }
+        & #panes.-flat { grid-size: 1 1; grid-rows: 1fr; }
+        & #panes.-flat #plot { display: none; }
         & #graph { display: none; }
         & #panes.-wide { grid-size: 2 3; grid-columns: 3fr 2fr; grid-rows: 11fr 14 10fr; grid-gutter: 0 2; }
         & #panes.-wide #plot, & #panes.-wide #tap { column-span: 2; }
@@ -93,7 +96,9 @@ class OverviewView(StatView):
         wide = self.size.width >= WIDE and self.size.height >= TALL
         panes.set_class(wide, "-wide")
         panes.set_class(self.size.height < TALL, "-low")
+        panes.set_class(self.size.height < LOW, "-flat")
         self.call_after_refresh(self._draw_graph)
+        self._settle()
 
     def crumb(self) -> str:
         return "overview"

@@ -30,6 +30,16 @@ class TapView(TableView):
     BINDINGS = keys.bindings("tap")
     CONTEXTS: ClassVar[tuple[str, ...]] = ("tap", "table", "view", "app")
     NAME = "tap"
+    NOTES = (
+        ("method=GET,POST", "methods"),
+        ("path=^/api", "paths; so authority=, route="),
+        ("status=5xx", "HTTP status; so 404, 500-503"),
+        ("grpc=Unavailable", "gRPC status"),
+        ("class=failure", "or success"),
+        ("peer=web", "either end; so source=, destination="),
+        ("latency>100ms", "or <2s"),
+        ("!…", "what does not"),
+    )
     DROP = ("tls", "size", "method", "direction")
     TAILS = ("path",)
     WAITING = "waiting for requests …"

@@ -45,6 +45,7 @@ class View(Screen[None]):
     AUTO_FOCUS = "#body *"
     CONTEXTS: ClassVar[tuple[str, ...]] = ("view", "app")
     NAME: ClassVar[str] = ""
+    NOTES: ClassVar[tuple[tuple[str, str], ...]] = ()  # words the filter knows here, for help
     NAMESPACED: ClassVar[bool] = True  # a digit asks the same of another namespace
 
     def __init__(self, scene: Scene, scope: Scope) -> None:

@@ -5,6 +5,7 @@ waited for. No Textual.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from meshtui.model.scope import Trouble
 
 TAIL = 256 * 1024
 PAUSE_S = 0.5
+LOOK_S = 2.0
 
 
 async def follow_file(path: Path) -> AsyncIterator[list[str] | Trouble]:
@@ -46,3 +48,40 @@ def _read(path: Path, offset: int) -> tuple[int, bytes]:
     if offset < 0 < start:
         data = data.partition(b"\n")[2]  # the first line is likely cut
     return end, data
+
+
+async def follow_pods(folder: Path, wanted: re.Pattern[str]) -> AsyncIterator[list[str] | Trouble]:
+    """Yield the lines of every log whose file's name matches, each with its first group (the pod) before it.
+
+    Files that appear later join in.
+    """
+    queue: asyncio.Queue[list[str]] = asyncio.Queue(100)
+    readers: dict[str, asyncio.Task[None]] = {}
+    loop = asyncio.get_running_loop()
+    missing = False
+
+    async def read(path: Path, pod: str) -> None:
+        async for lines in follow_file(path):
+            if not isinstance(lines, Trouble):
+                await queue.put([f"{pod}  {line}" for line in lines])
+
+    try:
+        while True:
+            names = await asyncio.to_thread(lambda: sorted(path.name for path in folder.glob("*.log")))
+            for name in names:
+                match = wanted.fullmatch(name)
+                if match and name not in readers:
+                    readers[name] = asyncio.create_task(read(folder / name, match[1]))
+            if not readers and not missing:
+                missing = True
+                yield Trouble(f"no log in {folder}", "the workload may not have been started here")
+            until = loop.time() + LOOK_S
+            while loop.time() < until:
+                try:
+                    lines = await asyncio.wait_for(queue.get(), until - loop.time())
+                except TimeoutError:
+                    break
+                yield lines
+    finally:
+        for task in readers.values():
+            task.cancel()

@@ -5,6 +5,7 @@ one Trouble. Screens know only the protocol `Mesh`; tests script it. No Textual 
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
@@ -19,6 +20,7 @@ from meshcore.wire.discovery_pb2 import PodsResponse
 from meshcore.wire.stats_pb2 import EdgesResponse, StatResponse
 from meshcore.wire.tap_pb2 import ObserveResponse, TapMatch, TopResponse
 from meshtui.model.scope import Scope, Trouble
+from meshtui.sources.log import follow_file, follow_pods
 
 Answer = TypeVar("Answer")
 Answers: TypeAlias = AsyncIterator[Answer | Trouble]
@@ -90,10 +92,12 @@ class LocalMesh:
         return self._follow(once)
 
     def log(self, scope: Scope, *, proxy: bool = False) -> Answers[list[str]]:
-        from meshtui.sources.log import follow_file
-
         suffix = ".proxy.log" if proxy else ".log"
-        return follow_file(self.place.logs / f"{scope.namespace}.{scope.name}{suffix}")
+        if scope.kind == "pod" and scope.name:
+            return follow_file(self.place.logs / f"{scope.namespace}.{scope.name}{suffix}")
+        namespace = re.escape(scope.namespace) if scope.namespace else "[a-z0-9-]+"
+        pod = rf"{re.escape(scope.name)}(?:-\d+)?" if scope.name and scope.kind != "namespace" else "[a-z0-9-]+"
+        return follow_pods(self.place.logs, re.compile(rf"{namespace}\.({pod}){re.escape(suffix)}"))
 
     async def _follow(self, ask: Callable[[Session], AsyncIterator[Answer]]) -> Answers[Answer]:
         async def start() -> AsyncIterator[Answer]:

@@ -52,7 +52,7 @@ class Foot(Widget):
         return self._flash[0] if self._flash else ""
 
     def render(self) -> Text:
-        width = max(1, self.size.width - 2)
+        width = max(1, self.size.width)
         crumbs = self._crumbs()
         said = self._said()
         room = width - cell_len(crumbs.plain) - cell_len(said.plain)
@@ -88,9 +88,10 @@ class Foot(Widget):
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        left = 1
+        at = event.get_content_offset(self)
+        left = 0
         for depth, crumb in enumerate(self.crumbs):
-            if left <= event.x < left + cell_len(crumb):
+            if at is not None and left <= at.x < left + cell_len(crumb):
                 self.post_message(self.Picked(depth))
                 return
             left += cell_len(crumb) + 3

@@ -301,12 +301,15 @@ class Grid(ScrollView, can_focus=True):
             self.sort(column.key)
 
     def on_click(self, event: events.Click) -> None:
-        if event.y == 0:
-            column = self._column_at(event.x + int(self.scroll_offset.x))
+        at = event.get_content_offset(self)
+        if at is None:
+            return
+        if at.y == 0:
+            column = self._column_at(at.x + int(self.scroll_offset.x))
             if column is not None:
                 self.sort(column.key)
             return
-        index = event.y - 1 + int(self.scroll_offset.y)
+        index = at.y - 1 + int(self.scroll_offset.y)
         if index >= len(self.table.lines):
             return
         if event.chain > 1:

@@ -41,7 +41,7 @@ class Header(Widget):
         self.paused = False
 
     def render(self) -> Text:
-        width = max(1, self.size.width - 2)
+        width = max(1, self.size.width)
         lines = [self._facts(width)]
         if self.size.height >= 3:
             lines.append(self._places(width))
@@ -114,12 +114,13 @@ class Header(Widget):
 
     def on_click(self, event: events.Click) -> None:
         """A click on a namespace is that namespace's digit."""
-        if self.size.height < 3 or event.y != 1:
+        at = event.get_content_offset(self)
+        if at is None or self.size.height < 3 or at.y != 1:
             return
-        left = 1
+        left = 0
         for number, name in enumerate(["all", *self.namespaces[:9]]):
             width = len(f"{number} {name}")
-            if left <= event.x < left + width:
+            if left <= at.x < left + width:
                 self.post_message(NamespaceAsked(name if number else ""))
             left += width + 3
 

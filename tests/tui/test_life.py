@@ -1,0 +1,159 @@
+"""Beginning, trouble and end: a control plane that is lost and comes back, a mesh that appears, crashes, signals."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+from meshtui.app import MeshApp
+from meshtui.model.scope import Trouble
+from meshtui.sources import local
+from meshtui.themes import SIXTEEN
+from tests.tui.support.fake import FakeMesh
+from tests.tui.support.stage import stage
+
+SCRIPT = """
+import os, sys
+from meshtui import app
+from tests.tui.support.fake import FakeMesh
+first = app.MeshApp._open_first
+async def begin(self):
+    await first(self)
+    os.write(2, b"STRAY WORDS")
+    if sys.argv[1] == "crash":
+        self.set_timer(0.3, lambda: 1 / 0)
+app.MeshApp._open_first = begin
+raise SystemExit(app.run(FakeMesh()))
+"""
+
+
+async def test_a_lost_control_plane_shows_a_banner_and_recovers() -> None:
+    async with stage() as scene:
+        rows = len(scene.view.table.rows)
+        await scene.mesh.lose()
+        await scene.settle()
+        assert "control plane lost" in scene.text()
+        assert "× control plane" in scene.text()
+        assert len(scene.view.table.rows) == rows  # what was known stays
+        await scene.command("edges")
+        assert "control plane lost" in scene.text()
+        await scene.mesh.recover()
+        await scene.settle()
+        assert "control plane lost" not in scene.text()
+        assert "control plane is back" in scene.text()
+        await scene.until(lambda: scene.view.table.rows)
+
+
+async def test_a_refusal_is_said_where_the_rows_would_be() -> None:
+    class Refusing(FakeMesh):
+        async def observe(self, scope, match=None):  # type: ignore[no-untyped-def]
+            yield Trouble("deploy/nope is not in namespace emojivoto", "did you mean web?")
+
+    async with stage(mesh=Refusing()) as scene:
+        await scene.command("tap deploy/nope emojivoto")
+        await scene.until(lambda: "× deploy/nope is not in namespace emojivoto" in scene.text())
+        assert "did you mean web?" in scene.text()
+
+
+async def test_a_mesh_that_appears_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    mesh = FakeMesh()
+
+    async def meshes():  # type: ignore[no-untyped-def]
+        yield []
+        yield [mesh]
+
+    monkeypatch.setattr(local, "meshes", meshes)
+    app = MeshApp(None, theme="mesh-dark")
+    async with app.run_test(size=(80, 24)) as pilot:
+        for _ in range(100):
+            await pilot.pause(0.02)
+            if app.view is not None and app.view.NAME == "overview":
+                break
+        assert app.view is not None and app.view.NAME == "overview"
+        assert app.scene.mesh is mesh
+
+
+async def test_without_a_mesh_commands_need_one() -> None:
+    app = MeshApp(None, theme="mesh-dark")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("colon", "p", "o", "enter")
+        await pilot.pause()
+        assert app.view is not None and app.view.NAME == "start"
+        await pilot.press("c")
+        await pilot.pause()
+        assert app.view is not None and app.view.NAME == "check"
+
+
+async def test_no_colour_means_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = MeshApp(FakeMesh())
+    assert app.theme == SIXTEEN.name
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        colours = {
+            segment.style.color.name
+            for strip in app.screen._compositor.render_strips()
+            for segment in strip
+            if segment.style and segment.style.color
+        }
+        assert colours <= {"default"}
+
+
+async def test_ascii_means_ascii() -> None:
+    async with stage((120, 40), ascii=True) as scene:
+        await scene.press("down")
+        await scene.turn()
+        assert scene.text().isascii()
+        await scene.command("graph")
+        assert scene.text().isascii()
+
+
+@pytest.mark.parametrize(
+    ("way", "status", "said"),
+    [("crash", 70, "meshtui crashed: ZeroDivisionError"), ("term", 143, ""), ("hup", 129, "")],
+)
+def test_the_terminal_is_left_as_it_was(way: str, status: int, said: str, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
+    environment = {
+        **os.environ,
+        "TERM": "xterm-256color",
+        "XDG_STATE_HOME": str(tmp_path),
+        "COLUMNS": "80",
+        "LINES": "24",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, way], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    )
+    seen, asked = b"", False
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        if select.select([ours], [], [], 0.1)[0]:
+            seen += os.read(ours, 65536)
+        if way != "crash" and not asked and b"deployments" in seen:
+            asked = True
+            process.send_signal(signal.SIGTERM if way == "term" else signal.SIGHUP)
+        if process.poll() is not None and not select.select([ours], [], [], 0.1)[0]:
+            break
+    assert process.wait(5) == status
+    assert termios.tcgetattr(theirs) == before
+    assert b"STRAY WORDS" not in seen
+    after = seen.rpartition(b"\x1b[?1049l")[2]
+    assert seen.count(b"\x1b[?1049l") == 1
+    assert b"\x1b[?25h" in after
+    assert said.encode() in after
+    assert after.count(b"\n") <= 1  # one line, no traceback
+    log = (tmp_path / "meshtui" / "meshtui.log").read_text()
+    assert "STRAY WORDS" in log
+    if way == "crash":
+        assert "Traceback" in log
+    os.close(ours)
+    os.close(theirs)

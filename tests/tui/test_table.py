@@ -1,0 +1,169 @@
+"""What a table does: sort, filter, marks, pause, faults, wide, describe, mouse."""
+
+from tests.tui.support.fake import FakeMesh
+from tests.tui.support.stage import Stage, stage
+
+
+def names(scene: Stage) -> list[str]:
+    return [row.resource.name for row in scene.view.table.lines]
+
+
+async def test_shift_and_a_letter_sort_and_turn_round() -> None:
+    async with stage() as scene:
+        await scene.command("deploy emojivoto")
+        await scene.until(lambda: names(scene))
+        await scene.press("R")
+        assert names(scene)[:3] == ["web", "emoji", "voting"]
+        assert "↓RPS" in scene.text()
+        await scene.press("R")
+        assert names(scene)[:3] == ["voting", "emoji", "web"]
+        assert names(scene)[-1] == "vote-bot"  # no figure: last in either direction
+        await scene.press("shift+left", "shift+left")
+        assert scene.view.table.sorted_by == "meshed"
+
+
+async def test_the_cursor_stays_on_its_row() -> None:
+    async with stage() as scene:
+        await scene.command("deploy emojivoto")
+        await scene.until(lambda: names(scene))
+        scene.view.grid.go_to("emojivoto/voting")
+        await scene.press("S", "R")
+        assert scene.view.grid.row.resource.name == "voting"
+        await scene.turn()
+        assert scene.view.grid.row.resource.name == "voting"
+
+
+async def test_a_filter_narrows_while_it_is_typed_and_esc_takes_it_away() -> None:
+    async with stage() as scene:
+        await scene.command("deploy booksapp")
+        await scene.until(lambda: len(names(scene)) == 4)
+        await scene.press("slash", "o", "k")
+        assert names(scene) == ["books"]
+        await scene.press("enter")
+        assert "/ok" in scene.text()
+        await scene.turn()
+        assert names(scene) == ["books"]
+        await scene.press("escape")
+        assert len(names(scene)) == 4
+        assert scene.view.NAME == "stat"
+
+
+async def test_filters_turn_round_and_are_fuzzy() -> None:
+    async with stage() as scene:
+        await scene.command("deploy emojivoto")
+        await scene.until(lambda: names(scene))
+        await scene.filter("!vot.*-bot|web")
+        assert names(scene) == ["emoji", "voting"]
+        await scene.press("escape")
+        await scene.filter("-f vtg")
+        assert names(scene) == ["voting"]
+        await scene.press("escape")
+        await scene.filter("[")
+        assert "not a regular expression" in scene.text()
+
+
+async def test_a_pause_holds_and_going_on_shows_the_newest() -> None:
+    async with stage() as scene:
+        await scene.command("deploy emojivoto")
+        await scene.until(lambda: names(scene))
+        await scene.press("space")
+        assert "paused" in scene.text()
+        scene.mesh.extra = 3
+        await scene.turn()
+        assert len(names(scene)) == 4
+        await scene.press("space")
+        assert len(names(scene)) == 3
+        assert "paused" not in scene.text()
+
+
+async def test_faults_wide_and_marks() -> None:
+    async with stage((160, 40)) as scene:
+        await scene.command("deploy")
+        await scene.until(lambda: len(names(scene)) == 8)
+        await scene.press("ctrl+z")
+        assert set(names(scene)) == {"books", "webapp", "voting"}
+        await scene.press("ctrl+z")
+        assert "WRITE/S" not in scene.text()
+        await scene.press("ctrl+w")
+        assert "WRITE/S" in scene.text()
+        await scene.press("home", "m", "m")
+        assert "2 marked" in scene.text()
+        assert scene.view.grid.cursor == 2
+
+
+async def test_a_row_is_described_and_shown_as_yaml() -> None:
+    async with stage() as scene:
+        scene.view.grid.go_to("emojivoto/voting")
+        await scene.press("d")
+        assert "Outcomes:" in scene.text()
+        assert "× 500" in scene.text()
+        await scene.press("escape", "y")
+        assert "namespace: emojivoto" in scene.text()
+        await scene.filter("name")
+        assert "rps:" not in scene.text()
+
+
+async def test_a_click_moves_two_open_and_the_heading_sorts() -> None:
+    async with stage() as scene:
+        await scene.command("deploy emojivoto")
+        await scene.until(lambda: names(scene))
+        grid = scene.view.grid
+        await scene.pilot.click(grid, offset=(5, 4))
+        assert grid.cursor == 2
+        heading = scene.text().splitlines()[grid.region.y + 1]
+        await scene.pilot.click(grid, offset=(heading.index("RPS"), 1))
+        assert scene.view.table.sorted_by == "rps"
+        await scene.pilot.click(grid, offset=(5, 2), times=2)
+        await scene.settle()
+        assert scene.view.scope.kind == "pod"
+
+
+async def test_the_screen_is_saved_as_picture_and_text() -> None:
+    async with stage() as scene:
+        await scene.press("ctrl+s")
+        assert "saved" in scene.view.query_one("Foot").flashing
+        folder = scene.app._folder
+        assert {path.suffix for path in folder.iterdir()} == {".svg", ".txt"}
+        text = next(folder.glob("*.txt")).read_text()
+        assert "emojivoto" in text
+
+
+async def test_five_thousand_rows_stay_quick() -> None:
+    async with stage((160, 40), mesh=FakeMesh(rows=5000)) as scene:
+        await scene.command("deploy")
+        await scene.until(lambda: len(names(scene)) == 5000, 10)
+        await scene.press("end")
+        assert scene.view.grid.row.resource.name == "service-04999"
+        assert "service-04999" in scene.text()
+        await scene.press("R")
+        assert scene.view.grid.row.resource.name == "service-04999"
+        assert "service-04999" in scene.text()
+
+
+async def test_help_lists_what_works_here() -> None:
+    async with stage((160, 60)) as scene:
+        await scene.command("tap deploy/web emojivoto")
+        await scene.press("question_mark")
+        text = scene.text()
+        for words in ("follow the newest", "shift-l", "ctrl-s", "graph map topology", "latency>100ms"):
+            assert words in text, words
+
+
+async def test_tap_pauses_filters_and_shows_only_failures() -> None:
+    async with stage() as scene:
+        await scene.command("tap deploy/web emojivoto")
+        view = scene.view
+        await scene.until(lambda: len(view.table.rows) == 12)
+        await scene.press("n")
+        assert all(row.failed for row in view.table.rows)
+        await scene.press("n")
+        await scene.press("space")
+        await scene.turn()
+        assert len(view.table.rows) == 12
+        await scene.press("space")
+        await scene.until(lambda: len(view.table.rows) == 24)
+        await scene.filter("grpc=Unknown")
+        assert {row.grpc_status for row in view.table.rows} == {2}
+        await scene.press("escape")
+        await scene.filter("stat=1")
+        assert "did you mean status=" in scene.text()
