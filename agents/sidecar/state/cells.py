@@ -3,6 +3,7 @@
 state/counters hands them out, stages/measure and the hosts add to them directly.
 """
 
+from operator import sub
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshcore.wire.buckets import SIZE
@@ -79,12 +80,9 @@ class HttpCell:
 
     def drain(self) -> HttpDelta:
         """Return what was gained since the last drain, and remember that it was told."""
-        indexes: list[int] = []
-        counts: list[int] = []
-        for i, (now, before) in enumerate(zip(self.buckets, self.drained_buckets, strict=True)):
-            if now != before:
-                indexes.append(i)
-                counts.append(now - before)
+        gained = list(map(sub, self.buckets, self.drained_buckets))
+        indexes = [i for i, count in enumerate(gained) if count]
+        counts = [gained[i] for i in indexes]
         delta = HttpDelta(
             self,
             self.count - self.drained_count,
