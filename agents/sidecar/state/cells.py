@@ -50,7 +50,7 @@ class HttpCell:
 
     def __init__(
         self,
-        id: int,  # noqa: A002
+        id: int,
         edge: "Edge",
         route: str,
         protocol: int,

@@ -9,7 +9,6 @@ from agents.sidecar.feeds import uplink as uplink_module
 from agents.sidecar.feeds.rpc import RpcError
 from agents.sidecar.feeds.uplink import Uplink, beside
 
-
 SECURED = object()  # stands for a TLS context
 
 
