@@ -111,7 +111,7 @@ class Crew:
             save(self._state_file, self._state)
             if self._reporter is not None:
                 self._reporter.changed()
-            if self.states and all(state.settled for state in self.states):
+            if self._reporter is not None and all(state.settled for state in self.states):
                 self._settled.set()
             await asyncio.sleep(GATHER_S)
 

@@ -33,6 +33,7 @@ from meshcore.client.place import Claim, PlaceError, claim
 
 SETTLE_S = 30.0
 ANSWER_S = 60.0  # for the control plane's first answer
+SOCKET_LIMIT = 107
 OK, FAILED, BAD_INPUT = 0, 1, 2
 
 
@@ -54,6 +55,7 @@ def up(order: Order, relay: Relay | None) -> int:
         mesh, document = load(order.file)
         mesh = _with_settings(mesh, order)
         held = claim(order.name or mesh.name or _folder_name(order.file))
+        _check_length(held)
     except SpecError as error:
         return _refuse(out, relay, str(error), BAD_INPUT)
     except PlaceError as error:
@@ -156,6 +158,16 @@ def _next(*, detached: bool) -> str:
     if detached:
         return "`meshtui` opens it, `meshtui ps` lists its processes, `meshtui down` ends it"
     return "`meshtui` in another terminal opens it, ctrl-c ends it"
+
+
+def _check_length(held: Claim) -> None:
+    """Refuse a place that is too deep for its socket: unix(7) has room for 107 bytes."""
+    if (length := len(os.fsencode(held.place.socket))) > SOCKET_LIMIT:
+        held.release()
+        raise PlaceError(
+            f"the path of {held.place.socket} is {length - SOCKET_LIMIT} bytes too long for a socket",
+            "set XDG_RUNTIME_DIR to a shorter one, or give the mesh a shorter name",
+        )
 
 
 def _refuse(out: Announcer, relay: Relay | None, text: str, status: int) -> int:

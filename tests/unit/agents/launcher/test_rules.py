@@ -1,8 +1,15 @@
+import re
+from pathlib import Path
+
+import msgspec
 import pytest
 
 from agents.launcher.document import SpecError, parse
 from agents.launcher.rules import check
+from agents.launcher.spec import Mesh, Ready, Route, Workload
 from agents.launcher.spec import parse as spec
+
+EXAMPLE = Path(__file__).resolve().parents[4] / "deploy" / "mesh.example.yaml"
 
 HEAD = "workloads:\n"
 EMOJI = "- {name: emoji, command: a, ports: {grpc: auto}}\n"
@@ -151,6 +158,16 @@ def refusal(text: str, *, alone: bool = True) -> str:
 @pytest.mark.parametrize(("text", "message"), BAD_SENSE, ids=[message[:70] for _, message in BAD_SENSE])
 def test_what_makes_no_sense_is_refused_with_place_and_fix(text: str, message: str) -> None:
     assert message in refusal(text).splitlines()
+
+
+def test_the_example_makes_sense_and_shows_every_field() -> None:
+    text = EXAMPLE.read_text()
+    assert refusal(text) == ""
+    for struct in (Mesh, Workload, Ready, Route):
+        for field in msgspec.structs.fields(struct):
+            assert (
+                re.search(rf"(^|[\s{{])`?{field.encode_name}:", text, re.MULTILINE) or f"`{field.encode_name}`" in text
+            )
 
 
 def test_every_fault_is_named_in_the_order_of_lines() -> None:
