@@ -5,6 +5,7 @@ through bends in the layers between, then order each layer. `layout` turns the o
 the same nodes and calls always give the same layers.
 """
 
+from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -222,6 +223,13 @@ def _swap(layers: Layers) -> None:
 def _crossings(left: list[Slot], right: list[Slot], links: list[Link]) -> int:
     at, to = {slot: i for i, slot in enumerate(left)}, {slot: i for i, slot in enumerate(right)}
     ends = sorted((at[link.left], to[link.right]) for link in links)
-    return sum(
-        ends[i][0] < ends[j][0] and ends[i][1] > ends[j][1] for i in range(len(ends)) for j in range(i + 1, len(ends))
-    )
+    found, seen = 0, list[int]()
+    same: list[int] = []  # ends of the links from the slot at hand: they do not cross each other
+    for i, (start, end) in enumerate(ends):
+        if i and ends[i - 1][0] != start:
+            for each in same:
+                insort(seen, each)
+            same = []
+        found += len(seen) - bisect_right(seen, end)
+        same.append(end)
+    return found

@@ -7,7 +7,7 @@ twice, by way of a row that nobody else uses. Pure; `layout` calls it for every 
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 Name = TypeVar("Name", bound=Hashable)
 Turns = list[tuple[int, int | None]]  # track, and the row it leads to (None: the wire's entries)
@@ -34,36 +34,65 @@ class Wire:
 def assign(wires: Mapping[Name, Wire]) -> dict[Name, Turns]:
     """Return the turns of every wire; exits are all different, and so are entries."""
     turns: dict[Name, Turns] = {name: [] for name in wires}
-    waiting = {name: wire for name, wire in wires.items() if not wire.straight}
     used = {row for wire in wires.values() for row in (wire.exit, *wire.entries)}
+    waiting = _Waiting({name: wire for name, wire in wires.items() if not wire.straight})
     placed: list[tuple[int, Wire]] = []
-    while waiting:
-        free = [name for name in waiting if not _blocked(name, waiting)]
-        if free:
-            name = min(free, key=lambda each: (_cost(each, waiting), waiting[each].span, waiting[each].exit))
-            wire = waiting.pop(name)
-            turns[name].append((_track(wire, placed), None))
+    while waiting.wires:
+        name = waiting.free()
+        if name is not None:
+            turns[name].append((_track(waiting.wires[name], placed), None))
+            waiting.drop(name)
         else:
-            name = min(waiting, key=lambda each: (waiting[each].span, waiting[each].exit))
-            wire = waiting[name]
+            name = min(waiting.wires, key=lambda each: (waiting.wires[each].span, waiting.wires[each].exit))
+            wire = waiting.wires[name]
             row = _row(wire, used)
             used.add(row)
-            first = Wire(wire.exit, [row])
-            turns[name].append((_track(first, placed), row))
-            waiting[name] = Wire(row, wire.entries)
+            turns[name].append((_track(Wire(wire.exit, [row]), placed), row))
+            waiting.drop(name)
+            waiting.add(name, Wire(row, wire.entries))
     return turns
 
 
-def _blocked(name: Name, waiting: Mapping[Name, Wire]) -> bool:
-    """Tell whether another wire must turn before this one: one whose exit is level with an entry of this one."""
-    entries = set(waiting[name].entries)
-    return any(other != name and wire.exit in entries for other, wire in waiting.items())
+class _Waiting(Generic[Name]):
+    """The wires that have no track yet, and how many crossings it costs to take each of them next."""
 
+    def __init__(self, wires: Mapping[Name, Wire]) -> None:
+        self.wires: dict[Name, Wire] = {}
+        self._exits: dict[int, Name] = {}
+        self._costs: dict[Name, int] = {}
+        self._between: dict[Name, dict[Name, int]] = {}  # what a wire's cost owes to another
+        for name, wire in wires.items():
+            self.add(name, wire)
 
-def _cost(name: Name, waiting: Mapping[Name, Wire]) -> int:
-    """Return how many crossings more it makes to turn before all others than after them."""
-    mine = waiting[name]
-    return sum(_crossings(mine, other) - _crossings(other, mine) for key, other in waiting.items() if key != name)
+    def add(self, name: Name, wire: Wire) -> None:
+        """Let a wire wait."""
+        low, high = wire.span
+        mine: dict[Name, int] = {}
+        for other, rival in self.wires.items():
+            if rival.span[0] <= high and low <= rival.span[1]:
+                cost = _crossings(wire, rival) - _crossings(rival, wire)
+                mine[other] = cost
+                self._between[other][name] = -cost
+                self._costs[other] -= cost
+        self.wires[name], self._between[name], self._exits[wire.exit] = wire, mine, name
+        self._costs[name] = sum(mine.values())
+
+    def drop(self, name: Name) -> None:
+        """Forget a wire."""
+        del self._exits[self.wires.pop(name).exit]
+        for other in self._between.pop(name):
+            self._costs[other] -= self._between[other].pop(name)
+
+    def free(self) -> Name | None:
+        """Return the best wire to take next: none whose entries are level with the exit of another may go first."""
+        free = [
+            name
+            for name, wire in self.wires.items()
+            if all(self._exits.get(entry, name) == name for entry in wire.entries)
+        ]
+        return min(
+            free, key=lambda each: (self._costs[each], self.wires[each].span, self.wires[each].exit), default=None
+        )
 
 
 def _crossings(first: Wire, second: Wire) -> int:

@@ -77,5 +77,16 @@ def test_crossings_that_can_be_avoided_are() -> None:
     assert layers.crossings() == 0
 
 
+@given(calls)
+@settings(deadline=None, max_examples=50)
+def test_crossings_are_counted_right(found: list[Call]) -> None:
+    layers = arrange(NODES, found)
+    count = 0
+    for i, links in enumerate(layers.links):
+        ends = [(layers.slots[i].index(link.left), layers.slots[i + 1].index(link.right)) for link in links]
+        count += sum(a < c and b > d for a, b in ends for c, d in ends)
+    assert layers.crossings() == count
+
+
 def test_no_nodes_no_layers() -> None:
     assert arrange([], []).slots == []
