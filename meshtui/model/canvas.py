@@ -40,6 +40,7 @@ class Canvas:
         self._lines: dict[Point, tuple[int, int, int]] = {}  # net, arms, rank
         self._crossed: dict[Point, tuple[int, int, int]] = {}  # the second net of a cell
         self._text: dict[Point, Cell] = {}
+        self._used: list[set[int]] | None = None  # columns in use, by row
 
     def text(self, x: int, y: int, text: str, level: Level = Level.PLAIN) -> int:
         """Write text over whatever is there; return the column after it."""
@@ -67,11 +68,16 @@ class Canvas:
 
     def lines(self, *, ascii: bool = False) -> list[Line]:
         """Return the picture, each line as runs of one level up to its last cell in use."""
-        used: list[set[int]] = [set() for _ in range(self.height)]
-        for points in (self._lines, self._text):
-            for x, y in points:
-                used[y].add(x)
-        return [self._line(y, sorted(columns), ascii=ascii) for y, columns in enumerate(used)]
+        return [self.line(y, ascii=ascii) for y in range(self.height)]
+
+    def line(self, y: int, *, ascii: bool = False) -> Line:
+        """Return one line of the picture; nothing may be drawn after the first one was asked for."""
+        if self._used is None:
+            self._used = [set() for _ in range(self.height)]
+            for points in (self._lines, self._text):
+                for x, row in points:
+                    self._used[row].add(x)
+        return self._line(y, sorted(self._used[y]), ascii=ascii)
 
     def _line(self, y: int, columns: Sequence[int], *, ascii: bool) -> Line:
         runs: Line = []

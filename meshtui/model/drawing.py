@@ -5,7 +5,7 @@ and calls do. Heat is a level with a sign beside it. Pure.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -57,22 +57,37 @@ ASCII = Signs(">", "<", "v", "^", "-", "mTLS", "PLAIN", "x", "!", "@", "~", "->"
 Box = tuple[int, int, int, int]  # column, row, width, height
 
 
-@dataclass(slots=True)
 class Picture:
-    """What was drawn: its lines, and what is where."""
+    """What was drawn: its lines, made when they are asked for, and what is where."""
 
-    lines: list[Line]
-    width: int
-    boxes: dict[Node, Box] = field(default_factory=dict)
-    cells: dict[Point, Call] = field(default_factory=dict)
-    heads: dict[Call, Point] = field(default_factory=dict)  # where the arrows are
+    def __init__(self, canvas: Canvas, *, ascii: bool = False, chart: "Chart | None" = None) -> None:
+        self.width, self.height = canvas.width, canvas.height
+        self.boxes: dict[Node, Box] = chart.boxes if chart else {}
+        self.heads: dict[Call, Point] = chart.heads if chart else {}  # where the arrows are
+        self._cells: dict[Point, Call] = chart.cells if chart else {}
+        self._canvas, self._ascii = canvas, ascii
+        self._made: dict[int, Line] = {}
+
+    @property
+    def lines(self) -> list[Line]:
+        """All lines."""
+        return [self.line(y) for y in range(self.height)]
+
+    def line(self, y: int) -> Line:
+        """Return one line."""
+        if y not in self._made:
+            self._made[y] = self._canvas.line(y, ascii=self._ascii)
+        return self._made[y]
 
     def hit(self, x: int, y: int) -> Node | Call | None:
         """Return what stands in a cell."""
         for node, (left, top, width, height) in self.boxes.items():
             if left <= x < left + width and top <= y < top + height:
                 return node
-        return self.cells.get((x, y))
+        return self._cells.get((x, y))
+
+
+BLANK = Picture(Canvas(0, 0))
 
 
 class Atlas:
@@ -227,8 +242,7 @@ class _Drawing:
             self._line(call)
         for node in self.graph.nodes:
             self._box(node, self.chart.boxes[node])
-        chart = self.chart
-        return Picture(self.canvas.lines(ascii=self.look.ascii), chart.width, chart.boxes, chart.cells, chart.heads)
+        return Picture(self.canvas, ascii=self.look.ascii, chart=self.chart)
 
     def _lit(self, call: Call) -> bool:
         """Tell whether a call is selected, or touches what is."""

@@ -144,6 +144,18 @@ def only(graph: Graph, nodes: Collection[Node]) -> Graph:
     )
 
 
+def busiest(graph: Graph, most: int) -> Graph:
+    """Return the graph of at most `most` nodes: first those that fail, then those with the most requests."""
+    if len(graph.nodes) <= most:
+        return graph
+
+    def weight(node: Node) -> tuple[float, float, Node]:
+        touching = [edge.http for call, edge in graph.edges.items() if node in call]
+        return (-sum(http.failure for http in touching), -sum(http.rps for http in touching), node)
+
+    return only(graph, set(sorted(graph.nodes, key=weight)[:most]))
+
+
 class Memory:
     """Keeps nodes and edges for a while after they went quiet, so that the picture does not jump."""
 

@@ -21,11 +21,12 @@ from meshcore.wire.stats_pb2 import EdgesResponse
 from meshtui.keys import bindings
 from meshtui.model.caption import caption
 from meshtui.model.cell import Level
-from meshtui.model.drawing import Atlas, Look, Picture
-from meshtui.model.graph import Graph, Memory, Node, fold, read
+from meshtui.model.drawing import BLANK, Atlas, Look, Picture
+from meshtui.model.graph import Graph, Memory, Node, busiest, fold, read
 from meshtui.model.walk import Selection, step
 from meshtui.widgets.ink import Ink
 
+MOST = 200  # nodes that are drawn; of more the busiest, as nobody reads on
 CROWD = 40  # nodes from which several namespaces fold by themselves
 
 
@@ -54,16 +55,16 @@ class Sheet(Ink, ScrollView, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__()
-        self._picture = Picture([], 0)
+        self._picture = BLANK
         self._styles: dict[Level, Style] = {}
         self._margin = (0, 0)
 
     def show(self, picture: Picture) -> None:
         """Show a drawing, in the middle where there is more room than it needs."""
         self._picture = picture
-        self.virtual_size = Size(picture.width, len(picture.lines))
+        self.virtual_size = Size(picture.width, picture.height)
         room = self.scrollable_content_region.size
-        self._margin = (max(0, (room.width - picture.width) // 2), max(0, (room.height - len(picture.lines)) // 2))
+        self._margin = (max(0, (room.width - picture.width) // 2), max(0, (room.height - picture.height) // 2))
         self.refresh()
 
     def reveal(self, what: Selection) -> None:
@@ -81,10 +82,10 @@ class Sheet(Ink, ScrollView, can_focus=True):
         """Paint one line of the drawing."""
         base = self.rich_style
         x, row = self.scroll_offset[0], y + self.scroll_offset[1] - self._margin[1]
-        if not 0 <= row < len(self._picture.lines):
+        if not 0 <= row < self._picture.height:
             return Strip.blank(self.size.width, base)
         segments = [Segment(" " * self._margin[0], base)]
-        segments += [Segment(cell.text, self._style(cell.level)) for cell in self._picture.lines[row]]
+        segments += [Segment(cell.text, self._style(cell.level)) for cell in self._picture.line(row)]
         return Strip(segments).crop_extend(x, x + self.size.width, base)
 
     def _style(self, level: Level) -> Style:
@@ -149,7 +150,7 @@ class ServiceGraph(Vertical):
         self._memory = Memory()
         self._atlas = Atlas()
         self._look = Look(ascii=ascii)
-        self._picture = Picture([], 0)
+        self._picture = BLANK
         self._sheet, self._caption = Sheet(), Caption()
 
     def compose(self) -> ComposeResult:
@@ -193,12 +194,17 @@ class ServiceGraph(Vertical):
             names = self._whole.namespaces
             folded = set(names) if len(names) > 1 and len(self._whole.nodes) > CROWD else set()
         self.graph = fold(self._whole, folded) if folded else self._whole
+        self.graph = busiest(self.graph, MOST)
         if not self._there(self.selected):
             self.selected = None
         self._look = self._choose()
         self._picture = self._atlas.picture(self.graph, self._look)
         self._sheet.show(self._picture)
         self._caption.show(self.graph, self.selected, self._look)
+        hidden = len(self._whole.nodes) - len(self.graph.nodes)
+        self.border_subtitle = (
+            f"the busiest {len(self.graph.nodes)}; filter to see others" if hidden > 0 and not folded else ""
+        )
 
     def _there(self, what: Selection | None) -> bool:
         return (what in self.graph.nodes) if isinstance(what, Node) else (what in self.graph.edges)

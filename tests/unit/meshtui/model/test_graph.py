@@ -4,7 +4,7 @@ import math
 
 from meshcore.wire.common_pb2 import Peer, Tls
 from meshcore.wire.stats_pb2 import Edge, EdgesResponse, HttpStats, TcpStats
-from meshtui.model.graph import Graph, Memory, Node, around, fold, read
+from meshtui.model.graph import Graph, Memory, Node, around, busiest, fold, read
 from tests.support.edges import EMOJIVOTO, answer
 
 
@@ -64,6 +64,12 @@ def test_folding_a_namespace() -> None:
 def test_surroundings() -> None:
     graph = around(read(answer("a>b b>c c>d")), n("b"))
     assert [node.name for node in graph.nodes] == ["a", "b", "c"]
+
+
+def test_of_a_crowd_the_failing_and_the_busiest_stay() -> None:
+    graph = busiest(read(answer("a>b:90:100 c>d:1:50 e>f:5:100")), 4)
+    assert [node.name for node in graph.nodes] == ["a", "b", "c", "d"]
+    assert busiest(graph, 4) is graph
 
 
 def test_what_goes_quiet_stays_a_while() -> None:
