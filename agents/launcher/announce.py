@@ -64,10 +64,10 @@ def summary(name: str, states: Sequence[State], took: float) -> list[str]:
 def pages(states: Sequence[State]) -> list[str]:
     """Return the addresses at which a browser finds the HTTP ports, through the mesh."""
     return [
-        f"{state.name}: http://127.0.0.1:{port.mesh or port.port}/"
+        f"{state.pod}: http://127.0.0.1:{port.mesh or port.port}/"
         for state in states
         for port in state.ports
-        if port.name == "http"
+        if port.name == "http" and state.ready
     ]
 
 

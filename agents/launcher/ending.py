@@ -23,6 +23,8 @@ class Ending:
         """End by signals from now on, and with the owner: a process, or the other end of a pipe."""
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
+            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # started by nohup
             loop.add_signal_handler(number, self._signalled, number)
         if owner_pid is not None:
             try:

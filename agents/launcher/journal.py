@@ -14,9 +14,19 @@ LIMIT = 16 << 20
 LINE_LIMIT = 2000  # of one line in a status
 
 
-def last_lines(path: Path, count: int) -> list[str]:
-    """Return the last lines of a file, as text; none if there is no such file."""
-    lines = [line[:LINE_LIMIT].decode("utf-8", "replace").rstrip() for line in tail(path, count).splitlines()]
+def size(path: Path) -> int:
+    """Return how long a file is; 0 if there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def last_lines(path: Path, count: int, start: int = 0) -> list[str]:
+    """Return the last lines of a file after `start`, as text; none if there is no such file."""
+    end = size(path)
+    data = tail(path, count)[-(end - start) :] if start < end else b"" if start == end else tail(path, count)
+    lines = [line[:LINE_LIMIT].decode("utf-8", "replace").rstrip() for line in data.splitlines()]
     return [line for line in lines if line][-count:]
 
 

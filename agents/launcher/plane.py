@@ -40,6 +40,7 @@ class Plane:
         self._yard = yard
         self._changed = changed
         self._process: Process | None = None
+        self._log_start = 0  # where the lines of the present run begin
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -80,6 +81,7 @@ class Plane:
             ran = 0.0
             try:
                 program = Program(self._command, commands.environment(), self._folder, self.log)
+                self._log_start = journal.size(self.log)
                 self._process = self._yard.start(program)
                 self._set(pid=self._process.pid, started_ms=time.time_ns() // 1_000_000)
                 ended = outcome(await self._process.wait())
@@ -93,7 +95,7 @@ class Plane:
                 pid=0,
                 restarts=self.state.restarts + 1,
                 message=f"{ended}, again in {wait:g} s" if wait else f"{ended}, again at once",
-                last_lines=journal.last_lines(self.log, LAST_LINES),
+                last_lines=journal.last_lines(self.log, LAST_LINES, self._log_start),
             )
             await asyncio.sleep(wait)
 

@@ -56,6 +56,7 @@ class Supervisor:
         self._means = means
         self._app: Process | None = None
         self._sidecar: Process | None = None
+        self._log_start = self._proxy_log_start = 0  # where the lines of the present run begin
         self._carrying = asyncio.Event()  # its sidecar has been ready
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -102,6 +103,7 @@ class Supervisor:
                 program = Program(
                     commands.sidecar(), commands.environment(), self._means.logs, self.proxy_log, fds, config
                 )
+                self._proxy_log_start = journal.size(self.proxy_log)
                 self._sidecar = self._means.yard.start(program)
             except (StartError, ClientError) as error:
                 self._set(phase=FAILING, message=f"{SIDECAR}: {error}")
@@ -119,7 +121,7 @@ class Supervisor:
             # An application that runs goes on; one that has not begun cannot, if this is more than a mishap.
             if not self._carrying.is_set() and (status == REFUSED or self.state.proxy_restarts >= MISSES):
                 self.state.phase = FAILING
-            lines = journal.last_lines(self.proxy_log, LAST_LINES)
+            lines = journal.last_lines(self.proxy_log, LAST_LINES, self._proxy_log_start)
             self._set(message=f"{SIDECAR}: {outcome(status)}, again {_in(wait)}", last_lines=lines)
             await asyncio.sleep(wait)
 
@@ -144,7 +146,7 @@ class Supervisor:
                 ready=False,
                 pid=0,
                 message=f"{ended}, again {_in(wait)}",
-                last_lines=journal.last_lines(self.log, LAST_LINES),
+                last_lines=journal.last_lines(self.log, LAST_LINES, self._log_start),
             )
             await asyncio.sleep(wait)
             self._set(restarts=self.state.restarts + 1)
@@ -155,6 +157,7 @@ class Supervisor:
         if not instance.directory.is_dir():
             raise StartError(f"there is no folder {instance.directory}")
         program = Program(instance.command, instance.environment, instance.directory, self.log)
+        self._log_start = journal.size(self.log)
         self._app = self._means.yard.start(program)
         # Until it has shown itself ready, a program that has died before keeps its message.
         phase = FAILING if self.state.phase == FAILING else PENDING
@@ -194,7 +197,7 @@ class Supervisor:
         late = waited > self.instance.probe.timeout
         phase, text = FAILING if late else self.state.phase, f"not ready: {reason}"
         if waited > PATIENCE_S and (self.state.phase, self.state.message) != (phase, text):
-            lines = journal.last_lines(self.log, LAST_LINES) if late else []
+            lines = journal.last_lines(self.log, LAST_LINES, self._log_start) if late else []
             self._set(phase=phase, message=text, last_lines=lines)
 
     async def _upstreams_ready(self) -> None:
@@ -221,7 +224,7 @@ class Supervisor:
                     self._set(phase=phase, message="", last_lines=[])
                 return
             if process.ran > SIDECAR_S and self.state.phase != FAILING:
-                lines = journal.last_lines(self.proxy_log, LAST_LINES)
+                lines = journal.last_lines(self.proxy_log, LAST_LINES, self._proxy_log_start)
                 self._set(phase=FAILING, message=f"{SIDECAR} is not ready: {reason}", last_lines=lines)
             await asyncio.sleep(QUICK_S)
 

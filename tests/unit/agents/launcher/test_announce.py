@@ -61,8 +61,9 @@ def test_the_summary_names_what_is_not_well() -> None:
 
 
 def test_pages_are_reached_through_the_mesh() -> None:
-    meshed = state(ports=[PortState("http", 8080, 41000), PortState("grpc", 9090, 41001)])
-    assert pages([meshed, state("bot-0", ports=[PortState("http", 80)])]) == [
-        "web: http://127.0.0.1:41000/",
-        "bot: http://127.0.0.1:80/",
+    meshed = state(ready=True, ports=[PortState("http", 8080, 41000), PortState("grpc", 9090, 41001)])
+    plain = state("bot-0", ready=True, ports=[PortState("http", 80)])
+    assert pages([meshed, plain, state("late-0", ports=[PortState("http", 81)])]) == [
+        "web-0: http://127.0.0.1:41000/",
+        "bot-0: http://127.0.0.1:80/",
     ]

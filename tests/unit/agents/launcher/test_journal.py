@@ -35,6 +35,17 @@ def test_last_lines_are_text_and_never_blank(log: Path) -> None:
     assert journal.last_lines(log, 5) == ["one", "two �", "x" * journal.LINE_LIMIT]
 
 
+def test_last_lines_of_the_present_run_only(log: Path) -> None:
+    log.write_text("before\n")
+    start = journal.size(log)
+    assert journal.last_lines(log, 5, start) == []
+    with log.open("a") as file:
+        file.write("after\n")
+    assert journal.last_lines(log, 5, start) == ["after"]
+    log.write_text("cut\n")
+    assert journal.last_lines(log, 5, start) == ["cut"]
+
+
 async def test_following_yields_whole_lines_as_they_come(log: Path) -> None:
     log.write_text("old\n")
     lines = journal.follow(log, 4)
