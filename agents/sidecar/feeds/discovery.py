@@ -8,7 +8,8 @@ the control plane is away: a snapshot replaces it when it is back.
 import asyncio
 import logging
 
-from agents.sidecar.feeds.rpc import Call, Line
+from agents.sidecar.feeds.call import Call
+from agents.sidecar.feeds.line import Line
 from agents.sidecar.feeds.uplink import Session, Uplink, beside
 from agents.sidecar.state.endpoints import Directory, EndpointSet
 from meshcore.wire import discovery_pb2

@@ -17,8 +17,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from agents.runtime.backoff import Backoff
-from agents.sidecar.feeds import rpc
-from agents.sidecar.feeds.rpc import Line, RpcError
+from agents.sidecar.feeds import line as lines
+from agents.sidecar.feeds.call import RpcError
+from agents.sidecar.feeds.line import Line
 from agents.sidecar.feeds.uplink import Uplink
 from agents.sidecar.state.certs import Certificate, Certs
 from meshcore.wire import identity_pb2
@@ -64,10 +65,10 @@ class Identity:
         key, request = await make_keypair(self._identity)
         backoff = Backoff()
         told = False
-        secured = rpc.context(anchors_pem)
+        secured = lines.context(anchors_pem)
         while True:
             try:
-                line = await rpc.connect(address, name, secured)
+                line = await lines.connect(address, name, secured)
                 try:
                     await self._certify(line, key, request, token)
                 finally:
@@ -125,7 +126,7 @@ class Identity:
         os.write(fd, chain + key)
         path = f"/proc/self/fd/{fd}"
         anchors = _pem(answer.trust.anchors).decode()
-        secured = rpc.context(anchors, path)  # raises ssl.SSLError if the key is not the certificate's
+        secured = lines.context(anchors, path)  # raises ssl.SSLError if the key is not the certificate's
         certificate = Certificate(
             identity=self._identity,
             chain_pem=chain,
@@ -144,7 +145,7 @@ class Identity:
     def _use(self) -> None:
         current = self._certs.current
         assert current is not None
-        self._uplink.renew(rpc.context(self._certs.anchors_pem, current.path))
+        self._uplink.renew(lines.context(self._certs.anchors_pem, current.path))
 
 
 def renewal_time(certificate: Certificate) -> float:

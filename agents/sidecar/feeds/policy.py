@@ -2,7 +2,7 @@
 
 import logging
 
-from agents.sidecar.feeds.rpc import Line
+from agents.sidecar.feeds.line import Line
 from agents.sidecar.feeds.uplink import Uplink
 from agents.sidecar.state.rules import Rules
 from meshcore.wire import policy_pb2

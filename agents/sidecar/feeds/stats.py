@@ -10,8 +10,9 @@ import math
 import time
 from collections.abc import Callable
 
+from agents.sidecar.feeds.call import Call
 from agents.sidecar.feeds.ledger import Ledger, Stream
-from agents.sidecar.feeds.rpc import Call, Line
+from agents.sidecar.feeds.line import Line
 from agents.sidecar.feeds.uplink import Uplink, beside
 from agents.sidecar.state.counters import Counters
 from agents.sidecar.state.event import peer

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import logging
 
-from agents.sidecar.feeds.rpc import Call, Line
+from agents.sidecar.feeds.call import Call
+from agents.sidecar.feeds.line import Line
 from agents.sidecar.feeds.uplink import Uplink, beside
 from agents.sidecar.state.event import peer
 from agents.sidecar.state.peers import Peer

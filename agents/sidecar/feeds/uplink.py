@@ -14,7 +14,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 from agents.runtime.backoff import Backoff
-from agents.sidecar.feeds.rpc import Call, Line, RpcError, connect
+from agents.sidecar.feeds.call import Call, RpcError
+from agents.sidecar.feeds.line import Line, connect
 
 Session = Callable[[Line], Awaitable[None]]
 

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from agents.sidecar.feeds import uplink as uplink_module
-from agents.sidecar.feeds.rpc import RpcError
+from agents.sidecar.feeds.call import RpcError
 from agents.sidecar.feeds.uplink import Uplink, beside
 
 SECURED = object()  # stands for a TLS context
