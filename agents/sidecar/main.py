@@ -38,6 +38,7 @@ from agents.sidecar.state.counters import Counters
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.endpoints import Endpoint
 from agents.sidecar.state.peers import Peer, ServiceKey
+from agents.sidecar.state.rules import Rules
 from agents.sidecar.state.runtime import Runtime
 from agents.sidecar.state.taps import Taps
 from meshcore.wire import common_pb2, discovery_pb2
@@ -86,6 +87,7 @@ def make_runtime(config: SidecarConfig, log: logging.Logger) -> Runtime:
         drain=Drain(),
         log=log,
         config=config,
+        rules=Rules(config.detect_timeout_s),
     )
 
 

@@ -14,13 +14,16 @@ from agents.sidecar.engine.reply import refusal, render
 from agents.sidecar.engine.stack import HOLD, Reply, Verdict
 from agents.sidecar.host.host import HOLD_S, Host
 from agents.sidecar.host.pool import Pool
-from agents.sidecar.host.upstream import Upstream
+from agents.sidecar.host.upstream import REPEATABLE, Upstream
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.peers import Link, Peer
 
 HELD_LIMIT = 64 * 1024  # of pipelined requests, before the client is read no further
 ATTEMPTS = 3
 LINGER_S = 1.0
+# A server closes connections that are idle, and a request that meets this on the way is lost. What may be repeated is;
+# for the rest, a connection that was used a moment ago is taken, or a new one.
+FRESH_S = 2.0
 
 
 class Downstream(Requests, asyncio.Protocol):
@@ -46,6 +49,7 @@ class Downstream(Requests, asyncio.Protocol):
         "number",
         "received",
         "requests",
+        "switched",
         "transport",
         "up",
         "upgrading",
@@ -65,6 +69,7 @@ class Downstream(Requests, asyncio.Protocol):
         self.up: Upstream | None = None
         self.received = True
         self.upgrading = False
+        self.switched = False
         self.transport: Any = None
         self.write: Any = None
         self._request: Request | None = None
@@ -91,7 +96,7 @@ class Downstream(Requests, asyncio.Protocol):
 
     def eof_received(self) -> bool:
         up = self.up
-        if self.upgrading and up is not None and self.x is not None and self.x.status == 101:
+        if self.switched and up is not None:
             up.half_close()
             return True
         if self.x is None:
@@ -112,7 +117,7 @@ class Downstream(Requests, asyncio.Protocol):
             return
         if up is not None:
             up.abandon()
-        if x.status != 101:
+        if not self.switched:
             x.error = "client-closed"
         self._over(x)
 
@@ -133,7 +138,7 @@ class Downstream(Requests, asyncio.Protocol):
         x.connection = self.number
         x.method = head.method
         x.scheme = head.scheme
-        x.authority = head.authority
+        x.authority = door.shown.get(head.authority) or door.show(head.authority)
         x.path = head.path
         x.request = head
         x.request_bytes = len(data) - head.size
@@ -154,7 +159,10 @@ class Downstream(Requests, asyncio.Protocol):
         if verdict is None:
             pool = x.endpoint.pool or self._pool(x)  # type: ignore[union-attr]
             idle = pool.idle
-            self.up = up = idle.pop() if idle else pool.connect(self)
+            if idle and (head.method in REPEATABLE or x.started - idle[-1].since < FRESH_S):
+                self.up = up = idle.pop()
+            else:
+                self.up = up = pool.connect(self)
             up.send(self, x, head, data, last)
             if x.deadline:
                 self._watch(x)
@@ -210,6 +218,7 @@ class Downstream(Requests, asyncio.Protocol):
 
     def switch(self, head: Response) -> None:
         """Both ends have agreed to speak something else."""
+        self.switched = True
         self.write(head.forward(1, False, self._outbound))
         held = self.tunnel()
         if held:

@@ -47,6 +47,14 @@ class Listener:
         for arrival in tuple(self.arrivals):
             arrival.drop()
 
+    @property
+    def opaque(self) -> bool:
+        """Tell whether configuration, policy or discovery wants its connections left alone."""
+        door = self.door
+        if door.target is not None:
+            return door.opaque or door.target.opaque
+        return door.opaque or self.host.runtime.rules.opaque(door.port)
+
     def _accept(self) -> None:
         for _ in range(_AT_ONCE):
             try:
@@ -87,7 +95,7 @@ class Arrival:
 
     def look(self) -> None:
         """See what has come; wait for more if it does not suffice."""
-        if self._listener.door.opaque:
+        if self._listener.opaque:
             self._settle(_OPAQUE)
             return
         try:

@@ -6,6 +6,7 @@ TCP, a Unix socket, or a stream on the mesh hop.
 
 import asyncio
 import errno
+import socket
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from agents.sidecar.host.downstream import Downstream
     from agents.sidecar.host.pool import Pool
 
-_REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))  # RFC 9110, 9.2.2
+REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))  # RFC 9110, 9.2.2
 _WAITING_LIMIT = 64 * 1024
 
 
@@ -131,7 +132,7 @@ class Upstream(Responses, asyncio.Protocol):
             self._waiting.append(data)
             self._waiting_size = len(data)
             return
-        self._repeat = data if last and head.method in _REPEATABLE else b""
+        self._repeat = data if last and head.method in REPEATABLE else b""
         self.write(data)
 
     def resend(self, down: "Downstream", x: "Exchange", data: bytes) -> None:
@@ -266,6 +267,8 @@ class Upstream(Responses, asyncio.Protocol):
 def reason(error: BaseException | None, reached: bool) -> str:
     """Return in one word why a connection ended, or never was."""
     text = str(error) if error is not None else ""
+    if isinstance(error, socket.gaierror):
+        return "no-such-host"
     if isinstance(error, TimeoutError):
         return "connect-timeout"
     if isinstance(error, ConnectionRefusedError) or (isinstance(error, OSError) and error.errno == errno.ENOENT):

@@ -4,9 +4,13 @@ main makes one per listener; the hosts of HTTP/1, HTTP/2, the mesh hop and TCP t
 and the other end of the counted edge. Nothing here is made per request.
 """
 
+import re
+
 from agents.sidecar.engine.stack import Stack
 from agents.sidecar.state.endpoints import Endpoint, EndpointSet
 from agents.sidecar.state.peers import Link, Peer, ServiceKey
+
+_LOCAL = re.compile(rb"(?:127\.[0-9.]+|localhost|\[::1\]|0\.0\.0\.0|)(?::[0-9]*)?")
 
 
 class Door:
@@ -22,6 +26,7 @@ class Door:
         "port",
         "protocol",
         "service",
+        "shown",
         "stack",
         "target",
     )
@@ -51,11 +56,22 @@ class Door:
         self.opaque = opaque
         self.protocol = protocol  # 0: detect
         self.links: dict[Peer, Link] = {}
+        self.shown: dict[bytes, bytes] = {}
 
     @property
     def proxy(self) -> bool:
         """Tell whether its clients name what they want themselves: http_proxy, CONNECT, Host."""
         return self.endpoint is None and self.target is None
+
+    def show(self, authority: bytes) -> bytes:
+        """Return what to show as the authority: the service, where a client could only name a local address."""
+        found = self.shown.get(authority)
+        if found is None:
+            if len(self.shown) > 1000:
+                self.shown.clear()
+            local = self.authority and _LOCAL.fullmatch(authority) is not None
+            found = self.shown[authority] = self.authority if local else authority
+        return found
 
     def link(self, client: Peer) -> Link:
         """Return the inbound edge from a client: one for all its connections. Bounded by Counters, and here."""

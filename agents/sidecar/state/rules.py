@@ -17,9 +17,10 @@ DETECT_TIMEOUT_S = 10.0
 class Rules:
     """The policy in force."""
 
-    def __init__(self) -> None:
+    def __init__(self, detect_timeout_s: float = DETECT_TIMEOUT_S) -> None:
         self.version = 0
-        self.detect_timeout_s = DETECT_TIMEOUT_S
+        self.detect_timeout_s = detect_timeout_s
+        self._detect_timeout_s = detect_timeout_s  # where policy says nothing
         self.refused: tuple[str, ...] = ()
         self._inbound: dict[int, Routes] = {}
         self._outbound: dict[tuple[str, str, int], Routes] = {}
@@ -34,7 +35,7 @@ class Rules:
             for service in policy.outbound
         }
         self._opaque = frozenset(port.port for port in policy.inbound if port.opaque)
-        self.detect_timeout_s = policy.detect_timeout_ms / 1000 or DETECT_TIMEOUT_S
+        self.detect_timeout_s = policy.detect_timeout_ms / 1000 or self._detect_timeout_s
         self.refused = tuple(refused)
         self.version = policy.version
 

@@ -1,6 +1,7 @@
 """Listening on a real loopback socket: one port for everything, and who is told apart how."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import socket
@@ -70,6 +71,8 @@ class Bench:
             writer.write_eof()
         answer = await asyncio.wait_for(reader.read(4096), 3)
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
         return answer
 
 
@@ -100,6 +103,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     yield made
     made.listener.stop()
     made.application.close()
+    await asyncio.sleep(0.01)  # transports close in the next turns
 
 
 async def test_http1_whole_and_in_pieces(bench: Bench) -> None:
