@@ -67,7 +67,8 @@ class Served(Edge):
         x.stream = stream.id
         x.method = fields[b":method"]
         x.scheme = fields.get(b":scheme", b"http")
-        x.authority = authority = fields.get(b":authority") or fields.get(b"host", b"")
+        authority = fields.get(b":authority") or fields.get(b"host", b"")
+        x.authority = door.shown.get(authority) or door.show(authority)
         x.path = fields.get(b":path", b"")
         x.request = Head(headers)
         x.service = door.service
