@@ -11,7 +11,7 @@ from collections import deque
 from typing import Any, Protocol
 
 from agents.sidecar.engine.http2.connection import CLIENT, Connection
-from agents.sidecar.engine.http2.limits import APPLICATION, HOP
+from agents.sidecar.engine.http2.limits import HOP, UPSTREAM
 from agents.sidecar.host.h2edge import Edge
 from agents.sidecar.host.tls import Contexts, identity
 from agents.sidecar.state.endpoints import Endpoint
@@ -39,7 +39,7 @@ class Carrier(Edge):
     """One connection to an endpoint."""
 
     def __init__(self, carriers: "Carriers", context: ssl.SSLContext | None) -> None:
-        super().__init__(carriers.fleet.loop, CLIENT, HOP if context else APPLICATION)
+        super().__init__(carriers.fleet.loop, CLIENT, HOP if context else UPSTREAM)
         self.carriers = carriers
         self.context = context
         self.since = 0.0  # idle since

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one connection; the defaults suit an application, `HOP` the mesh's shared connections."""
+    """Bounds of one connection; the defaults suit a client that nobody knows."""
 
     streams: int = 2000  # concurrent ones that the peer may open
     stream_window: int = 1 << 20
     connection_window: int = 4 << 20
-    frame: int = 1 << 16  # largest payload that the peer may send
+    frame: int = 1 << 14  # largest payload that the peer may send
     header_list: int = 64 << 10  # decoded, as RFC 9113 section 6.5.2 counts; more is refused per request
     header_block: int = 256 << 10  # encoded or decoded; more ends the connection
     continuations: int = 32  # CONTINUATION frames of one head
@@ -24,7 +24,8 @@ class Limits:
 
 
 APPLICATION = Limits()
-HOP = Limits(streams=20_000, connect=True, connection_window=16 << 20, burst=20_000, refill=10_000)
+UPSTREAM = Limits(frame=1 << 16)  # servers that we chose to ask
+HOP = Limits(streams=20_000, connect=True, connection_window=16 << 20, frame=1 << 16, burst=20_000, refill=10_000)
 
 # What frames that bring nothing cost a peer. A stream that is opened and reset within one read is rapid reset
 # (CVE-2023-44487): it gets round the limit on streams. Later resets are cancellations, common with deadlines.
