@@ -16,7 +16,7 @@ from meshtui.model.scope import Scope, Trouble
 from meshtui.pump import Opener
 from meshtui.screens.scene import Scene
 from meshtui.screens.text import Page
-from meshtui.screens.view import View
+from meshtui.screens.view import View, entitle
 
 SIGNS = {CheckResult.CHECK_SUCCESS: "√", CheckResult.CHECK_WARNING: "‼", CheckResult.CHECK_ERROR: "×"}
 STYLES = {CheckResult.CHECK_SUCCESS: "good", CheckResult.CHECK_WARNING: "warn", CheckResult.CHECK_ERROR: "bad"}
@@ -38,7 +38,7 @@ class CheckView(View):
 
     def body(self) -> Iterable[Widget]:
         with Page(classes="pane") as page:
-            page.border_title = "check"
+            entitle(page, "check")
             yield self._static
 
     def crumb(self) -> str:
@@ -86,7 +86,7 @@ class CheckView(View):
         self._static.update(text)
         if self.is_mounted:
             parts = [f"{SIGNS[result]} {counts[result]}" for result in SIGNS if counts[result]]
-            self.query_one(Page).border_title = "check  " + "  ".join(parts)
+            entitle(self.query_one(Page), "  ".join(["check", *parts]))
 
     def _style(self, name: str, *, bold: bool = False) -> str:
         colour = self.app.theme_variables.get(name, "").replace("ansi_", "")

@@ -19,7 +19,7 @@ from meshtui.model.scope import Scope
 from meshtui.model.walk import Selection
 from meshtui.pump import Opener
 from meshtui.screens.scene import Scene
-from meshtui.screens.view import View
+from meshtui.screens.view import View, entitle
 from meshtui.widgets.graph import ServiceGraph
 
 
@@ -68,8 +68,7 @@ class GraphView(View):
 
     def _title(self) -> None:
         count = len(self.graph.graph.nodes) if self._last is not None else "…"
-        title = f"graph {self.scope.title()} \\[{count}]"
-        self.graph.border_title = title + (f" /{self.filter.text}".replace("[", "\\[") if self.filter else "")
+        entitle(self.graph, f"graph {self.scope.title()} [{count}]" + (f" /{self.filter.text}" if self.filter else ""))
 
     @on(ServiceGraph.Selected)
     def _selected(self, event: ServiceGraph.Selected) -> None:

@@ -15,7 +15,7 @@ from meshtui import keys
 from meshtui.model.scope import Scope
 from meshtui.screens.scene import Scene
 from meshtui.screens.text import Page
-from meshtui.screens.view import View
+from meshtui.screens.view import View, entitle
 
 Section = tuple[str, list[tuple[str, str]]]
 
@@ -44,7 +44,7 @@ class HelpView(View):
 
     def body(self) -> Iterable[Widget]:
         with Page(classes="pane") as page:
-            page.border_title = f"help {self._about}".strip()
+            entitle(page, f"help {self._about}".strip())
             yield self._static
 
     def crumb(self) -> str:

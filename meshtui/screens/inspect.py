@@ -14,7 +14,7 @@ from meshtui.columns.inspection import page
 from meshtui.model.exchange import Exchange, Exchanges
 from meshtui.model.scope import Scope
 from meshtui.screens.scene import Scene
-from meshtui.screens.view import View
+from meshtui.screens.view import View, entitle
 from meshtui.widgets.inspector import Inspector
 
 
@@ -45,7 +45,7 @@ class InspectView(View):
     def _show(self) -> None:
         pair = self._exchanges.pair(self._one)
         self._inspector.update(self._one.id, partial(page, self._one, pair, ascii=self._ascii))
-        self._inspector.border_title = f"request {self._one.id.rpartition('/')[0]}".replace("[", "\\[")
+        entitle(self._inspector, f"request {self._one.id.rpartition('/')[0]}")
 
     def action_next(self) -> None:
         self._step(1)

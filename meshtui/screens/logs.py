@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -18,7 +19,7 @@ from meshtui.model.filter import EVERYTHING, Filter
 from meshtui.model.scope import Scope, Trouble
 from meshtui.pump import Pump
 from meshtui.screens.scene import Scene
-from meshtui.screens.view import View
+from meshtui.screens.view import View, entitle
 
 KEPT = 5000
 LONGEST = 4000
@@ -45,6 +46,8 @@ class Lines(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         x, top = self.scroll_offset
         width = self.size.width
+        if not self.lines and y == 1:
+            return Strip([Segment("nothing has been written yet", self.rich_style + Style(dim=True))])
         if y + top >= len(self.lines):
             return Strip.blank(width, self.rich_style)
         return Strip([Segment(self.lines[y + top], self.rich_style)]).crop_extend(x, x + width, self.rich_style)
@@ -99,7 +102,7 @@ class LogsView(View):
     def _title(self) -> None:
         whose = "sidecar of " if self.proxy else ""
         more = "" if self.follow else " · standing still"
-        self._list.border_title = f"log {whose}{self.scope.title()} \\[{len(self._list.lines)}]{more}"
+        entitle(self._list, f"log {whose}{self.scope.title()} [{len(self._list.lines)}]{more}")
 
     def action_follow(self) -> None:
         self.follow = not self.follow

@@ -23,6 +23,7 @@ from meshtui.model.table import Table
 from meshtui.pump import Opener
 from meshtui.screens.scene import Scene
 from meshtui.screens.table import TableView
+from meshtui.screens.view import entitle
 from meshtui.widgets.grid import Grid
 
 
@@ -92,9 +93,9 @@ class MeshedView(TableView):
         if well:
             self._ends.put(pod.proxy.endpoints)
             self._below.show()
-            self._lower.border_title = f"endpoints of {pod.status.pod} \\[{len(self._ends.lines)}]"
+            entitle(self._lower, f"endpoints of {pod.status.pod} [{len(self._ends.lines)}]")
             return
-        self._lower.border_title = pod.status.pod
+        entitle(self._lower, pod.status.pod)
         bad = self.app.theme_variables.get("bad", "").replace("ansi_", "")
         text = Text()
         text.append(f"× {pods.message(pod)}\n", f"bold {bad}")

@@ -22,12 +22,13 @@ from meshtui.model.table import Table
 from meshtui.screens.graph import drill
 from meshtui.screens.scene import Scene
 from meshtui.screens.stat import StatView, subject
+from meshtui.screens.view import entitle
 from meshtui.widgets.graph import ServiceGraph
 from meshtui.widgets.grid import Grid
 from meshtui.widgets.plot import Plot
 
 SETTLE_S = 0.35  # the tap follows a cursor that has come to rest
-PAINT_S = 0.25
+PAINT_S = 0.5
 WIDE = 150  # columns from which plots stand beside the tables
 LOW = 19  # lines below which the table stands alone
 TALL = 30  # lines from which the tap shows
@@ -85,9 +86,9 @@ class OverviewView(StatView):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.tap.border_title = "requests"
-        self.plot.border_title = "golden signals"
-        self.graph.border_title = "graph"
+        entitle(self.tap, "requests")
+        entitle(self.plot, "golden signals")
+        entitle(self.graph, "graph")
         self.set_interval(PAINT_S, self._paint)
 
     def on_resize(self) -> None:
@@ -124,10 +125,10 @@ class OverviewView(StatView):
         row = self.grid.row
         if row is None:
             self.plot.update(None)
-            self.plot.border_title = "golden signals"
+            entitle(self.plot, "golden signals")
             return
         self.plot.update(row.series)
-        self.plot.border_title = f"golden signals {short(self.scope.kind)}/{row.resource.name}"
+        entitle(self.plot, f"golden signals {short(self.scope.kind)}/{row.resource.name}")
 
     def _draw_graph(self) -> None:
         """Ask for edges while the graph shows."""
@@ -166,7 +167,7 @@ class OverviewView(StatView):
         self.exchanges.clear()
         self._calls.put([])
         self.tap.show()
-        self.tap.border_title = "requests" if wanted is None else f"requests of {wanted.title()}"
+        entitle(self.tap, "requests" if wanted is None else f"requests of {wanted.title()}")
         self.pump("tap", None if wanted is None else lambda: self.mesh.observe(wanted), every=True)
 
     @on(ServiceGraph.Moved)

@@ -55,7 +55,8 @@ class StatView(TableView):
         return f"{plural(self.scope.kind)}" + (f" {self.scope.title()}" if self.scope.owner else "")
 
     def heading(self) -> str:
-        return f"{plural(self.scope.kind)} {self.scope.title()}"
+        words = plural(self.scope.kind)
+        return words if self.scope.kind == "namespace" else f"{words} {self.scope.title()}"
 
     def drill(self, row: Any) -> tuple[str, Scope] | None:
         return drill(self.scope.kind, row)

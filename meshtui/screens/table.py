@@ -17,7 +17,7 @@ from meshtui.model.filter import Filter
 from meshtui.model.scope import Scope, Trouble
 from meshtui.model.table import Table
 from meshtui.screens.scene import Scene
-from meshtui.screens.view import View
+from meshtui.screens.view import View, entitle
 from meshtui.widgets.grid import Grid
 
 
@@ -103,13 +103,13 @@ class TableView(View):
         count = f"{shown}" if shown == all_rows else f"{shown} of {all_rows}"
         if not self.answered:
             count = "…"
-        self.grid.border_title = f"{self.heading()} \\[{count}]"
-        marks = [f"/{self.filter.text}"] if self.filter else []
-        marks += ["faults only"] if self.table.faults else []
-        marks += [f"{len(self.table.marks)} marked"] if self.table.marks else []
-        self.grid.border_subtitle = ""
-        if marks:
-            self.grid.border_title += " " + " · ".join(mark.replace("[", "\\[") for mark in marks)
+        entitle(self.grid, " · ".join([f"{self.heading()} [{count}]", *self.title_marks()]))
+
+    def title_marks(self) -> list[str]:
+        """Return what narrows the rows, for the heading."""
+        found = [f"/{self.filter.text}"] if self.filter else []
+        found += ["faults only"] if self.table.faults else []
+        return found + ([f"{len(self.table.marks)} marked"] if self.table.marks else [])
 
     # actions
 

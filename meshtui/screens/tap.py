@@ -109,14 +109,12 @@ class TapView(TableView):
             return False
         return self._test(row)
 
-    def title_pane(self) -> None:
-        super().title_pane()
-        marks = ["only failures"] if self.failures else []
-        marks += [WORDS[self.direction]] if self.direction is not None else []
-        marks += [f"{self.exchanges.unseen} new"] if self.paused and self.exchanges.unseen else []
-        marks += [f"{self.dropped} not shown (too many)"] if self.dropped else []
-        if marks:
-            self.grid.border_title = f"{self.grid.border_title} · {' · '.join(marks)}"
+    def title_marks(self) -> list[str]:
+        found = super().title_marks()
+        found += ["only failures"] if self.failures else []
+        found += [WORDS[self.direction]] if self.direction is not None else []
+        found += [f"{self.exchanges.unseen} new"] if self.paused and self.exchanges.unseen else []
+        return found + ([f"{self.dropped} not shown (too many)"] if self.dropped else [])
 
     def _filter(self, text: str, *, quiet: bool = False) -> None:
         try:

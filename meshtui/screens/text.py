@@ -16,7 +16,7 @@ from meshtui import keys
 from meshtui.model.filter import Filter
 from meshtui.model.scope import Scope
 from meshtui.screens.scene import Scene
-from meshtui.screens.view import View
+from meshtui.screens.view import View, entitle
 
 _PAIR = re.compile(r"^(\s*(?:- )?)([\w ./()-]+:)( .*)?$")
 
@@ -47,7 +47,7 @@ class TextView(View):
 
     def body(self) -> Iterable[Widget]:
         with Page(classes="pane") as page:
-            page.border_title = self._heading.replace("[", "\\[")
+            entitle(page, self._heading)
             yield self._static
 
     def on_mount(self) -> None:

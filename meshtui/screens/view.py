@@ -27,6 +27,11 @@ from meshtui.widgets.prompt import Prompt
 LOW = 30  # lines below which the header does without its third
 
 
+def entitle(widget: Widget, text: str) -> None:
+    """Write a pane's title into the line above it."""
+    widget.border_title = f" {text.replace('[', chr(92) + '[')} "
+
+
 class View(Screen[None]):
     """A screen of the app."""
 

@@ -58,6 +58,7 @@ SCREENS = {
     "tap": tap,
     "inspect": inspect,
     "edges": command("edges"),
+    "graph": command("graph"),
     "meshed": command("meshed"),
     "check": command("check"),
     "help": keys("question_mark"),
