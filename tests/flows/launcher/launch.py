@@ -60,13 +60,24 @@ class Launch:
         document = json.loads(result.stdout) if result.returncode == 0 else {"instances": [], "control": None}
         return {each["pod"]: each for each in (*document["instances"], document["control"]) if each}
 
+    def states(self) -> dict[str, Any]:
+        """Return the same from the launchers' own files: cheaper to ask again and again."""
+        found: dict[str, Any] = {}
+        for path in self.home.glob("meshtui/*/launcher*.json"):
+            try:
+                document = json.loads(path.read_bytes())
+            except FileNotFoundError:
+                continue
+            found |= {each["pod"]: each for each in (*document["instances"], document["control"]) if each}
+        return found
+
     def ready(self, *pods: str) -> dict[str, Any]:
         """Wait until pods are ready; return all of them."""
         found: dict[str, Any] = {}
 
         def look() -> bool:
             found.clear()
-            found.update(self.ps())
+            found.update(self.states())
             return all(found.get(pod, {}).get("ready") for pod in pods)
 
         eventually(look, f"{pods} ready")

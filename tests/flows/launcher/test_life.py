@@ -156,7 +156,7 @@ def test_one_that_fails_says_why_and_the_others_go_on(launch: Launch) -> None:
     assert pods["done-0"]["phase"] == "Succeeded"
     assert pods["folder-0"]["message"].startswith("there is no folder")
     assert pods["dies-0"]["last_lines"][-1] == "last words"
-    eventually(lambda: launch.ps()["dies-0"]["restarts"] >= 2, "dies-0 is tried again")
+    eventually(lambda: launch.states()["dies-0"]["restarts"] >= 2, "dies-0 is tried again")
 
 
 def test_a_control_plane_that_cannot_start_is_said_at_once(launch: Launch) -> None:

@@ -38,7 +38,7 @@ def test_a_killed_process_comes_back(launch: Launch, victim: str) -> None:
     if victim == "sidecar":
         # Its socket is still there, so a client is kept waiting instead of being refused.
         assert urllib.request.urlopen(url, timeout=RECOVERY_S).status == 200
-    eventually(lambda: launch.ps()[pod][field] not in (0, before[pod][field]), f"{victim} runs again", RECOVERY_S)
+    eventually(lambda: launch.states()[pod][field] not in (0, before[pod][field]), f"{victim} runs again", RECOVERY_S)
     after = launch.ready("web-0", "other-0", "control-plane")
     assert time.monotonic() - died < RECOVERY_S
     assert urllib.request.urlopen(url, timeout=RECOVERY_S).status == 200
@@ -47,7 +47,9 @@ def test_a_killed_process_comes_back(launch: Launch, victim: str) -> None:
         assert after[name][kind] == before[name][kind], (name, kind)
     counter = "proxy_restarts" if victim == "sidecar" else "restarts"
     assert after[pod][counter] == 1
-    eventually(lambda: not any(each["message"] for each in launch.ps().values()), "all is said to be well", RECOVERY_S)
+    eventually(
+        lambda: not any(each["message"] for each in launch.states().values()), "all is said to be well", RECOVERY_S
+    )
 
 
 def test_a_sidecar_killed_while_the_control_plane_is_away_comes_back_with_it(launch: Launch) -> None:
@@ -56,7 +58,7 @@ def test_a_sidecar_killed_while_the_control_plane_is_away_comes_back_with_it(lau
     os.kill(before["control-plane"]["pid"], signal.SIGKILL)
     os.kill(before["web-0"]["proxy_pid"], signal.SIGKILL)
     eventually(
-        lambda: launch.ps()["web-0"]["proxy_pid"] not in (0, before["web-0"]["proxy_pid"]), "it runs", RECOVERY_S
+        lambda: launch.states()["web-0"]["proxy_pid"] not in (0, before["web-0"]["proxy_pid"]), "it runs", RECOVERY_S
     )
 
 
@@ -92,8 +94,8 @@ def test_one_more_workload_joins_and_leaves(launch: Launch) -> None:
     launch.ready("web-0")
     words = ("run", "--name", "api", "--port", "auto", "--upstream", "web.default", "--upstream", "nobody")
     popen = launch.start(*words, "--env", "ROOM=${namespace}", "--", "sh", "-c", "echo $WEB_ADDR in $ROOM; sleep 1000")
-    eventually(lambda: "api-0" in launch.ps(), "api-0 is there")
-    pod = launch.ps()["api-0"]
+    eventually(lambda: "api-0" in launch.states(), "api-0 is there")
+    pod = launch.states()["api-0"]
     assert pod["namespace"] == "shop"
     second = launch.start("run", "--name", "api", "-n", "shop", "--", "sleep", "1000")
     launch.ready("api-1")
@@ -103,7 +105,7 @@ def test_one_more_workload_joins_and_leaves(launch: Launch) -> None:
     assert "nobody offers nobody in namespace shop yet" in out
     assert "127.0.0.1:" in out
     assert "in shop\n" in out
-    assert "api-0" not in launch.ps()
+    assert "api-0" not in launch.states()
     assert launch.run("down").returncode == 0
     out, _ = second.communicate(timeout=10)
     assert "mesh shop has ended" in out
