@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from agents.launcher.expand import expand
+from agents.launcher.offers import namespace_of, probe_port, sole_port
 from agents.launcher.ports import HOST, Listening
-from agents.launcher.rules import namespace_of, probe_port, sole_port
 from agents.launcher.spec import Mesh, Workload
 from agents.launcher.upstreams import targets, variable
 from meshcore.wire.ids import Target

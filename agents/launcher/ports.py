@@ -9,6 +9,8 @@ import errno
 import random
 import re
 import socket
+import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,26 +82,42 @@ def occupied(port: int) -> str | None:
     return None
 
 
-def listening() -> frozenset[int]:
-    """Return the ports on which some program of this machine listens."""
-    return frozenset(port for port, _ in _listeners())
+def listening() -> dict[int, set[str]]:
+    """Return the ports on which programs of this machine listen, each with the addresses they do it at."""
+    found: dict[int, set[str]] = {}
+    for address, port, _ in _listeners():
+        found.setdefault(port, set()).add(address)
+    return found
 
 
-def _listeners() -> list[tuple[int, str]]:
-    """Return port and inode of every listening TCP socket."""
+def reachable(addresses: Collection[str]) -> bool:
+    """Tell whether somebody who listens at these addresses is found at HOST."""
+    return not {HOST, "0.0.0.0", "::", f"::ffff:{HOST}"}.isdisjoint(addresses)
+
+
+def _listeners() -> list[tuple[str, int, str]]:
+    """Return address, port and inode of every listening TCP socket."""
     found = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(OSError):
             for line in Path(table).read_text().splitlines()[1:]:
                 fields = line.split()
                 if fields[3] == LISTEN:
-                    found.append((int(fields[1].rpartition(":")[2], 16), fields[9]))
+                    address, _, port = fields[1].partition(":")
+                    found.append((_address(address), int(port, 16), fields[9]))
     return found
+
+
+def _address(text: str) -> str:
+    """Return an address of /proc/net/tcp, which is hexadecimal in groups of four bytes, each in the machine's order."""
+    groups = [bytes.fromhex(text[i : i + 8]) for i in range(0, len(text), 8)]
+    raw = b"".join(group[::-1] if sys.byteorder == "little" else group for group in groups)
+    return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
 
 
 def _owner(port: int) -> str | None:
     """Return the program that listens on a port, as far as this user may know."""
-    inodes = {f"socket:[{inode}]" for other, inode in _listeners() if other == port}
+    inodes = {f"socket:[{inode}]" for _, other, inode in _listeners() if other == port}
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
             continue

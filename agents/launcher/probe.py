@@ -8,7 +8,7 @@ import asyncio
 import re
 
 from agents.launcher.plan import Instance, Probe
-from agents.launcher.ports import HOST, listening
+from agents.launcher.ports import HOST, listening, reachable
 
 LIMIT_S = 2.0
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})")
@@ -28,9 +28,14 @@ async def application(instance: Instance) -> str:
                     return await _tcp(probe.port)
     except TimeoutError:
         return f"port {probe.port} did not answer within {LIMIT_S:g} s"
-    open_ports = listening() if instance.ports else ()
-    missing = [port for port in instance.ports if port.number not in open_ports]
-    return f"does not listen on port {missing[0].number} ({missing[0].name})" if missing else ""
+    found = listening() if instance.ports else {}
+    for port in instance.ports:
+        if (addresses := found.get(port.number)) is None:
+            return f"does not listen on port {port.number} ({port.name})"
+        if not reachable(addresses):
+            where = ", ".join(sorted(addresses))
+            return f"listens on port {port.number} ({port.name}) only at {where}; let it listen at {HOST}"
+    return ""
 
 
 async def sidecar(instance: Instance) -> str:
@@ -49,7 +54,7 @@ async def http(port: int, path: str) -> str:
     try:
         reader, writer = await asyncio.open_connection(HOST, port)
     except OSError as error:
-        return f"port {port}: {error.strerror or error}"
+        return _unreached(port, error)
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n".encode())
         match = _STATUS.match(await reader.readline())
@@ -66,9 +71,13 @@ async def _tcp(port: int) -> str:
     try:
         _, writer = await asyncio.open_connection(HOST, port)
     except OSError as error:
-        return f"port {port}: {error.strerror or error}"
+        return _unreached(port, error)
     writer.close()
     return ""
+
+
+def _unreached(port: int, error: OSError) -> str:
+    return f"port {port} refuses connections" if isinstance(error, ConnectionRefusedError) else f"port {port}: {error}"
 
 
 async def _grpc(probe: Probe) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 from agents.launcher.document import Document, Fault, SpecError, Where
 from agents.launcher.duration import seconds
 from agents.launcher.expand import unknown
-from agents.launcher.spec import Mesh, Ready, Workload
+from agents.launcher.offers import choice, namespace_of, offers, probe_port, sole_port
+from agents.launcher.spec import Mesh, Workload
 from agents.launcher.upstreams import targets
 from meshcore.wire.ids import Target, is_label, parse_target
 from meshcore.wire.kinds import WORKLOADS, parse_kind
@@ -38,10 +39,6 @@ def check(
         faults.extend(_routes(workload, place, document))
     if faults:
         raise SpecError(*sorted(faults, key=lambda fault: fault.line))
-
-
-def namespace_of(mesh: Mesh, workload: Workload) -> str:
-    return workload.namespace or mesh.namespace
 
 
 def _names(mesh: Mesh, document: Document) -> Iterator[Fault]:
@@ -114,8 +111,8 @@ def _workload(workload: Workload, place: Where, document: Document) -> Iterator[
             fix = "use letters, digits and '_'"
             yield document.fault((*place, "env", name), f"{name!r} cannot name an environment variable", fix)
     for j, port in enumerate(workload.opaque):
-        if not _offers(workload, str(port)):
-            yield document.fault((*place, "opaque", j), f"{port} is none of its ports", _port_fix(workload))
+        if not offers(workload, str(port)):
+            yield document.fault((*place, "opaque", j), f"{port} is none of its ports", choice(workload))
     if not workload.mesh:
         for field, given in (("proxy", workload.proxy), ("opaque", workload.opaque), ("routes", workload.routes)):
             if given:
@@ -161,8 +158,8 @@ def _offered(mesh: Mesh, target: Target, text: str, where: Where, document: Docu
         yield document.fault(
             where, f"{other.name} has no ports", f"give {other.name} a port, such as ports: {{http: auto}}"
         )
-    elif target.port and not _offers(other, target.port):
-        yield document.fault(where, f"{other.name} has no port {target.port}", _port_fix(other))
+    elif target.port and not offers(other, target.port):
+        yield document.fault(where, f"{other.name} has no port {target.port}", choice(other))
     elif not target.port and sole_port(other) is None:
         fix = f"write {other.name}:PORT with one of {', '.join(other.ports)}"
         yield document.fault(where, f"{other.name} has several ports", fix)
@@ -211,11 +208,11 @@ def _ready(workload: Workload, place: Where, document: Document) -> Iterator[Fau
         yield document.fault(
             where, "there is no port to probe", "give the workload a port, such as ports: {http: auto}"
         )
-    elif ready.port and not _offers(workload, str(ready.port)):
-        yield document.fault((*where, "port"), f"{ready.port} is none of its ports", _port_fix(workload))
+    elif ready.port and not offers(workload, str(ready.port)):
+        yield document.fault((*where, "port"), f"{ready.port} is none of its ports", choice(workload))
     elif not ready.port and probe_port(workload, ready) is None:
         yield document.fault(
-            where, "does not say which port to probe", _port_fix(workload).replace("one of", "port: one of")
+            where, "does not say which port to probe", choice(workload).replace("one of", "port: one of")
         )
     try:
         if not 0 < seconds(ready.timeout) <= 3600:
@@ -231,8 +228,8 @@ def _routes(workload: Workload, place: Where, document: Document) -> Iterator[Fa
         if seen.setdefault(route.name, j) != j or not route.name:
             problem = f"{route.name} is already the name of another route" if route.name else "is empty"
             yield document.fault((*where, "name"), problem, "give it a name of its own")
-        if route.port and not _offers(workload, str(route.port)):
-            yield document.fault((*where, "port"), f"{route.port} is none of its ports", _port_fix(workload))
+        if route.port and not offers(workload, str(route.port)):
+            yield document.fault((*where, "port"), f"{route.port} is none of its ports", choice(workload))
         if route.method and not METHOD.fullmatch(route.method):
             yield document.fault(
                 (*where, "method"), f"{route.method!r} is no HTTP method", "write it in capitals, such as GET"
@@ -255,30 +252,3 @@ def _routes(workload: Workload, place: Where, document: Document) -> Iterator[Fa
             seconds(route.timeout)
         except ValueError as error:
             yield document.fault((*where, "timeout"), str(error), "write 30s, 500ms or 2m")
-
-
-def sole_port(workload: Workload) -> str | None:
-    """Return the port that is meant where none is named: the only one, else http, else grpc."""
-    if len(workload.ports) == 1:
-        return next(iter(workload.ports))
-    return next((name for name in ("http", "grpc") if name in workload.ports), None)
-
-
-def probe_port(workload: Workload, ready: Ready) -> str | None:
-    """Return the name of the port to probe."""
-    if not ready.port:
-        wanted = "http" if ready.http is not None else "grpc" if ready.grpc is not None else ""
-        return wanted if wanted in workload.ports else sole_port(workload)
-    return next((name for name, port in workload.ports.items() if str(ready.port) in (name, str(port))), None)
-
-
-def _offers(workload: Workload, port: str) -> bool:
-    return any(port in (name, str(number)) for name, number in workload.ports.items())
-
-
-def _port_fix(workload: Workload) -> str:
-    if not workload.ports:
-        return "it has none"
-    return "one of " + ", ".join(
-        name if port == "auto" else f"{name} ({port})" for name, port in workload.ports.items()
-    )

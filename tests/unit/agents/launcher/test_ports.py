@@ -1,7 +1,9 @@
 import os
 import socket
 
-from agents.launcher.ports import Ports, listening, occupied
+import pytest
+
+from agents.launcher.ports import Ports, listening, occupied, reachable
 
 
 def test_a_port_that_somebody_listens_on_is_occupied_and_its_owner_named() -> None:
@@ -11,13 +13,21 @@ def test_a_port_that_somebody_listens_on_is_occupied_and_its_owner_named() -> No
         assert reason is not None
         assert reason.startswith("is in use by ")
         assert f"(pid {os.getpid()})" in reason
-        assert port in listening()
+        assert listening()[port] == {"127.0.0.1"}
     assert occupied(port) is None
 
 
 def test_a_listener_on_all_addresses_counts() -> None:
     with socket.create_server(("0.0.0.0", 0)) as server:
         assert occupied(server.getsockname()[1]) is not None
+
+
+@pytest.mark.parametrize(
+    ("addresses", "found"),
+    [({"127.0.0.1"}, True), ({"0.0.0.0"}, True), ({"::"}, True), ({"::1"}, False), ({"::1", "127.0.0.1"}, True)],
+)
+def test_where_a_sidecar_finds_its_application(addresses: set[str], found: bool) -> None:
+    assert reachable(addresses) is found
 
 
 def test_free_ports_are_free_and_given_once() -> None:

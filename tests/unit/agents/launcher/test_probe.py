@@ -1,4 +1,5 @@
 import asyncio
+import socket
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,15 @@ async def test_tcp_and_listening() -> None:
         assert await probe.application(instance(port, "tcp")) == ""
         assert await probe.application(instance(port)) == ""
     assert await probe.application(instance(port)) == f"does not listen on port {port} (http)"
-    assert "Connect call failed" in await probe.application(instance(port, "tcp"))
+    assert await probe.application(instance(port, "tcp")) == f"port {port} refuses connections"
+
+
+async def test_one_that_listens_where_nobody_looks_is_told() -> None:
+    with socket.create_server(("127.0.0.2", 0)) as elsewhere:
+        port = elsewhere.getsockname()[1]
+        assert await probe.application(instance(port)) == (
+            f"listens on port {port} (http) only at 127.0.0.2; let it listen at 127.0.0.1"
+        )
 
 
 async def test_a_probe_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
