@@ -6,7 +6,7 @@
 import math
 from collections.abc import Sequence
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
 from meshcore.wire.common_pb2 import Peer, Tls
 from meshcore.wire.tap_pb2 import Header
@@ -25,8 +25,8 @@ _KEY = 14
 def page(one: Exchange, pair: Pair, width: int, *, ascii: bool = False) -> list[Line]:
     """Return the page of an exchange; `pair` holds both sides of it as far as they were seen."""
     found = ladder(pair, ascii=ascii)
-    lines = [*_head(one, ascii=ascii), [], *drawn(found, width, ascii=ascii)]
-    lines += [[], *_split(pair, guessed=found.guessed)]
+    lines = [*_folded(_head(one, ascii=ascii), width), [], *_folded(drawn(found, width, ascii=ascii), width)]
+    lines += [[], *_folded(_split(pair, guessed=found.guessed), width)]
     blocks = (
         (_request(one), _response(one, ascii=ascii)),
         (_peer("Client", one.source), _peer("Server", one.destination)),
@@ -34,7 +34,7 @@ def page(one: Exchange, pair: Pair, width: int, *, ascii: bool = False) -> list[
     )
     for left, right in blocks:
         lines.append([])
-        lines += _beside(left, right, width) if width >= TWO_COLUMNS else [*left, [], *right]
+        lines += _beside(left, right, width) if width >= TWO_COLUMNS else _folded([*left, [], *right], width)
     return lines
 
 
@@ -148,24 +148,40 @@ def _pair(name: str, value: str) -> Line:
 
 
 def _beside(left: list[Line], right: list[Line], width: int) -> list[Line]:
-    """Return two blocks side by side, the left one cut to its half."""
+    """Return two blocks side by side."""
     half = width // 2 - 1
+    left, right = _folded(left, half), _folded(right, width - half - 2)
     lines: list[Line] = []
     for i in range(max(len(left), len(right))):
-        line = _cut(left[i] if i < len(left) else [], half)
-        lines.append([*line, Cell("  "), *(right[i] if i < len(right) else [])])
+        line = left[i] if i < len(left) else []
+        room = half - sum(cell_len(cell.text) for cell in line)
+        lines.append([*line, Cell(" " * (room + 2)), *(right[i] if i < len(right) else [])])
     return lines
 
 
-def _cut(line: Line, width: int) -> Line:
-    """Return a line of exactly `width` cells."""
-    cut: Line = []
-    left = width
-    for cell in line:
-        size = cell_len(cell.text)
-        if size > left:
-            cut.append(cell._replace(text=set_cell_size(cell.text, max(0, left - 1)) + ("…" if left else "")))
-            return cut
-        cut.append(cell)
-        left -= size
-    return [*cut, Cell(" " * left)]
+def _folded(block: list[Line], width: int) -> list[Line]:
+    """Return a block in which values too long for a line go on below where they began."""
+    lines: list[Line] = []
+    for line in block:
+        if sum(cell_len(cell.text) for cell in line) <= width:
+            lines.append(line)
+            continue
+        *before, (text, level) = line
+        start = sum(cell_len(cell.text) for cell in before)
+        indent = min(start, _KEY)
+        pieces = _pieces(text, max(8, width - start), max(8, width - indent))
+        lines.append([*before, Cell(pieces[0], level)])
+        lines += [[Cell(" " * indent), Cell(piece, level)] for piece in pieces[1:]]
+    return lines
+
+
+def _pieces(text: str, first: int, others: int) -> list[str]:
+    """Return a text cut, at spaces where there are any, into a piece of `first` cells and more of `others`."""
+    pieces: list[str] = [""]
+    for char in text:
+        room = first if len(pieces) == 1 else others
+        if cell_len(pieces[-1]) + cell_len(char) > room:
+            head, space, tail = pieces[-1].rpartition(" ")
+            pieces[-1:] = [head + space, tail] if len(head) > room // 2 else [pieces[-1], ""]
+        pieces[-1] += char
+    return pieces
