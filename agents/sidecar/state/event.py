@@ -5,6 +5,7 @@ leaves the process.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from agents.sidecar.engine.exchange import INBOUND, Exchange
@@ -33,6 +34,7 @@ _SENSITIVE: Final = frozenset(
         b"x-xsrf-token",
     )
 )
+_NOBODY: Final = common_pb2.Peer()
 _SENSITIVE_PARTS: Final = (b"secret", b"password", b"token", b"api-key", b"apikey", b"credential")
 
 
@@ -56,9 +58,13 @@ def headers(pairs: Iterable[tuple[bytes, bytes]]) -> list[tap_pb2.Header]:
 
 
 def peer(end: Far | None) -> common_pb2.Peer:
-    """Return one end for the wire; None is an end that nobody knows."""
-    if end is None:
-        return common_pb2.Peer()
+    """Return one end for the wire, to be put into another message; None is an end that nobody knows."""
+    return _NOBODY if end is None else _peer(end, end.address)
+
+
+@lru_cache(1024)
+def _peer(end: Far, address: str) -> common_pb2.Peer:
+    """Return an end's message; it is the same one again and again, and copied when it is put into another."""
     return common_pb2.Peer(
         namespace=end.namespace,
         kind=end.kind,
@@ -66,7 +72,7 @@ def peer(end: Far | None) -> common_pb2.Peer:
         pod=end.pod,
         service_account=end.service_account,
         identity=end.identity,
-        address=end.address,
+        address=address,
     )
 
 

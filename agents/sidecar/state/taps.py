@@ -55,7 +55,7 @@ class Taps:
             return ""
         if len(rest) >= MAX_ORDERS:
             return f"more than {MAX_ORDERS} taps"
-        made = Order(order, self._clock())
+        made = Order(order, self._me, self._clock())
         self.active = (*rest, made)
         return made.refused
 
@@ -76,24 +76,24 @@ class Taps:
 
     def head(self, x: Exchange) -> None:
         """A request's head has come."""
-        seen: list[int] = []
-        later: list[Order] = []
+        seen: list[int] | None = None
+        later: list[Order] | None = None
         heads = False
         for order in self.active:
-            answer = order.at_head(x, self._me)
+            answer = order.at_head(x)
             if answer == NO:
                 continue
             if answer == LATER:
-                later.append(order)
+                later = [order] if later is None else [*later, order]
             elif order.admit(self._clock()):
-                seen.append(order.id)
+                seen = [order.id] if seen is None else [*seen, order.id]
                 heads = heads or order.headers
             else:
-                self._drop()
-        if seen:
+                self.dropped += 1
+        if seen is not None:
             self._put(event.request_init(x, self._me, self._boot_id, seen, heads=heads))
-        if seen or later:
-            x.tap = Kept(seen, later, heads)
+        if seen is not None or later is not None:
+            x.tap = Kept(seen or [], later or [], heads)
 
     def reply(self, x: Exchange) -> None:
         """A response's head has come."""
@@ -112,13 +112,13 @@ class Taps:
         late: list[int] = []
         heads = False
         for order in kept.later:
-            if order not in self.active or not order.at_end(x, self._me):
+            if order not in self.active or not order.at_end(x):
                 continue
             if order.admit(self._clock()):
                 late.append(order.id)
                 heads = heads or order.headers
             else:
-                self._drop()
+                self.dropped += 1
         if late:
             self._put(event.request_init(x, self._me, self._boot_id, late, heads=heads))
             if x.replied:
@@ -127,11 +127,8 @@ class Taps:
 
     def _put(self, made: tap_pb2.TapEvent) -> None:
         if len(self._events) >= self._max_events:
-            self._drop()
+            self.dropped += 1
             return
         self._events.append(made)
         if len(self._events) == 1:
             self.wake()
-
-    def _drop(self) -> None:
-        self.dropped += 1
