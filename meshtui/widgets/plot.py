@@ -109,12 +109,16 @@ class Plot(Ink):
 
     def _heading(self, signal: _Signal, width: int) -> Text:
         """Return title and current values; what does not fit is left out, values last."""
-        heading, bare = Text(""), all(value.endswith("ms") for _, value, _ in signal.legend)
-        for title, gap, units in ((True, "  ", True), (False, "  ", True), (False, " ", not bare)):
+        heading, count = Text(""), len(signal.legend)
+        share = all(
+            value.endswith("ms") for _, value, _ in signal.legend
+        )  # one unit, written once, where room is short
+        for title, gap, short in ((True, "  ", False), (False, "  ", False), (False, " ", True)):
             heading = Text(signal.title if title else "", style=self.part("title"), end="")
             for i, (name, value, style) in enumerate(signal.legend):
-                short = value if units or i + 1 == len(signal.legend) else value.removesuffix("ms")
-                heading.append(gap if heading.plain else "").append(f"{name} {short}".strip(), style)
+                said = value.removesuffix("ms") if short and share and i + 1 < count else value
+                called = name.removeprefix("p") if short and i else name
+                heading.append(gap if heading.plain else "").append(f"{called} {said}".strip(), style)
             if heading.cell_len <= width:
                 break
         heading.truncate(width, pad=True)
