@@ -9,7 +9,7 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from meshcore.wire.version import VERSION
 from meshtui.cli import check as check_verb
-from meshtui.cli import edges, local, options, pods, screen, stat, tap, top
+from meshtui.cli import edges, graph, local, options, pods, screen, stat, tap, top
 from meshtui.cli.fault import USAGE, Fault
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -49,7 +49,7 @@ def root(
         screen.open_screen(mesh, ascii_only=ascii_only, command=command, namespace=namespace)
 
 
-for verb in (stat.stat, top.top, tap.tap, edges.edges, pods.pods, check_verb.check, screen.demo):
+for verb in (stat.stat, top.top, tap.tap, edges.edges, graph.graph, pods.pods, check_verb.check, screen.demo):
     app.command()(verb)
 for handed_on in (local.up, local.down, local.ps, local.logs, local.run):
     app.command(context_settings=local.PASS_ON)(handed_on)

@@ -36,14 +36,14 @@ class Prompt(Vertical):
     }
     """
 
-    def __init__(self, complete: Complete) -> None:
+    def __init__(self, complete: Complete, history: list[str]) -> None:
         super().__init__()
         self.mode = ""
         self._complete = complete
         self._words: Sequence[str] = ()
         self._at = -1
         self._typed = ""
-        self.history: list[str] = []
+        self._history = history  # of all prompts, newest last
 
     def compose(self) -> ComposeResult:
         yield Static(id="words")
@@ -67,8 +67,12 @@ class Prompt(Vertical):
         field.focus()
 
     def leave(self) -> None:
-        """Close it; the focus goes back to where the screen puts it."""
+        """Close it at once: a key that comes next is not for it. The focus goes back to where the screen puts it."""
         self.remove_class("-open")
+        field = self.query_one(Input)
+        field.value = ""
+        if field.has_focus:
+            self.screen.set_focus(None)
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
@@ -84,7 +88,7 @@ class Prompt(Vertical):
         event.stop()
         text = event.value.strip()
         if text and self.mode == "command":
-            self.history = [each for each in self.history if each != text] + [text]
+            self._history[:] = [each for each in self._history if each != text] + [text]
         self.leave()
         self.post_message(PromptDone(self.mode, text))
 
@@ -94,6 +98,9 @@ class Prompt(Vertical):
         if event.key == "escape":
             self.leave()
             self.post_message(PromptLeft(self.mode))
+        elif event.key == "up" and not self._typed and self._at < 0 and self._history:
+            self._words = self._history[::-1]
+            self._walk(1)
         elif event.key in steps:
             self._walk(steps[event.key])
         elif event.key == "ctrl+u":
@@ -115,10 +122,8 @@ class Prompt(Vertical):
         self._paint()
 
     def _walk(self, step: int) -> None:
-        words = self._words if self.mode == "command" else ()
-        if not words and not self._typed and self.history:
-            words = self._words = self.history[::-1]
-        if not words:
+        words = self._words
+        if self.mode != "command" or not words:
             return
         self._at = (self._at + step) % len(words) if self._at >= 0 or step > 0 else len(words) - 1
         field = self.query_one(Input)

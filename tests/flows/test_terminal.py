@@ -46,22 +46,19 @@ def start(terminal: Terminal) -> None:
 def test_a_walk_through_the_screens(terminal: Terminal, tmp_path: Path) -> None:
     start(terminal)
     assert terminal.shows("100.00%", within=15), terminal.screen
-    for view, word in (
-        ("po", "voting-1"),
-        ("graph", "vote-bot"),
-        ("edges", "SECURED"),
-        ("tap", "VotingService"),
-        ("top", "/api/"),
-    ):
+    walk = (("po", "pods", "voting-1"), ("graph", "graph", "🔒"), ("edges", "edges", "SECURED"))
+    for command, crumb, word in (*walk, ("tap", "tap", "VotingService"), ("top", "top", "/api/")):
         terminal.type(":")
-        terminal.line(view)
-        assert terminal.shows(word, within=10), (view, terminal.screen)
+        terminal.line(command)
+        assert terminal.shows(f"› {crumb}", word), (command, terminal.screen)
     terminal.press("?")
     assert terminal.shows("filter"), terminal.screen
     terminal.press("Escape")
+    # Escape and a letter at once would be that letter with alt.
+    assert eventually(lambda: "› help" not in terminal.screen, 5), terminal.screen
     terminal.press("q")
-    terminal.line("echo ba''ck")
-    assert terminal.shows("back", within=15), terminal.screen
+    terminal.line("echo re''turned")
+    assert terminal.shows("returned", within=15), terminal.screen
     assert "web" not in terminal.screen.split("meshtui demo")[0]
     assert eventually(lambda: not mesh_processes(tmp_path), 10), mesh_processes(tmp_path)
 
