@@ -174,6 +174,7 @@ class Yard:
         if self._warden.stdin is not None:
             self._warden.stdin.close()
         await asyncio.to_thread(self._warden.wait)
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
     def _ours(self, pid: int) -> bool:
         """Tell whether a child comes from what was started here; one that has ended shows only its session."""
