@@ -52,7 +52,7 @@ def test_a_walk_through_the_screens(terminal: Terminal, tmp_path: Path) -> None:
         terminal.line(command)
         assert terminal.shows(f"› {crumb}", word), (command, terminal.screen)
     terminal.press("?")
-    assert terminal.shows("filter"), terminal.screen
+    assert terminal.shows("› help", "filter"), terminal.screen
     terminal.press("Escape")
     # Escape and a letter at once would be that letter with alt.
     assert eventually(lambda: "› help" not in terminal.screen, 5), terminal.screen
