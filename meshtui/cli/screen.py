@@ -23,7 +23,7 @@ TRAFFIC_S = 30.0  # how long the first requests may take
 SETTLE_MS = 8_000  # how much traffic the demo without a terminal shows
 
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Start it and return; `meshtui down` ends it.")]
-Rate = Annotated[float | None, typer.Option("--rate", help="Requests per second of the vote-bot.", min=0.1)]
+Rate = Annotated[float | None, typer.Option("--rate", help="Votes per second of the vote-bot.", min=0.1)]
 
 
 def demo(detach: Detach = False, rate: Rate = None, ascii_only: bool = options.ASCII) -> None:

@@ -57,6 +57,7 @@ def test_a_walk_through_the_screens(terminal: Terminal, tmp_path: Path) -> None:
     # Escape and a letter at once would be that letter with alt.
     assert eventually(lambda: "› help" not in terminal.screen, 5), terminal.screen
     terminal.press("q")
+    assert eventually(lambda: terminal.screen.split()[-1:] == ["$"], 15), terminal.screen
     terminal.line("echo re''turned")
     assert terminal.shows("returned", within=15), terminal.screen
     assert "web" not in terminal.screen.split("meshtui demo")[0]
