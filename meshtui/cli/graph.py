@@ -13,7 +13,7 @@ from meshtui.cli.resources import parse_resources
 from meshtui.cli.scope import namespace_of, run, session_of
 from meshtui.model import export
 from meshtui.model import graph as model
-from meshtui.model.drawing import Look
+from meshtui.model.look import Look
 
 
 class Form(StrEnum):

@@ -6,8 +6,8 @@ from meshcore.wire.common_pb2 import Protocol, Tls
 from meshtui.model import figures
 from meshtui.model.canvas import Line
 from meshtui.model.cell import Cell, Level
-from meshtui.model.drawing import Look, level, security, signs
 from meshtui.model.graph import Call, Edge, Graph, Node, Traffic
+from meshtui.model.look import Look, level, security, signs
 
 _PROTOCOLS = {Protocol.HTTP1: "http/1.1", Protocol.HTTP2: "http/2", Protocol.GRPC: "grpc", Protocol.TCP: "tcp"}
 

@@ -5,62 +5,23 @@ and calls do. Heat is a level with a sign beside it. Pure.
 """
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
-from meshcore.wire.common_pb2 import Tls
 from meshtui.model import figures
-from meshtui.model.canvas import DOWN, LEFT, RIGHT, UP, Canvas, Line, Point, Stroke, frame, stroke
+from meshtui.model.canvas import Canvas, Line, Point, frame
 from meshtui.model.cell import Cell, Level
+from meshtui.model.chart import Box, Chart
 from meshtui.model.graph import Call, Edge, Graph, Node, Traffic
 from meshtui.model.layers import arrange
-from meshtui.model.layout import Layout, Metrics, Place, place
-
-WIDEST = 28  # of a name
-_LABEL = 19  # cells of the longest label, so that the picture does not move with its numbers
-_CONTENT = 18  # cells of the longest figures in a box
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How to draw: from the top down or from left to right, with labels or small signs, with which characters."""
-
-    down: bool = False
-    labels: bool = True
-    ascii: bool = False
-    selected: Node | Call | None = None
-
-
-class Signs(NamedTuple):
-    """The signs of one set of characters."""
-
-    right: str
-    left: str
-    down: str
-    up: str
-    dash: str
-    lock: str
-    open: str
-    bad: str
-    weak: str
-    loop: str
-    cut: str
-    sends: str
-
-
-UNICODE = Signs("▶", "◀", "▼", "▲", "─", "🔒", "⊘", "×", "‼", "↻", "…", "→")
-ASCII = Signs(">", "<", "v", "^", "-", "mTLS", "PLAIN", "x", "!", "@", "~", "->")
-
-
-Box = tuple[int, int, int, int]  # column, row, width, height
+from meshtui.model.layout import place
+from meshtui.model.look import Look, home, label_size, level, metrics, percent, security, signs, title
 
 
 class Picture:
     """What was drawn: its lines, made when they are asked for, and what is where."""
 
-    def __init__(self, canvas: Canvas, *, ascii: bool = False, chart: "Chart | None" = None) -> None:
+    def __init__(self, canvas: Canvas, *, ascii: bool = False, chart: Chart | None = None) -> None:
         self.width, self.height = canvas.width, canvas.height
         self.boxes: dict[Node, Box] = chart.boxes if chart else {}
         self.heads: dict[Call, Point] = chart.heads if chart else {}  # where the arrows are
@@ -107,7 +68,7 @@ class Atlas:
         chart = self.chart(graph, look)
         return chart.width, chart.height
 
-    def chart(self, graph: Graph, look: Look) -> "Chart":
+    def chart(self, graph: Graph, look: Look) -> Chart:
         """Return the chart of a graph, as it was while its nodes and calls are the same."""
         topology = (tuple(graph.folded.items()), tuple(graph.nodes), tuple(graph.edges))
         if topology != self._topology:
@@ -116,123 +77,15 @@ class Atlas:
         key = (look.down, look.labels, look.ascii)
         if key not in self._charts:
             layers = arrange(graph.nodes.keys(), graph.edges.keys(), self._order)
-            chart = self._charts[key] = Chart(place(layers, _metrics(graph, look)), look)
+            chart = self._charts[key] = Chart(place(layers, metrics(graph, look)), look)
             self._order = chart.layout.order
         return self._charts[key]
-
-
-class Chart:
-    """A layout on a canvas: what each line covers, and what is where. It stays while the numbers change."""
-
-    def __init__(self, layout: Layout, look: Look) -> None:
-        self.layout = layout
-        self._down = look.down
-        extra = _label_size(look)[0] if look.down else 0  # a label stands to the right of its line
-        size = (layout.breadth + extra, layout.length) if look.down else (layout.length, layout.breadth)
-        self.width, self.height = size
-        self.boxes: dict[Node, Box] = {node: self._box(each) for node, each in layout.places.items()}
-        self.frames: dict[Node, tuple[int, Stroke]] = {node: (-1 - i, []) for i, node in enumerate(self.boxes)}
-        numbers = {net: i for i, net in enumerate(dict.fromkeys(layout.nets.values()))}
-        self.nets = {call: numbers[net] for call, net in layout.nets.items()}
-        self.strokes = {call: self._stroke(call) for call in layout.lines}
-        self.heads = {
-            call: self._point(line[0] if call in layout.turned else line[-1]) for call, line in layout.lines.items()
-        }
-        self.labels = {call: self._point(at) for call, at in layout.labels.items()}
-        self.cells = self._cells(*_label_size(look))
-
-    def _point(self, place: tuple[int, int]) -> Point:
-        return (place[1], place[0]) if self._down else place
-
-    def _box(self, each: Place) -> Box:
-        x, y = self._point((each.along, each.across))
-        return (x, y, each.breadth, each.length) if self._down else (x, y, each.length, each.breadth)
-
-    def _stroke(self, call: Call) -> Stroke:
-        """Return a line's cells, with arms into both borders, and open a door in the caller's one."""
-        corners = self.layout.lines[call]
-        points = [self._point(corner) for corner in corners]
-        ahead, behind = (DOWN, UP) if self._down else (RIGHT, LEFT)
-        first, last = corners[0], corners[-1]
-        back = call in self.layout.turned
-        door = self._point((last[0] + 1, last[1]) if back else (first[0] - 1, first[1]))
-        self.frames[call[0]][1].append((door, behind if back else ahead))
-        return [*stroke(points), (points[0], behind), (points[-1], ahead)]
-
-    def _cells(self, width: int, height: int) -> dict[Point, Call]:
-        """Return what a click means: lines and labels; of a shared stretch, the last call."""
-        cells = {point: call for call, cells in self.strokes.items() for point, _ in cells}
-        for call, (x, y) in self.labels.items():
-            area = range(x + 1, x + width) if self._down else range(x, x + width)
-            cells.update({(column, y + row): call for column in area for row in range(height)})
-        return cells
-
-
-def level(edge: Edge | Traffic) -> Level:
-    """Return the heat of an edge, or of what a node received."""
-    return figures.judge((edge.http if isinstance(edge, Edge) else edge).share)
-
-
-def security(edge: Edge, signs: Signs) -> Cell:
-    """Return the sign of how an edge is secured; what nobody knows is never shown as secured."""
-    if edge.tls == Tls.TLS_MUTUAL:
-        return Cell(signs.lock, Level.GOOD)
-    if edge.tls == Tls.TLS_NONE:
-        return Cell(signs.open, Level.BAD)
-    return Cell("~" if edge.tls == Tls.TLS_OPAQUE else "?", Level.WARN)
-
-
-def signs(look: Look) -> Signs:
-    """Return the signs that a look is drawn with."""
-    return ASCII if look.ascii else UNICODE
-
-
-def _metrics(graph: Graph, look: Look) -> Metrics:
-    def box(node: Node, doors: int) -> tuple[int, int]:
-        width = _width(graph, node, look)
-        return (3, width) if look.down else (width, 2 + max(1, doors))
-
-    label = _label_size(look)
-    if look.down:
-        return Metrics(box, pitch=label[0] + 3, gap=3, thin=2, track=1, stub=0, label=label[1])
-    return Metrics(box, pitch=1, gap=1, thin=0, track=2, stub=1, label=label[0])
-
-
-def _label_size(look: Look) -> tuple[int, int]:
-    """Return width and height kept free for a label."""
-    wide = 4 if look.ascii else 2
-    lock = max(len(ASCII.lock), len(ASCII.open)) if look.ascii else 2
-    if not look.labels:
-        return (lock + 4, 1)
-    return (max(lock + 8, 8), 2) if look.down else (_LABEL + wide + 1, 1)
-
-
-def _width(graph: Graph, node: Node, look: Look) -> int:
-    name = max(cell_len(_name(graph, node)), cell_len(_home(graph, node)))
-    return max(min(name, WIDEST) + 6, _CONTENT + 4 if look.labels else 14)
-
-
-def _name(graph: Graph, node: Node) -> str:
-    count = graph.folded.get(node)
-    return f"{node.name} ({count})" if count else node.name
-
-
-def _home(graph: Graph, node: Node) -> str:
-    """Return the namespace of a node where it must be told: among several, and not of a folded one."""
-    return node.namespace if len(graph.namespaces) > 1 and node not in graph.folded else ""
-
-
-def _percent(share: float) -> str:
-    """Write a share in at most five cells; 100 % and 0 % only where they are exact."""
-    if share in (0.0, 1.0):
-        return f"{share:.0%}"
-    return f"{min(99.9, max(0.1, share * 100)):.1f}%"
 
 
 class _Drawing:
     """One drawing."""
 
-    def __init__(self, graph: Graph, chart: "Chart", look: Look) -> None:
+    def __init__(self, graph: Graph, chart: Chart, look: Look) -> None:
         self.graph, self.chart, self.look, self.signs = graph, chart, look, signs(look)
         self.canvas = Canvas(chart.width, chart.height)
 
@@ -271,7 +124,7 @@ class _Drawing:
                 self._write(x + 2, y + row, words)
             return
         words = [cell for row in rows for cell in (*row, Cell(" "))][:-1]
-        room = _label_size(self.look)[0]
+        room = label_size(self.look)[0]
         width = sum(cell_len(cell.text) for cell in words) + 2
         self._write(x + max(0, room - width) // 2, y, [Cell(" "), *words, Cell(" ")])
 
@@ -289,7 +142,7 @@ class _Drawing:
             what = f" {edge.tcp_open} conn" if edge.tcp_open else f" {figures.size(edge.tcp_bps)}/s"
             return [[lock, Cell(what)]]
         rate = Cell(f" {figures.rate(edge.http.rps)}/s")
-        return [[lock, rate], [Cell(f"{sign} {_percent(share)}" if sign else _percent(share), heat)]]
+        return [[lock, rate], [Cell(f"{sign} {percent(share)}" if sign else percent(share), heat)]]
 
     def _write(self, x: int, y: int, words: list[Cell]) -> int:
         for cell in words:
@@ -314,7 +167,7 @@ class _Drawing:
         self._foot(node, x, y + height - 1, width)
 
     def _title(self, node: Node, x: int, y: int, width: int, level: Level) -> None:
-        name = _name(self.graph, node)
+        name = title(self.graph, node)
         if cell_len(name) > width - 6:
             name = set_cell_size(name, width - 7) + self.signs.cut
         self.canvas.text(x + 2, y, f" {name} ", level)
@@ -324,7 +177,7 @@ class _Drawing:
         words = [self.signs.loop] if node in self.graph.loops else []
         if node not in self.graph.meshed:
             words.append("not meshed")
-        text, room = " ".join(word for word in (*words, _home(self.graph, node)) if word), width - 6
+        text, room = " ".join(word for word in (*words, home(self.graph, node)) if word), width - 6
         if text:
             short = text if cell_len(text) <= room else set_cell_size(text, room - 1) + self.signs.cut
             self.canvas.text(x + 2, y, f" {short} ", Level.DIM)
@@ -332,7 +185,7 @@ class _Drawing:
     def _figures(self, node: Node, traffic: Traffic, heat: Level) -> list[Cell]:
         if not math.isnan(traffic.share):
             sign = {Level.BAD: self.signs.bad + " ", Level.WARN: self.signs.weak + " "}.get(heat, "")
-            share = Cell(f"{sign}{_percent(traffic.share)}", heat)
+            share = Cell(f"{sign}{percent(traffic.share)}", heat)
             return [share, Cell(f"  {figures.rate(traffic.rps)}/s")] if self.look.labels else [share]
         sent = sum(edge.http.rps for call, edge in self.graph.edges.items() if call[0] == node)
         if sent:

@@ -7,8 +7,9 @@ from meshcore.wire.common_pb2 import Tls
 from meshtui.model import figures
 from meshtui.model.canvas import plain
 from meshtui.model.cell import Level
-from meshtui.model.drawing import Atlas, Look, level
+from meshtui.model.drawing import Atlas
 from meshtui.model.graph import Edge, Graph, Node, Traffic
+from meshtui.model.look import Look, level
 
 _TLS = {Tls.TLS_MUTUAL: "mutual", Tls.TLS_NONE: "none", Tls.TLS_OPAQUE: "opaque", Tls.TLS_UNKNOWN: "unknown"}
 _STYLES = {Level.BAD: "color=red penwidth=2", Level.WARN: "color=orange", Level.DIM: "style=dotted"}

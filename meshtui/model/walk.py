@@ -5,7 +5,7 @@ The graph widget calls it for each key. Directions are along the flow (1: with t
 
 from collections.abc import Iterable
 
-from meshtui.model.drawing import Box
+from meshtui.model.chart import Box
 from meshtui.model.graph import Call, Graph, Node
 
 Selection = Node | Call

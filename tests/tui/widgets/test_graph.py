@@ -4,7 +4,8 @@ from textual.pilot import Pilot
 
 from meshcore.wire.stats_pb2 import EdgesResponse
 from meshtui.model.graph import Node, around
-from meshtui.widgets.graph import Caption, ServiceGraph, Sheet
+from meshtui.widgets.graph import ServiceGraph
+from meshtui.widgets.sheet import Caption, Sheet
 from tests.support.edges import EMOJIVOTO, answer
 from tests.support.stage import Stage
 

@@ -2,8 +2,8 @@
 
 from meshtui.model.canvas import plain
 from meshtui.model.caption import caption
-from meshtui.model.drawing import Look
 from meshtui.model.graph import Call, Node, read
+from meshtui.model.look import Look
 from tests.support.edges import EMOJIVOTO, answer
 
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from meshtui.model.canvas import plain
 from meshtui.model.cell import Level
-from meshtui.model.drawing import Atlas, Look, Picture
+from meshtui.model.drawing import Atlas, Picture
 from meshtui.model.graph import Edge, Graph, Node, build, fold, read
+from meshtui.model.look import Look
 from tests.support.edges import EMOJIVOTO, answer
 from tests.support.snapshot import UPDATE
 from tests.unit.meshtui.model.test_layers import NODES, calls

@@ -3,8 +3,8 @@
 import json
 
 from meshtui.model import export
-from meshtui.model.drawing import Look
 from meshtui.model.graph import read
+from meshtui.model.look import Look
 from tests.support.edges import EMOJIVOTO, answer
 
 

@@ -1,7 +1,8 @@
 """Steps through a drawn graph: caller, call, callee, and sideways."""
 
-from meshtui.model.drawing import Atlas, Look
+from meshtui.model.drawing import Atlas
 from meshtui.model.graph import Node, read
+from meshtui.model.look import Look
 from meshtui.model.walk import Selection, step
 from tests.support.edges import EMOJIVOTO, answer
 
