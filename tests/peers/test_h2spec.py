@@ -19,9 +19,6 @@ from agents.sidecar.host.h2edge import Edge
 from tests.support.mesh import Mesh
 
 H2SPEC = os.environ.get("H2SPEC") or shutil.which("h2spec")
-# RFC 7541, 5.2: padding other than ones is a decoding error. The codec that is used takes zeros for it; no other value
-# can be smuggled that way, since the symbols before are the same.
-KNOWN = {"Sends a Huffman-encoded string literal representation padded by zero"}
 
 pytestmark = pytest.mark.skipif(H2SPEC is None, reason="h2spec is not installed")
 
@@ -75,6 +72,5 @@ async def test_strict(way: str) -> None:
         out, _ = await asyncio.wait_for(child.communicate(), 100)
     text = out.decode()
     assert re.search(r"1\d\d tests, ", text), text
-    failed = set(re.findall(r"× (?:\d+: )?(.+)", text))
-    assert failed <= KNOWN, text[text.find("Failures:") :]
+    assert "×" not in text, text[text.find("Failures:") :]
     server.close()

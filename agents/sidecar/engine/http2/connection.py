@@ -1,7 +1,7 @@
 """An HTTP/2 connection, either role: frames in, callbacks out.
 
-One receive loop takes a read apart and tells handler and sinks at once; nothing is made per frame. HPACK is jh2's
-codec; a head is decoded once, into the list that goes on to the other side. All other frames are control's.
+One receive loop takes a read apart and tells handler and sinks at once; nothing is made per frame. A head is decoded
+once, into the list that goes on to the other side. Frames that are neither data nor heads are control's.
 The peer is never trusted: every limit is in `Limits`, and what breaks RFC 9113 ends the stream or the connection.
 """
 
@@ -10,12 +10,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from jh2._hazmat import Decoder, Encoder, OversizedHeaderListError
-
 from . import control
 from . import fields as _fields
 from .fields import UNTOLD, Fields, MalformedError
 from .handler import NOBODY, Handler, Sink
+from .hpack import Decoder, Encoder, HpackError, OversizedError
 from .limits import CANCELLATION, EMPTY, RAPID_RESET, Budget, Limits
 from .stream import BODYLESS, Stream
 from .wire import (
@@ -74,7 +73,6 @@ class Connection:
         "_budget",
         "_continuations",
         "_decode",
-        "_decoder",
         "_expect",
         "_ignored",
         "_last",
@@ -84,7 +82,6 @@ class Connection:
         "_preface",
         "_pumping",
         "_rest",
-        "_table",
         "closed",
         "credit",
         "credit_mark",
@@ -142,9 +139,7 @@ class Connection:
         self._limits = limits
         self.encoder = Encoder()
         self.encode: Callable[[Fields], bytes] = self.encoder.encode
-        self._decoder = Decoder(limits.header_block)
-        self._table = self._decoder.header_table_size
-        self._decode: Callable[[bytes, bool], Fields] = self._decoder.decode
+        self._decode: Callable[[bytes], Fields] = Decoder(limits.header_block).decode
         self._rest = b""
         self._preface = PREFACE if role == SERVER else b""
         self._expect = _FIRST  # a stream's number: only its CONTINUATION may come
@@ -416,17 +411,12 @@ class Connection:
         if self.closed:
             return
         try:
-            headers = self._decode(block, True)
-        except OversizedHeaderListError:
-            raise ConnectionFault(ENHANCE_YOUR_CALM, "a head that grows when it is decoded") from None
-        except BaseException as error:  # the codec panics on cut blocks, and its panic is no Exception
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                raise
-            raise ConnectionFault(COMPRESSION_ERROR, "a head that cannot be decoded") from None
-        if self._decoder.header_table_size != self._table:
-            self._resized(block)
+            headers = self._decode(block)
+        except HpackError as error:
+            code = ENHANCE_YOUR_CALM if isinstance(error, OversizedError) else COMPRESSION_ERROR
+            raise ConnectionFault(code, str(error)) from None
         large = False
-        if len(block) > 4096 or len(headers) > 32:
+        if len(block) > 4096 or len(headers) > 15:
             large = _fields.weight(headers) > self._limits.header_list
         stream = self.streams.get(number)
         if stream is None:
@@ -510,12 +500,6 @@ class Connection:
         if end:
             raise MalformedError("an informational head that ends the stream")
         self.spend(EMPTY, "informational heads")
-
-    def _resized(self, block: bytes) -> None:
-        """The peer changed the size of its table, which it may do only where a block begins (RFC 7541, 4.2)."""
-        self._table = self._decoder.header_table_size
-        if block[0] & 0xE0 != 0x20:
-            raise ConnectionFault(COMPRESSION_ERROR, "a table size update after a field")
 
     def _unusual_data(self, stream: Stream | None, number: int, payload: bytes, flags: int) -> bytes | None:
         """Take padding off, which is consumed on the spot; None for DATA of a stream that does not read any more."""

@@ -41,7 +41,6 @@ from .wire import (
 if TYPE_CHECKING:
     from .connection import Connection
 
-_TABLE = 4096  # we never make our encoder's table larger
 _HELLO = 4096  # bytes
 
 
@@ -150,9 +149,7 @@ def _setting(connection: Connection, key: int, value: int) -> None:
         connection.peer_frame = min(value, 1 << 16)  # fair to other streams, and one record's worth or few
         connection.frame_room = connection.peer_frame if connection.frame_room else 0
     elif key == HEADER_TABLE_SIZE:
-        size = min(value, _TABLE)
-        if connection.encoder.header_table_size != size:
-            connection.encoder.header_table_size = size
+        connection.encoder.resize(value)
     elif key == MAX_CONCURRENT_STREAMS:
         connection.peer_streams = value
     elif key == MAX_HEADER_LIST_SIZE:

@@ -122,7 +122,7 @@ def test_too_many_streams_are_refused_one_by_one() -> None:
 
 def test_a_small_block_that_decodes_to_much_ends_the_connection() -> None:
     attacker = Attacker(Limits(header_block=20_000, header_list=10_000))
-    bomb = attacker.encode([*REQUEST, (b"x", b"b" * 4000, False)]) + b"\xbe" * 10_000
+    bomb = attacker.encode(REQUEST) + b"\x40\x01x\x7f\xa1\x1e" + b"b" * 4000 + b"\xbe" * 10_000
     attacker.send(wire.HEADERS, 5, 1, bomb)
     assert attacker.failure == wire.ENHANCE_YOUR_CALM
     assert not attacker.ear.streams
