@@ -2,7 +2,7 @@
 
 `Connection` calls one of `request`, `reply`, `trailers` for each head and treats `MalformedError` as a stream error.
 A field is looked at once: good ones are remembered, bounded, much as HPACK's own tables do; whole heads never are, and
-neither are secrets or fields whose meaning depends on others (content-length, host, CONNECT): those take the long way.
+neither are secrets and what depends on other fields (CONNECT): those take the long way.
 """
 
 import re
@@ -35,7 +35,6 @@ _SHAPES: Final = frozenset(permutations((b":method", b":scheme", b":path", b":au
 _FORBIDDEN: Final = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
 _SINGLE: Final = frozenset((b"content-length", b"host", b"te"))
 _SECRET: Final = frozenset((b"authorization", b"cookie", b"set-cookie", b"proxy-authorization", b"x-api-key"))
-_FORGET: Final = _SINGLE | _SECRET | {b":protocol"}
 _REMEMBERED: Final = 2000  # fields of a kind; then all are forgotten
 _LONG: Final = 256
 
@@ -58,11 +57,13 @@ def request(headers: Fields, extended: bool = False) -> dict[bytes, bytes]:
         fields = _repeated(headers)
     if special or tuple(fields)[:4] not in _SHAPES:
         _structure(fields, extended)
+    elif b"host" in fields and fields[b"host"] != fields[b":authority"]:
+        raise MalformedError("host is not :authority")
     return fields
 
 
 def reply(headers: Fields) -> tuple[int, int]:
-    """Return a reply's status and content-length (or UNTOLD), or raise."""
+    """Return a reply's status and content-length (or UNTOLD), or raise. One with a length takes the long way."""
     if headers:
         known = _statuses.get(headers[0])
         if known is not None and _all_known_plain(headers[1:]):
@@ -107,9 +108,8 @@ def _learn_request(headers: Fields) -> bool:
             if name.startswith(RESERVED):
                 special = True
                 continue
-            if name in _SINGLE and field != (b"te", b"trailers", False):
-                special = True
-                continue
+            if name in _SINGLE:
+                _single(name, value)
         _remember(_request_fields, field)
     if special:
         headers[:] = [field for field in headers if not field[0].startswith(RESERVED)]
@@ -146,9 +146,22 @@ def _look(name: bytes, value: bytes) -> None:
         raise MalformedError("a control character in a value, or white space around it")
 
 
+def _single(name: bytes, value: bytes) -> None:
+    """Fields that frame or direct a request."""
+    if name == b"te" and value != b"trailers":
+        raise MalformedError("te other than trailers")
+    if (name == b"content-length" and not _DIGITS(value)) or (name == b"host" and not _AUTHORITY(value)):
+        raise MalformedError("an invalid content-length or host")
+
+
 def _remember(known: set[Field], field: Field) -> None:
     name, value, never = field
-    if never or len(value) + len(name) > _LONG or (name in _FORGET and value != b"trailers"):
+    if (
+        never
+        or len(value) + len(name) > _LONG
+        or name in _SECRET
+        or (name == b"content-length" and known is _plain_fields)
+    ):
         return
     if len(known) >= _REMEMBERED:
         known.clear()
@@ -182,8 +195,6 @@ def _structure(fields: dict[bytes, bytes], extended: bool) -> None:
         raise MalformedError(":protocol belongs to CONNECT")
     if not needed <= pseudo:
         raise MalformedError("pseudo-header fields are missing")
-    if fields.get(b"te", b"trailers") != b"trailers":
-        raise MalformedError("te other than trailers")
     host = fields.get(b"host")
-    if host is not None and (not _AUTHORITY(host) or fields.get(b":authority", host) != host):
+    if host is not None and fields.get(b":authority", host) != host:
         raise MalformedError("host is not :authority")

@@ -18,6 +18,8 @@ from .fields import Field, Fields
 TABLE: Final = 4096  # bytes, as both sides begin; our encoder never has more
 _OVERHEAD: Final = 32  # section 4.1: what an entry counts besides its strings
 _SEEN: Final = 256  # fields that were sent once and are worth an entry when they come again
+_SHORT: Final = 100  # of a string in Huffman code that is remembered
+_STRINGS: Final = 100  # so many
 _LARGEST: Final = 1024  # a field that would take more of the table is not put there
 
 _NAMES = (
@@ -79,13 +81,14 @@ class _Table:
 class Decoder:
     """Blocks to fields. `limit` bounds what a block may decode to."""
 
-    __slots__ = ("_few", "_huffman", "_limit", "_rehuffman", "_short", "_table")
+    __slots__ = ("_few", "_huffman", "_limit", "_rehuffman", "_short", "_strings", "_table")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._few = min(60, limit // (TABLE + _OVERHEAD))  # so many fields of the table cannot be too much
         self._table = _Table()
         self._short: dict[int, Field] = {0x80 | index: field for index, field in enumerate(STATIC, 1)}
+        self._strings: dict[bytes, bytes] = {}  # in Huffman code, with their length in front
         self._huffman = _HuffmanDecoder(limit)
         self._rehuffman = _HuffmanEncoder()
 
@@ -99,40 +102,58 @@ class Decoder:
         return self._decode(block)
 
     def _decode(self, block: bytes) -> Fields:
+        """Decode a block that has more than short indexes."""
         fields: Fields = []
-        at, end, weight = 0, len(block), 0
+        short, strings = self._short, self._strings
+        at, end = 0, len(block)
         while at < end:
             byte = block[at]
+            field = short.get(byte)
+            if field is not None:
+                at += 1
+                fields.append(field)
+                continue
+            if byte & 0xE0 == 0x20:
+                at = self._update(block, at, bool(fields))
+                continue
             if byte & 0x80:
                 index, at = _integer(block, at, 0x7F)
-                field = self._field(index)
-            elif byte & 0x60 == 0x20:
-                if fields:
-                    raise HpackError("a table size update after a field")
-                size, at = _integer(block, at, 0x1F)
-                if size > TABLE:
-                    raise HpackError("a table larger than allowed")
-                self._table.resize(size)
-                self._reindex()
+                fields.append(self._field(index))
                 continue
+            index, at = _integer(block, at, 0x3F if byte & 0x40 else 0x0F)
+            if not index:
+                name, at = self._string(block, at)
+            elif index <= _STATIC_SIZE:
+                name = STATIC[index - 1][0]
             else:
-                index, at = _integer(block, at, 0x3F if byte & 0x40 else 0x0F)
-                if index:
-                    name = self._field(index)[0]
-                else:
-                    name, at = self._string(block, at)
-                value, at = self._string(block, at)
-                if byte & 0x40:
-                    field = (name, value, False)
-                    self._table.add(field)
-                    self._reindex()
-                else:
-                    field = (name, value, byte & 0x10 != 0)
+                name = self._field(index)[0]
+            # Clients that never index :path and content-length say the same strings in Huffman code again and again.
+            stop = at + 1 + (block[at] & 0x7F) if at < end else at
+            value = strings.get(block[at:stop])
+            if value is None:
+                value, at = self._string(block, at, not byte & 0x10)
+            else:
+                at = stop
+            field = (name, value, byte & 0x50 == 0x10)
+            if byte & 0x40:
+                self._table.add(field)
+                self._reindex()
             fields.append(field)
-            weight += _weight(field)
-            if weight > self._limit:
-                raise OversizedError("a block that decodes to too much")
+        # Entries of the table are shared, so until here a bomb has cost no more than its own length.
+        if (len(fields) > self._few or end > self._limit >> 4) and sum(map(_weight, fields)) > self._limit:
+            raise OversizedError("a block that decodes to too much")
         return fields
+
+    def _update(self, block: bytes, at: int, late: bool) -> int:
+        """The size of the table changes (section 6.3); returns where that ends."""
+        size, at = _integer(block, at, 0x1F)
+        if late:
+            raise HpackError("a table size update after a field")
+        if size > TABLE:
+            raise HpackError("a table larger than allowed")
+        self._table.resize(size)
+        self._reindex()
+        return at
 
     def _field(self, index: int) -> Field:
         table = self._table.fields
@@ -144,7 +165,7 @@ class Decoder:
             raise HpackError("an index beyond the table")
         return table[index - _STATIC_SIZE - 1]
 
-    def _string(self, block: bytes, at: int) -> tuple[bytes, int]:
+    def _string(self, block: bytes, at: int, keep: bool = True) -> tuple[bytes, int]:
         if at >= len(block):
             raise HpackError("a block that is cut short")
         start = at
@@ -163,6 +184,10 @@ class Decoder:
         # Padding is ones, and fewer than eight of them (section 5.2): there is one way to code a string.
         if block[at:end] != self._rehuffman.encode([(b"", value, True)], True)[-size:] and size:
             raise HpackError("a string in Huffman code with wrong padding")
+        if keep and size < _SHORT:
+            if len(self._strings) >= _STRINGS:
+                self._strings.clear()
+            self._strings[coded] = value
         return value, end
 
     def _reindex(self) -> None:
