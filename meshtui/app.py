@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.app import App
+from textual.widgets import Input
 
 from meshcore.wire.control_pb2 import CheckCategory
 from meshcore.wire.version import VERSION
@@ -26,13 +27,14 @@ from meshtui.screens.scene import Scene
 from meshtui.screens.table import TableView
 from meshtui.screens.view import View
 from meshtui.sources.mesh import Mesh
-from meshtui.terminal import held, log_to_file, state_folder
+from meshtui.terminal import held, log_to_file, only_ascii, state_folder
 from meshtui.themes import DEFAULTS, NAMES, THEMES, choose
 from meshtui.widgets.ascii import Ascii
 from meshtui.widgets.foot import Foot
 
 log = logging.getLogger(__name__)
 
+LOOK_S = 1.0
 CRASHED = 70  # EX_SOFTWARE of sysexits.h
 
 
@@ -58,6 +60,7 @@ class MeshApp(App[int]):
         clock: Callable[[], float] = time.time,
         machine: Callable[[], Sequence[CheckCategory]] = tuple,
     ) -> None:
+        ascii = ascii or only_ascii(os.environ.get("TERM", ""))
         no_color = bool(os.environ.get("NO_COLOR"))
         super().__init__(ansi_color=True if no_color else None)
         self.scene = Scene(mesh, self._complete, ascii=ascii, namespace=namespace, clock=clock, machine=machine)
@@ -110,12 +113,21 @@ class MeshApp(App[int]):
             if scene.trouble is None:
                 scene.lost_since = time.monotonic()
             scene.trouble = event.answer
+            self._look()
             log.warning("control plane: %s", event.answer.message)
         else:
             if scene.trouble is not None:
                 self._say("control plane is back", "good")
-            scene.trouble, scene.status = None, event.answer
+            scene.trouble, scene.status, scene.ended = None, event.answer, False
         self._describe()
+
+    def _look(self) -> None:
+        """While the control plane is lost, see whether the mesh is gone with it."""
+        scene = self.scene
+        if scene.trouble is not None and scene.mesh is not None:
+            scene.ended = not scene.mesh.alive()
+            self._describe()
+            self.set_timer(LOOK_S, self._look)
 
     # views
 
@@ -238,6 +250,10 @@ class MeshApp(App[int]):
         """Change between the last two commands."""
         if len(self._past) > 1:
             await self.action_past(-1 if self._here else 1)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A text that is being typed may hold the keys that open a prompt."""
+        return not (action == "command" and isinstance(self.focused, Input))
 
     def action_command(self) -> None:
         if self.view is not None:

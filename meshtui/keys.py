@@ -20,13 +20,13 @@ class Key(NamedTuple):
     help: str
     hint: str = ""  # a word for the header; empty: only in help
     shown: str = ""  # how the key is written, where its name would not do
-    priority: bool = False
+    priority: bool = False  # acts before the widget with the focus sees it, so that what is typed next finds the prompt
 
 
 KEYS: tuple[Key, ...] = (
     # everywhere
     Key("question_mark", "help", "app", "General", "help for this screen", "help", "?"),
-    Key("colon", "command", "app", "General", "command: a view, a kind, a namespace …", "command", ":"),
+    Key("colon", "command", "app", "General", "command: a view, a kind, a namespace …", "command", ":", priority=True),
     Key("ctrl+p", "command_palette", "app", "General", "command palette"),
     Key("q", "quit", "app", "General", "quit"),
     Key("ctrl+c", "quit", "app", "General", "quit", priority=True),
@@ -43,7 +43,7 @@ KEYS: tuple[Key, ...] = (
     Key("ctrl+r", "refresh", "view", "General", "ask again"),
     Key("ctrl+e", "toggle_header", "view", "General", "hide or show the header"),
     # a list of rows
-    Key("slash", "filter", "table", "Table", "filter: regex, ! inverse, -f fuzzy, -l labels", "filter", "/"),
+    Key("slash", "filter", "table", "Table", "filter: regex, ! not, -f fuzzy, -l labels", "filter", "/", priority=True),
     Key("enter", "open", "table", "Table", "open the row", "open"),
     Key("shift+right", "sort_next", "table", "Table", "sort by the next column", "", "shift-→"),
     Key("shift+left", "sort_previous", "table", "Table", "sort by the column before", "", "shift-←"),
@@ -95,7 +95,7 @@ KEYS: tuple[Key, ...] = (
     Key("n", "failures", "tap", "Tap", "only failures", "failures"),
     Key("i", "inbound", "tap", "Tap", "both directions, inbound, outbound", "direction"),
     Key("ctrl+l", "clear", "tap", "Tap", "clear the list"),
-    Key("slash", "filter", "graph", "Graph", "only what matches, and what it talks to", "filter", "/"),
+    Key("slash", "filter", "graph", "Graph", "only what matches, and what it talks to", "filter", "/", priority=True),
     Key("t", "tap", "graph", "Drill", "watch the requests of what is selected", "tap"),
     Key("e", "edges", "graph", "Drill", "the same as a table", "edges"),
     Key("y", "yaml", "graph", "Graph", "the graph as JSON"),
@@ -106,8 +106,8 @@ KEYS: tuple[Key, ...] = (
     Key("l", "logs", "pods", "Drill", "its log", "logs"),
     Key("n", "kind", "edges", "Edges", "between deployments, pods, namespaces", "kind"),
     Key("r", "rerun", "check", "Check", "check again", "again"),
-    Key("slash", "filter", "text", "Text", "show only lines that match", "filter", "/"),
-    Key("slash", "filter", "logs", "Log", "show only lines that match", "filter", "/"),
+    Key("slash", "filter", "text", "Text", "show only lines that match", "filter", "/", priority=True),
+    Key("slash", "filter", "logs", "Log", "show only lines that match", "filter", "/", priority=True),
     Key("w", "wrap", "text", "Text", "wrap long lines", "wrap"),
     Key("f", "follow", "logs", "Log", "follow the end", "follow"),
     Key("b", "proxy", "logs", "Log", "the application's log, or its sidecar's", "sidecar"),

@@ -64,7 +64,7 @@ class Prompt(Vertical):
         field.value = text
         field.cursor_position = len(text)
         self._offer(text)
-        field.focus()
+        self.screen.set_focus(field)  # at once: over a slow line the next keys are here already
 
     def leave(self) -> None:
         """Close it at once: a key that comes next is not for it. The focus goes back to where the screen puts it."""
