@@ -9,7 +9,7 @@ from typing import Protocol
 
 from agents.sidecar.state.endpoints import Endpoint
 
-CONNECT_TIMEOUT_S = 1.0
+CONNECT_TIMEOUT_S = 3.0  # long enough for one SYN that a full backlog has dropped
 
 
 class Hops(Protocol):
