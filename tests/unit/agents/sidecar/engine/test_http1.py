@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.sidecar.engine.http1 import RefusedError, Request, Requests, Response, Responses
+from tests.support.smuggling import CHUNKED_HEAD, CHUNKS
 
 
 class Server(Requests):
@@ -129,31 +130,7 @@ def test_the_next_request_waits() -> None:
     assert [target for target, _ in server.messages] == [b"/1", b"/2"]
 
 
-CHUNKED_HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-BAD_CHUNKS = {
-    "bare LF after the size": b"3\nabc\r\n0\r\n\r\n",
-    "bare LF after the data": b"3\r\nabc\n0\r\n\r\n",
-    "too much data": b"3\r\nabcd\r\n0\r\n\r\n",
-    "no size": b"\r\nabc\r\n0\r\n\r\n",
-    "hex prefix": b"0x3\r\nabc\r\n0\r\n\r\n",
-    "signed": b"+3\r\nabc\r\n0\r\n\r\n",
-    "negative": b"-3\r\nabc\r\n0\r\n\r\n",
-    "space before": b" 3\r\nabc\r\n0\r\n\r\n",
-    "space after": b"3 \r\nabc\r\n0\r\n\r\n",
-    "underscore": b"1_0\r\n" + b"a" * 16 + b"\r\n0\r\n\r\n",
-    "size beyond 60 bits": b"1" + b"0" * 15 + b"\r\nabc\r\n0\r\n\r\n",
-    "bare CR in an extension": b"3;a\rb\r\nabc\r\n0\r\n\r\n",
-    "bare LF in an extension": b"3;a\nb\r\nabc\r\n0\r\n\r\n",
-    "NUL in an extension": b"3;a\0\r\nabc\r\n0\r\n\r\n",
-    "endless extension": b"3;" + b"a" * 600,
-    "trailer with a space": b"0\r\nA : b\r\n\r\n",
-    "trailer with framing": b"0\r\nContent-Length: 3\r\n\r\n",
-    "trailer with a bare LF": b"0\r\nA: b\n\r\n\r\n",
-    "folded trailer": b"0\r\nA: b\r\n c\r\n\r\n",
-}
-
-
-@pytest.mark.parametrize("text", BAD_CHUNKS.values(), ids=BAD_CHUNKS.keys())
+@pytest.mark.parametrize("text", CHUNKS.values(), ids=CHUNKS.keys())
 @pytest.mark.parametrize("bytewise", [False, True])
 def test_bad_chunks(text: bytes, bytewise: bool) -> None:
     server = Server()

@@ -11,6 +11,7 @@ from agents.sidecar.state.endpoints import Endpoint, EndpointSet
 from agents.sidecar.state.peers import Peer
 from meshcore.wire import discovery_pb2
 from tests.support.playbook import SERVICE, Playbook, endpoints
+from tests.support.smuggling import CHUNKED_HEAD, CHUNKS, HEADS
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
@@ -244,6 +245,35 @@ def test_refusals_are_answered_counted_and_final() -> None:
     (x,) = book.exchanges
     assert (x.status, x.error, x.classification) == (400, "bad-head", SUCCESS)
     assert sum(cell.count for edge in book.runtime.counters.all() for cell in edge.cells.values()) == 1
+
+
+@pytest.mark.parametrize("text", HEADS.values(), ids=HEADS.keys())
+def test_no_smuggled_head_gets_through(text: bytes) -> None:
+    for before, size in ((b"", 10_000), (GET, 10_000), (b"", 1)):
+        book = Playbook()
+        data = before + text + b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+        for at in range(0, len(data), size):
+            if not book.client.closed:
+                book.client >> data[at : at + size]
+        if before:
+            book.server() << GET
+            book.server() >> OK
+        assert all(side.received == b"" for side in book.dials.sides)
+        assert b"HTTP/1.1 400 Bad Request\r\n" in book.client.received
+        assert book.client.closed or book.client.eof
+
+
+@pytest.mark.parametrize("text", CHUNKS.values(), ids=CHUNKS.keys())
+def test_no_smuggled_chunk_gets_through(text: bytes) -> None:
+    book = Playbook()
+    book.client >> CHUNKED_HEAD + text + b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert all(b"smuggled" not in side.received for side in book.dials.sides)
+    assert all(side.aborted for side in book.dials.sides)
+    assert b"HTTP/1.1 400 Bad Request\r\n" in book.client.received
+
+
+def test_the_corpus_is_large() -> None:
+    assert len(HEADS) + len(CHUNKS) >= 150
 
 
 def test_a_bad_chunk_ends_both_connections() -> None:
