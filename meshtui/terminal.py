@@ -19,6 +19,11 @@ LARGEST = 2_000_000  # bytes of the log file before it is turned over
 LEAVE_ON = (signal.SIGTERM, signal.SIGHUP)
 
 
+def only_ascii(term: str) -> bool:
+    """Tell whether a terminal is known to lack the signs we draw with: consoles have neither braille nor locks."""
+    return term == "linux" or term.startswith(("vt1", "vt2"))
+
+
 def state_folder() -> Path:
     """Return where logs and saved screens go (XDG base directories)."""
     base = os.environ.get("XDG_STATE_HOME")

@@ -4,7 +4,8 @@ The YAML and describe views show it. Pure.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import yaml
@@ -16,9 +17,16 @@ def plain(value: Any, field: FieldDescriptor | None = None) -> Any:
     """Return a message, or a value of one, as dicts, lists and scalars; only what is set."""
     if isinstance(value, Message):
         return {each.name: _field(each, found) for each, found in value.ListFields()}
+    if is_dataclass(value):
+        pairs = ((each.name, getattr(value, each.name)) for each in fields(value))
+        return {name: plain(found) for name, found in pairs if found not in (None, "", ())}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return [plain(each) for each in value]
     if field is not None and field.enum_type is not None:
         known = field.enum_type.values_by_number.get(value)
         return known.name if known else value
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, float):
@@ -27,9 +35,8 @@ def plain(value: Any, field: FieldDescriptor | None = None) -> Any:
 
 
 def as_yaml(message: Any) -> str:
-    """Return a message as YAML; lists of figures stay on one line."""
-    data = plain(message) if isinstance(message, Message) else message
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    """Return a message, or a row made of messages, as YAML; lists of figures stay on one line."""
+    return yaml.dump(plain(message), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def aligned(pairs: Sequence[tuple[str, str]]) -> str:

@@ -51,7 +51,6 @@ class HelpView(View):
         return "help"
 
     def on_resize(self) -> None:
-        super().on_resize()
         strong = self.app.theme_variables.get("head", "").replace("ansi_", "")
         key = self.app.theme_variables.get("primary", "").replace("ansi_", "")
         self._static.update(lay_out(self._sections, self.size.width - 4, heading=f"bold {strong}", key=key))

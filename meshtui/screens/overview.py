@@ -85,14 +85,12 @@ class OverviewView(StatView):
         yield Container(self.grid, self.graph, self.plot, self.tap, id="panes")
 
     def on_mount(self) -> None:
-        super().on_mount()
         entitle(self.tap, "requests")
         entitle(self.plot, "golden signals")
         entitle(self.graph, "graph")
         self.set_interval(PAINT_S, self._paint)
 
     def on_resize(self) -> None:
-        super().on_resize()
         panes = self.query_one("#panes")
         wide = self.size.width >= WIDE and self.size.height >= TALL
         panes.set_class(wide, "-wide")

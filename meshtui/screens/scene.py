@@ -23,10 +23,17 @@ class Scene:
     status: StatusResponse | None = None
     trouble: Trouble | None = None
     lost_since: float = 0.0
+    ended: bool = False  # not only the control plane is away, the whole mesh is
+    history: list[str] = field(default_factory=list)  # of commands
     header: bool = True
     clock: Callable[[], float] = time.time
     machine: Callable[[], Sequence[CheckCategory]] = tuple  # checks of this machine, which the command line has
     crumbs: list[str] = field(default_factory=list)
+
+    @property
+    def loss(self) -> str:
+        """What is lost, in a few words."""
+        return f"mesh {self.mesh.name} has ended" if self.ended and self.mesh is not None else "control plane lost"
 
     @property
     def namespaces(self) -> list[str]:

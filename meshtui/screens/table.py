@@ -164,13 +164,17 @@ class TableView(View):
     def action_yaml(self) -> None:
         row = self.grid.row
         if row is not None:
-            self.post_message(ViewAsked("text", self.scope, title=f"{self.label(row)} yaml", text=as_yaml(row)))
+            self.post_message(ViewAsked("text", self.scope, title=f"{self.label(row)} yaml", text=self.document(row)))
 
     def action_describe(self) -> None:
         row = self.grid.row
         if row is not None:
             text = self.description(row)
             self.post_message(ViewAsked("text", self.scope, title=f"{self.label(row)}", text=text))
+
+    def document(self, row: Any) -> str:
+        """Return the data of a row as YAML."""
+        return as_yaml(row)
 
     def description(self, row: Any) -> str:
         """Return every column of a row with its title, one a line."""

@@ -6,11 +6,12 @@ The filter understands words such as `status=5xx`, `path=^/api` and `peer=vote-b
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from meshcore.wire.common_pb2 import Direction
+from meshcore.wire.common_pb2 import Class, Direction, Protocol, Tls
 from meshtui import keys
 from meshtui.columns import exchange, sieve
 from meshtui.messages import ViewAsked
 from meshtui.model.cell import Column
+from meshtui.model.document import as_yaml, plain
 from meshtui.model.exchange import Exchange, Exchanges
 from meshtui.model.filter import EVERYTHING, Filter, FilterError
 from meshtui.model.scope import Scope
@@ -65,12 +66,16 @@ class TapView(TableView):
     def label(self, row: Exchange) -> str:
         return row.path
 
+    def document(self, row: Exchange) -> str:
+        enums: dict[str, Any] = {"direction": Direction, "protocol": Protocol, "tls": Tls, "classification": Class}
+        named = {name: enum.Name(getattr(row, name)) for name, enum in enums.items()}
+        return as_yaml({**plain(row), **named})
+
     def start(self) -> None:
         self.stop()
         self._pumps["tap"] = Pump(self, "tap", lambda: self.mesh.observe(self.scope), every=True)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(PAINT_S, self._paint)
 
     def heading(self) -> str:

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Input
 
 from meshtui import keys
 from meshtui.messages import Arrived, Flashed, PromptChanged, PromptDone, PromptLeft, ViewAsked
@@ -98,7 +99,7 @@ class View(Screen[None]):
         yield Banner()
         with Container(id="body"):
             yield from self.body()
-        yield Prompt(self.scene.complete)
+        yield Prompt(self.scene.complete, self.scene.history)
         yield Foot()
 
     def on_screen_resume(self) -> None:
@@ -143,7 +144,7 @@ class View(Screen[None]):
         header.paused = self.paused
         header.set_class(not self.scene.header, "-gone")
         header.refresh()
-        self.query_one(Banner).say(self.scene.trouble, self.scene.lost_since)
+        self.query_one(Banner).say(self.scene.trouble, self.scene.lost_since, self.scene.loss)
         foot = self.query_one(Foot)
         foot.crumbs = self.scene.crumbs
         foot.note = self.note()
@@ -215,6 +216,10 @@ class View(Screen[None]):
         self.describe_state()
 
     # actions
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A text that is being typed may hold the keys that open a prompt."""
+        return not (action == "filter" and isinstance(self.focused, Input))
 
     def action_command(self) -> None:
         self.query_one(Prompt).ask("command")

@@ -17,11 +17,11 @@ KEPT = 20
 
 
 async def meshes() -> AsyncIterator[list[LocalMesh]]:
-    """Yield the meshes that run, whenever that changes."""
+    """Yield the meshes whose control plane is there, whenever that changes."""
     known: list[str] | None = None
     while True:
         try:
-            places = await asyncio.to_thread(running)
+            places = [place for place in await asyncio.to_thread(running) if place.socket.exists()]
         except (PlaceError, OSError):
             places = []
         names = [place.name for place in places]

@@ -34,6 +34,7 @@ class Mesh(Protocol):
 
     name: str
 
+    def alive(self) -> bool: ...
     def status(self) -> Answers[StatusResponse]: ...
     def stat(self, scope: Scope) -> Answers[StatResponse]: ...
     def edges(self, scope: Scope) -> Answers[EdgesResponse]: ...
@@ -58,6 +59,10 @@ class LocalMesh:
     async def close(self) -> None:
         self._session = None
         await self._stack.aclose()
+
+    def alive(self) -> bool:
+        """Tell whether the mesh is there at all, whatever its control plane does."""
+        return self.place.alive()
 
     def status(self) -> Answers[StatusResponse]:
         return self._follow(control.watch_status)

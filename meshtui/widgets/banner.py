@@ -30,14 +30,15 @@ class Banner(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._since = 0.0
+        self._what = ""
         self.trouble: Trouble | None = None
 
     def on_mount(self) -> None:
         self.set_interval(1.0, self._tick)
 
-    def say(self, trouble: Trouble | None, since: float) -> None:
-        """Show a trouble that began at `since` (monotonic seconds), or nothing."""
-        self.trouble, self._since = trouble, since
+    def say(self, trouble: Trouble | None, since: float, what: str) -> None:
+        """Show a trouble that began at `since` (monotonic seconds), or nothing; `what` is it in a few words."""
+        self.trouble, self._since, self._what = trouble, since, what
         self.set_class(trouble is not None, "-shown")
         self.refresh()
 
@@ -46,7 +47,7 @@ class Banner(Widget):
             return Text("")
         seconds = int(time.monotonic() - self._since)
         ago = f" {seconds} s ago" if seconds >= 2 else ""
-        text = f"× control plane lost{ago}: what you see is from before; reconnecting"
+        text = f"× {self._what}{ago}: what you see is from before; trying again"
         more = f" ({self.trouble.message})"
         room = self.size.width - 2 - len(text)
         return Text(text + (more if len(more) <= room else ""), no_wrap=True, overflow="ellipsis")

@@ -16,7 +16,7 @@ async def test_from_namespaces_down_to_requests_and_back() -> None:
         assert scene.view.scope == Scope("pod", "emojivoto", owner_kind="deployment", owner="voting")
         await scene.until(lambda: len(scene.view.table.rows) == 2)
         await scene.press("enter")
-        assert scene.view.NAME == "tap"
+        assert scene.showing == "tap"
         assert scene.view.scope == Scope("pod", "emojivoto", "voting-0")
         assert scene.app.scene.crumbs == [
             "overview",
@@ -27,9 +27,9 @@ async def test_from_namespaces_down_to_requests_and_back() -> None:
         ]
         for name in ("stat", "stat", "stat", "overview"):
             await scene.press("escape")
-            assert scene.view.NAME == name
+            assert scene.showing == name
         await scene.press("escape")
-        assert scene.view.NAME == "overview"
+        assert scene.showing == "overview"
 
 
 async def test_only_the_view_on_top_asks_the_mesh() -> None:
@@ -66,7 +66,7 @@ async def test_commands_stand_on_the_first_view_and_are_remembered() -> None:
         assert scene.app.scene.crumbs == ["overview", "pods"]
         await scene.press("minus")
         await scene.settle()
-        assert scene.view.NAME == "stat" or scene.view.NAME == "edges"
+        assert scene.showing == "stat" or scene.showing == "edges"
         await scene.command("overview")
         assert scene.app.scene.crumbs == ["overview"]
 
@@ -76,7 +76,7 @@ async def test_keys_of_a_workload_lead_to_its_views() -> None:
         async with stage((100, 30)) as scene:
             scene.view.grid.go_to("emojivoto/web")
             await scene.press(key)
-            assert scene.view.NAME == name
+            assert scene.showing == name
             assert (scene.view.scope.namespace, scene.view.scope.name) == ("emojivoto", "web")
 
 
@@ -85,7 +85,7 @@ async def test_a_row_of_top_and_an_edge_lead_to_their_requests() -> None:
         await scene.command("top")
         await scene.until(lambda: scene.view.table.rows)
         await scene.press("enter")
-        assert scene.view.NAME == "tap"
+        assert scene.showing == "tap"
         assert scene.view.scope.filter.startswith("method=GET path=^/api/list source=^vote-bot")
         await scene.command("edges emojivoto")
         await scene.until(lambda: scene.view.table.rows)
@@ -98,7 +98,7 @@ async def test_a_request_opens_and_the_next_one_follows() -> None:
         await scene.command("tap deploy/web emojivoto")
         await scene.until(lambda: scene.view.table.rows)
         await scene.press("home", "enter")
-        assert scene.view.NAME == "inspect"
+        assert scene.showing == "inspect"
         await scene.until(lambda: "/api/list" in scene.text())
         await scene.press("n")
         await scene.until(lambda: "ListAll" in scene.text())
@@ -111,14 +111,14 @@ async def test_the_graph_walks_along_calls_and_opens_them() -> None:
         await scene.command("graph emojivoto")
         await scene.until(lambda: len(scene.view.graph.graph.nodes) == 4)
         await scene.press("right", "enter")
-        assert scene.view.NAME in ("stat", "tap")
+        assert scene.showing in ("stat", "tap")
 
 
 async def test_a_slip_is_answered_in_the_bottom_line() -> None:
     async with stage() as scene:
         await scene.command("deplyo")
         assert "did you mean deploy?" in scene.text()
-        assert scene.view.NAME == "overview"
+        assert scene.showing == "overview"
 
 
 async def test_q_quits() -> None:

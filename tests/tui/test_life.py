@@ -51,6 +51,18 @@ async def test_a_lost_control_plane_shows_a_banner_and_recovers() -> None:
         await scene.until(lambda: scene.view.table.rows)
 
 
+async def test_a_mesh_that_ended_is_called_that() -> None:
+    async with stage((80, 24)) as scene:
+        scene.mesh.there = False
+        await scene.mesh.lose()
+        await scene.settle()
+        assert "mesh demo has ended" in scene.text()
+        scene.mesh.there = True
+        await scene.mesh.recover()
+        await scene.settle()
+        assert "has ended" not in scene.text()
+
+
 async def test_a_refusal_is_said_where_the_rows_would_be() -> None:
     class Refusing(FakeMesh):
         async def observe(self, scope, match=None):  # type: ignore[no-untyped-def]

@@ -13,9 +13,14 @@ SMALL, MIDDLE, LARGE = (80, 24), (120, 40), (200, 60)
 
 async def overview(scene: Stage) -> None:
     await scene.press("end")
-    await scene.until(lambda: scene.view._tapped is not None or not scene.view.tap.display)
+    await scene.until(lambda: scene.view.plot.border_title.endswith("web "))
+    shows = scene.view.tap.display
+    await scene.until(
+        lambda: not shows or (len(scene.view.exchanges) == 12 and "deploy/web" in scene.view.tap.border_title)
+    )
     await scene.turn()
-    await scene.settle(0.4)
+    await scene.until(lambda: not shows or len(scene.view.tap.table.lines) == 24)
+    await scene.settle()
 
 
 async def tap(scene: Stage) -> None:
@@ -29,7 +34,14 @@ async def inspect(scene: Stage) -> None:
 
 
 async def lost(scene: Stage) -> None:
+    await scene.command("po")
     await scene.mesh.lose()
+    await scene.settle()
+
+
+async def prompt(scene: Stage) -> None:
+    await scene.command("svc")
+    await scene.press("colon", "p", "o")
     await scene.settle()
 
 
@@ -65,7 +77,7 @@ SCREENS = {
     "describe": keys("j", "d"),
     "yaml": keys("j", "y"),
     "logs": keys("l"),
-    "prompt": keys("colon", "p", "o"),
+    "prompt": prompt,
     "lost": lost,
 }
 
@@ -94,7 +106,7 @@ async def test_overview_in_other_dress(options: dict[str, object]) -> None:
 
 async def test_without_a_mesh_there_is_a_start_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     async with stage(SMALL) as scene:
-        assert scene.view.NAME == "overview"
+        assert scene.showing == "overview"
     from meshtui.app import MeshApp
 
     app = MeshApp(None, theme="mesh-dark")

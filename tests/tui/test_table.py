@@ -1,5 +1,7 @@
 """What a table does: sort, filter, marks, pause, faults, wide, describe, mouse."""
 
+import pytest
+
 from tests.tui.support.fake import FakeMesh
 from tests.tui.support.stage import Stage, stage
 
@@ -45,7 +47,7 @@ async def test_a_filter_narrows_while_it_is_typed_and_esc_takes_it_away() -> Non
         assert names(scene) == ["books"]
         await scene.press("escape")
         assert len(names(scene)) == 4
-        assert scene.view.NAME == "stat"
+        assert scene.showing == "stat"
 
 
 async def test_filters_turn_round_and_are_fuzzy() -> None:
@@ -167,3 +169,19 @@ async def test_tap_pauses_filters_and_shows_only_failures() -> None:
         await scene.press("escape")
         await scene.filter("stat=1")
         assert "did you mean status=" in scene.text()
+
+
+@pytest.mark.parametrize("command", ["ns", "po", "svc", "top", "tap deploy/web emojivoto", "edges", "meshed"])
+async def test_every_row_can_be_described_copied_and_read_as_data(command: str) -> None:
+    async with stage() as scene:
+        await scene.command(command)
+        await scene.until(lambda: scene.view.table.rows)
+        name = scene.showing
+        for key in ("d", "y"):
+            await scene.press(key)
+            assert scene.showing == "text"
+            assert len(scene.view._lines) > 3
+            await scene.press("escape")
+            assert scene.showing == name
+        await scene.press("c")
+        assert "copied" in scene.text()

@@ -48,6 +48,7 @@ class FakeMesh:
         self.extra = rows
         self.turns = 0
         self.lost = False
+        self.there = True
         self.asked: list[tuple[str, Scope]] = []
         self.running = 0
         self._turned = asyncio.Condition()
@@ -65,6 +66,9 @@ class FakeMesh:
     async def recover(self) -> None:
         self.lost = False
         await self.turn()
+
+    def alive(self) -> bool:
+        return self.there
 
     async def close(self) -> None:
         """Nothing to close."""

@@ -27,6 +27,11 @@ class Stage(NamedTuple):
     def view(self) -> Any:
         return self.app.view
 
+    @property
+    def showing(self) -> str:
+        """The name of the view on top; empty while something else is."""
+        return self.app.view.NAME if self.app.view is not None else ""
+
     async def press(self, *keys: str) -> None:
         for key in keys:
             await self.pilot.press(key)
