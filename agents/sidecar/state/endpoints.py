@@ -41,7 +41,7 @@ class Endpoint:
         *,
         peer: Peer,
         service: ServiceKey = UNKNOWN_SERVICE,
-        id: str = "",  # noqa: A002
+        id: str = "",
         weight: int = 1,
         zone: str = "",
         protocol: int = 0,
