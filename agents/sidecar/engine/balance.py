@@ -48,3 +48,9 @@ def observe(endpoint: Endpoint, latency: float, now: float) -> None:
         kept = exp(-max(now - endpoint.stamp, 0.0) / DECAY_S)
         endpoint.ewma = endpoint.ewma * kept + latency * (1 - kept)
     endpoint.stamp = now
+
+
+def fail(endpoint: Endpoint, now: float) -> None:
+    """An attempt came to nothing: for a while it is taken for slow, known or not."""
+    endpoint.ewma = max(endpoint.ewma, PENALTY_S)
+    endpoint.stamp = now

@@ -4,62 +4,50 @@ host/listener makes one per connection that speaks HTTP/1, the mesh hop one per 
 in order, one at a time. Nothing is created per request but the head and its Exchange.
 """
 
-import asyncio
 from time import perf_counter
-from typing import Any
 
+from agents.sidecar.engine.balance import fail
 from agents.sidecar.engine.exchange import HTTP1, OUTBOUND, Exchange
 from agents.sidecar.engine.http1 import RefusedError, Request, Requests, Response
 from agents.sidecar.engine.reply import refusal, render
 from agents.sidecar.engine.stack import HOLD, Reply, Verdict
+from agents.sidecar.host.client import Client
 from agents.sidecar.host.host import HOLD_S, Host
 from agents.sidecar.host.pool import Pool
 from agents.sidecar.host.upstream import REPEATABLE, Upstream
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.peers import Link, Peer
 
-HELD_LIMIT = 64 * 1024  # of pipelined requests, before the client is read no further
 ATTEMPTS = 3
-LINGER_S = 1.0
 # A server closes connections that are idle, and a request that meets this on the way is lost. What may be repeated is;
 # for the rest, a connection that was used a moment ago is taken, or a new one.
 FRESH_S = 2.0
 
 
-class Downstream(Requests, asyncio.Protocol):
+class Downstream(Client):
     """One client connection. `x` is the request in progress; `received`: all of its body is here."""
 
     __slots__ = (
-        "_crowded",
         "_held_body",
         "_holding",
-        "_lost",
         "_outbound",
-        "_paused",
-        "_persistent",
         "_request",
         "_stack_end",
         "_stack_head",
         "_stack_reply",
-        "_timer",
         "client",
         "door",
-        "host",
         "link",
         "number",
-        "received",
         "requests",
         "switched",
-        "transport",
         "up",
         "upgrading",
-        "write",
         "x",
     )
 
     def __init__(self, host: Host, door: Door, client: Peer, link: Link | None) -> None:
-        super().__init__()
-        self.host = host
+        super().__init__(host)
         self.door = door
         self.client = client
         self.link = link  # inbound: the edge from the client
@@ -67,11 +55,8 @@ class Downstream(Requests, asyncio.Protocol):
         self.requests = 0
         self.x: Exchange | None = None
         self.up: Upstream | None = None
-        self.received = True
         self.upgrading = False
         self.switched = False
-        self.transport: Any = None
-        self.write: Any = None
         self._request: Request | None = None
         self._held_body: list[bytes] = []  # came while the request was held
         self._holding = False
@@ -79,20 +64,10 @@ class Downstream(Requests, asyncio.Protocol):
         self._stack_reply = door.stack.reply
         self._stack_end = door.stack.end
         self._outbound = door.direction == OUTBOUND
-        self._persistent = True
-        self._timer: asyncio.TimerHandle | None = None
-        self._lost = False
-        self._paused = 0  # reasons to read no further: upstream is slow, or too much is pipelined
-        self._crowded = False
 
     # What asyncio calls. `data_received` is the reader's own method: one call less per chunk.
 
     data_received = Requests.receive
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        self.write = transport.write
-        self.host.open.add(self)
 
     def eof_received(self) -> bool:
         up = self.up
@@ -103,14 +78,11 @@ class Downstream(Requests, asyncio.Protocol):
             return False
         if not self.received:
             return False  # the request was cut short
-        self._persistent = False
+        self.persistent = False
         return True
 
     def connection_lost(self, error: BaseException | None) -> None:
-        self._lost = True
-        self.host.open.discard(self)
-        if self._timer is not None:
-            self._timer.cancel()
+        super().connection_lost(error)
         x, up = self.x, self.up
         self.x = self.up = None
         if x is None:
@@ -147,7 +119,7 @@ class Downstream(Requests, asyncio.Protocol):
         self.x = x
         self.received = last
         self._request = head
-        self._persistent = head.persistent and not self.host.draining
+        self.persistent = head.persistent and not self.host.draining
         if head.upgrade:
             self.upgrading = b"upgrade" in head.connection and head.minor == 1
         if self._outbound:
@@ -189,14 +161,9 @@ class Downstream(Requests, asyncio.Protocol):
         elif self.up is not None:
             self.up.abandon()
             self.up = None
-        self._persistent = False
+        self.persistent = False
         self.received = False
         self.answer(x, Reply(error.status, error.reason))
-
-    def on_surplus(self) -> None:
-        if not self._crowded and self.held > HELD_LIMIT:
-            self._crowded = True
-            self.pause()
 
     # What the upstream calls.
 
@@ -206,9 +173,9 @@ class Downstream(Requests, asyncio.Protocol):
         request = self._request
         assert request is not None
         if until_close or not self.received:
-            self._persistent = False
-        if head.edited or not self._persistent or head.minor == 0 or request.minor == 0:
-            data = head.forward(request.minor, not self._persistent, self._outbound) + data[head.size :]
+            self.persistent = False
+        if head.edited or not self.persistent or head.minor == 0 or request.minor == 0:
+            data = head.forward(request.minor, not self.persistent, self._outbound) + data[head.size :]
         self.write(data)
 
     def interim(self, data: bytes) -> None:
@@ -229,17 +196,17 @@ class Downstream(Requests, asyncio.Protocol):
         self.x = self.up = None
         self.upgrading = False
         self._stack_end(x)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._persistent:
-            if self._paused:
-                self._unpause()
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        if self.persistent:
+            if self.paused:
+                self.unpause()
             self.busy = False
             if self._held:
                 self._advance()
         else:
-            self._hang_up()
+            self.hang_up()
 
     def failed(self, x: Exchange, error: str) -> None:
         """There will be no response, or no more of it."""
@@ -266,6 +233,7 @@ class Downstream(Requests, asyncio.Protocol):
         other = self.host.elsewhere(x.target, x.endpoint, perf_counter())
         if other is None:
             return False
+        fail(x.endpoint, perf_counter())
         x.attempt += 1
         x.endpoint.inflight -= 1
         other.inflight += 1
@@ -276,28 +244,6 @@ class Downstream(Requests, asyncio.Protocol):
         self.up = pool.idle.pop() if pool.idle else pool.connect(self)
         self.up.resend(self, x, data)
         return True
-
-    def pause(self) -> None:
-        """Upstream is slow: read no more for now."""
-        self._paused += 1
-        if self._paused == 1 and not self._lost:
-            self.transport.pause_reading()
-
-    def resume(self) -> None:
-        """Upstream has caught up."""
-        if self._paused:
-            self._paused -= 1
-            if not self._paused and not self._lost:
-                self.transport.resume_reading()
-
-    def half_close(self) -> None:
-        """The server of a tunnel will send no more."""
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-
-    def close(self) -> None:
-        """The tunnel is over."""
-        self.transport.close()
 
     # What the stages, the clock and the drain call.
 
@@ -310,8 +256,8 @@ class Downstream(Requests, asyncio.Protocol):
 
     def drain(self) -> None:
         """Take no further request: close now if there is none, else after the one in progress."""
-        self._persistent = False
-        if self.x is None and not self._lost:
+        self.persistent = False
+        if self.x is None and not self.lost:
             self.transport.close()
 
     # How it is done.
@@ -322,7 +268,7 @@ class Downstream(Requests, asyncio.Protocol):
                 self._holding = True
                 x.resume = self.go_on
                 self.pause()
-                self._timer = self.host.loop.call_later(HOLD_S, self._tired)
+                self.timer = self.host.loop.call_later(HOLD_S, self._tired)
             return
         if self._holding:
             self._holding = False
@@ -340,14 +286,14 @@ class Downstream(Requests, asyncio.Protocol):
             self._watch(x)
 
     def _unhold(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
         self.resume()
 
     def _tired(self) -> None:
         """Nobody has told a held exchange to go on in time."""
-        self._timer = None
+        self.timer = None
         if self.x is not None and self._holding:
             self._holding = False
             self.resume()
@@ -355,11 +301,11 @@ class Downstream(Requests, asyncio.Protocol):
             self.answer(self.x, refusal("discovery-timeout" if waiting else "no-endpoints"))
 
     def _watch(self, x: Exchange) -> None:
-        self._timer = self.host.loop.call_later(max(0.0, x.deadline - perf_counter()), self._late)
+        self.timer = self.host.loop.call_later(max(0.0, x.deadline - perf_counter()), self._late)
 
     def _late(self) -> None:
         """The request's time is over."""
-        self._timer = None
+        self.timer = None
         x, up = self.x, self.up
         if x is None:
             return
@@ -384,9 +330,9 @@ class Downstream(Requests, asyncio.Protocol):
         x.replied = perf_counter()
         self._stack_reply(x)
         if not self.received or self.host.draining:
-            self._persistent = False
-        close = not self._persistent or (head is not None and head.minor == 0)
-        self._persistent = not close
+            self.persistent = False
+        close = not self.persistent or (head is not None and head.minor == 0)
+        self.persistent = not close
         self.write(render(reply, close, head is not None and head.method == b"HEAD"))
         x.ended = perf_counter()
         self.finish(x)
@@ -408,24 +354,3 @@ class Downstream(Requests, asyncio.Protocol):
     def _over(self, x: Exchange) -> None:
         x.ended = perf_counter()
         self._stack_end(x)
-
-    def _unpause(self) -> None:
-        if self._crowded:
-            self._crowded = False
-        self._paused = 0
-        if not self._lost:
-            self.transport.resume_reading()
-
-    def _hang_up(self) -> None:
-        """Close; a client that is still sending is first allowed to read the answer (RFC 9112, 9.6)."""
-        self.stop()
-        if self._lost:
-            return
-        if self.received or not self.transport.can_write_eof():
-            self.transport.close()
-            return
-        if self._paused:
-            self._paused = 0
-            self.transport.resume_reading()
-        self.transport.write_eof()
-        self._timer = self.host.loop.call_later(LINGER_S, self.transport.close)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
-from agents.sidecar.engine.balance import PENALTY_S, choose, observe
+from agents.sidecar.engine.balance import choose, fail, observe
 from agents.sidecar.engine.exchange import OUTBOUND
 from agents.sidecar.host.host import HOLD_S, Host
 from agents.sidecar.state.cells import TcpCell
@@ -200,7 +200,7 @@ class Splice:
         target, failed = self._target, self._endpoint
         if target is None or failed is None or self._attempts >= 3:
             return False
-        observe(failed, PENALTY_S, perf_counter())
+        fail(failed, perf_counter())
         if self.host.elsewhere(target, failed, perf_counter()) is None:
             return False
         failed.inflight -= 1

@@ -67,9 +67,7 @@ class Upstream(Responses, asyncio.Protocol):
         self.transport = transport
         self.write = transport.write
         if self.down is None:  # the client went away meanwhile, before anything was sent
-            self.since = perf_counter()
-            if not self.pool.keep(self):
-                transport.close()
+            transport.close()
             return
         waiting, self._waiting = self._waiting, []
         if waiting:
@@ -168,13 +166,13 @@ class Upstream(Responses, asyncio.Protocol):
 
     def pause(self) -> None:
         """The client is slow: read no more for now."""
-        if self.transport is not None and not self._lost and not self._paused:
+        if self.transport is not None and not self._lost and not self._paused and not self.transport.is_closing():
             self._paused = True
             self.transport.pause_reading()
 
     def resume(self) -> None:
         """The client has caught up."""
-        if self._paused and not self._lost:
+        if self._paused and not self._lost and not self.transport.is_closing():
             self._paused = False
             self.transport.resume_reading()
 

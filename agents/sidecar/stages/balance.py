@@ -6,7 +6,7 @@ bounds how long. A name that discovery does not know goes to the address itself,
 
 from collections.abc import Callable
 
-from agents.sidecar.engine.balance import PENALTY_S, choose, observe
+from agents.sidecar.engine.balance import choose, fail, observe
 from agents.sidecar.engine.exchange import Exchange
 from agents.sidecar.engine.stack import HOLD, Reply, Verdict
 from agents.sidecar.state.endpoints import Endpoint
@@ -52,6 +52,6 @@ class Balance:
         if x.status == 101 or x.error == "client-closed":
             return  # says nothing about the server
         if x.error and x.error != "timeout":
-            observe(endpoint, PENALTY_S, x.ended)
+            fail(endpoint, x.ended)
         else:
             observe(endpoint, (x.replied or x.ended) - x.started, x.ended)

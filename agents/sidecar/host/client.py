@@ -1,0 +1,93 @@
+"""The transport side of an HTTP/1 client connection: when it is read, when it is paused, how it is closed.
+
+host/downstream builds the requests on it. Nothing here knows of exchanges.
+"""
+
+import asyncio
+from typing import Any
+
+from agents.sidecar.engine.http1 import Requests
+from agents.sidecar.host.host import Host
+
+HELD_LIMIT = 64 * 1024  # of pipelined requests, before the client is read no further
+LINGER_S = 1.0
+
+
+class Client(Requests, asyncio.Protocol):
+    """A client's connection. `persistent`: another request may follow; `received`: the current one is here whole."""
+
+    __slots__ = ("crowded", "host", "lost", "paused", "persistent", "received", "timer", "transport", "write")
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self.host = host
+        self.transport: Any = None
+        self.write: Any = None
+        self.persistent = True
+        self.received = True
+        self.timer: asyncio.TimerHandle | None = None
+        self.lost = False
+        self.paused = 0  # reasons to read no further: upstream is slow, or too much is pipelined
+        self.crowded = False
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.write = transport.write
+        self.host.open.add(self)
+
+    def connection_lost(self, error: BaseException | None) -> None:
+        self.lost = True
+        self.host.open.discard(self)
+        if self.timer is not None:
+            self.timer.cancel()
+
+    def drain(self) -> None:
+        """Take no further request."""
+
+    def on_surplus(self) -> None:
+        if not self.crowded and self.held > HELD_LIMIT:
+            self.crowded = True
+            self.pause()
+
+    def pause(self) -> None:
+        """Upstream is slow: read no more for now."""
+        self.paused += 1
+        if self.paused == 1 and not self.lost and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Upstream has caught up."""
+        if self.paused:
+            self.paused -= 1
+            if not self.paused and not self.lost and not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    def half_close(self) -> None:
+        """The server of a tunnel will send no more."""
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def close(self) -> None:
+        """The tunnel is over."""
+        self.transport.close()
+
+    def unpause(self) -> None:
+        """Whatever the reasons were, they are over."""
+        self.crowded = False
+        self.paused = 0
+        if not self.lost and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def hang_up(self) -> None:
+        """Close; a client that is still sending is first allowed to read the answer (RFC 9112, 9.6)."""
+        self.stop()
+        if self.lost:
+            return
+        if self.received or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        if self.paused:
+            self.paused = 0
+            self.transport.resume_reading()
+        self.transport.write_eof()
+        self.timer = self.host.loop.call_later(LINGER_S, self.transport.close)
