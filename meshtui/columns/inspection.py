@@ -13,6 +13,7 @@ from meshcore.wire.tap_pb2 import Header
 from meshtui.columns import peers
 from meshtui.columns.exchange import clock, status
 from meshtui.columns.ladder import drawn, ladder
+from meshtui.columns.waterfall import waterfall
 from meshtui.model import figures
 from meshtui.model.canvas import Line
 from meshtui.model.cell import Cell, Level
@@ -22,11 +23,13 @@ TWO_COLUMNS = 96  # from this width on, request and response stand side by side
 _KEY = 14
 
 
-def page(one: Exchange, pair: Pair, width: int, *, ascii: bool = False) -> list[Line]:
-    """Return the page of an exchange; `pair` holds both sides of it as far as they were seen."""
+def page(one: Exchange, pair: Pair, width: int, *, trace: Sequence[Exchange] = (), ascii: bool = False) -> list[Line]:
+    """Return the page of an exchange; `pair` holds both sides of it as far as they were seen, `trace` its trace."""
     found = ladder(pair, ascii=ascii)
     lines = [*_folded(_head(one, ascii=ascii), width), [], *_folded(drawn(found, width, ascii=ascii), width)]
     lines += [[], *_folded(_split(pair, guessed=found.guessed), width)]
+    if len(trace) > 1:
+        lines += [[], _title("Trace", f"{len(trace)} requests"), *waterfall(trace, one, width, ascii=ascii)]
     blocks = (
         (_request(one), _response(one, ascii=ascii)),
         (_peer("Client", one.source), _peer("Server", one.destination)),

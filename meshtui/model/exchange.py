@@ -148,6 +148,19 @@ class Exchanges:
         sure = bool(traced) and len(traced) == 1
         return Pair(other, one, sure) if one.direction == Direction.INBOUND else Pair(one, other, sure)
 
+    def trace(self, one: Exchange) -> list[Exchange]:
+        """Return the requests of one trace by their start, each hop once (as its client saw it, where it did)."""
+        if not one.trace_id:
+            return []
+        found = [each for each in self._ring.values() if each.trace_id == one.trace_id]
+        sent = [each for each in found if each.direction == Direction.OUTBOUND]
+        lone = [
+            each
+            for each in found
+            if each.direction != Direction.OUTBOUND and not any(_fits(each, other) for other in sent)
+        ]
+        return sorted([*sent, *lone], key=lambda each: each.started_us)
+
 
 def _fold(into: Exchange, event: TapEvent) -> None:
     """Write what an event knows into its exchange; later events of a request refine earlier ones."""

@@ -43,8 +43,8 @@ class InspectView(View):
         return "request"
 
     def _show(self) -> None:
-        pair = self._exchanges.pair(self._one)
-        self._inspector.update(self._one.id, partial(page, self._one, pair, ascii=self._ascii))
+        pair, trace = self._exchanges.pair(self._one), self._exchanges.trace(self._one)
+        self._inspector.update(self._one.id, partial(page, self._one, pair, trace=trace, ascii=self._ascii))
         entitle(self._inspector, f"request {self._one.id.rpartition('/')[0]}")
 
     def action_next(self) -> None:
