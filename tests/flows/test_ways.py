@@ -34,6 +34,11 @@ workloads:
     mesh: false
     command: ["${python}", -m, http.server, --bind, 127.0.0.1, "${ports.http}"]
     ports: {http: auto}
+  - name: blind
+    command: ["${python}", -m, http.server, --bind, 127.0.0.1, "${ports.http}"]
+    ports: {http: auto}
+    opaque: [http]
+  - {name: groping, command: ["${python}", client.py], upstreams: [blind], env: {URL: "http://${upstreams.blind}/"}}
   - {name: declared, command: ["${python}", client.py], upstreams: [files], env: {URL: "http://${upstreams.files}/"}}
   - {name: byproxy, command: ["${python}", client.py], proxy: true, env: {URL: "http://files/"}}
   - {name: outsider, command: ["${python}", client.py], mesh: false, upstreams: [files],
@@ -60,7 +65,7 @@ def shell(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sh
         shell.run("down")
 
 
-@pytest.mark.parametrize("name", ["declared", "byproxy", "outsider", "leaver"])
+@pytest.mark.parametrize("name", ["declared", "byproxy", "outsider", "leaver", "groping"])
 def test_every_way_arrives(shell: Shell, name: str) -> None:
     assert eventually(lambda: shell.run("logs", name, "--tail", "5").split() == ["200"] * 5, 15)
 
@@ -71,6 +76,7 @@ def test_edges_are_secured_where_both_ends_have_a_sidecar_and_nowhere_else(shell
         ("byproxy", "files"): True,
         ("127.0.0.1", "files"): False,
         ("leaver", "plain"): False,
+        ("groping", "blind"): True,
     }
 
     def edges() -> dict[tuple[str, str], bool]:

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import NamedTuple
 
 PEEK = 16 * 1024  # of a ClientHello that does not fit in this, nobody has heard yet
+HANDSHAKE = b"\x16"  # the first byte of TLS (RFC 8446, 5.1)
 MESH_ALPN = b"meshtui/1"
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _LINE_LIMIT = 8192 + 64
@@ -53,7 +54,7 @@ def detect(data: bytes) -> Detected:
     """Return what a connection that begins with `data` speaks; MORE if that cannot be told yet."""
     if not data:
         return MORE
-    if data[0] == 0x16:
+    if data[:1] == HANDSHAKE:
         return _tls(data)
     if data[: len(_PREFACE)] == _PREFACE[: len(data)]:
         return _HTTP2 if len(data) >= len(_PREFACE) else MORE
@@ -86,7 +87,7 @@ def _tls(data: bytes) -> Detected:
     while True:
         if len(data) < at + 5:
             return _more(data)
-        if data[at] != 0x16 or data[at + 1] != 3:
+        if data[at] != HANDSHAKE[0] or data[at + 1] != 3:
             return OPAQUE
         length = int.from_bytes(data[at + 3 : at + 5], "big")
         if not 0 < length <= 16384 + 256:

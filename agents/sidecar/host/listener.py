@@ -10,7 +10,7 @@ import socket
 import ssl
 from typing import Any
 
-from agents.sidecar.engine.detect import PEEK, Detected, Kind, detect
+from agents.sidecar.engine.detect import HANDSHAKE, PEEK, Detected, Kind, detect
 from agents.sidecar.engine.exchange import INBOUND
 from agents.sidecar.host.host import Host
 from agents.sidecar.host.serve import Makers, plain
@@ -21,6 +21,9 @@ _AT_ONCE = 64
 _FULL = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _PAUSE_S = 0.5
 HANDSHAKE_S = 10.0
+# On an opaque port only the mesh's own ClientHello is looked for. A sidecar sends it at once, so who says nothing for
+# this long is a client without one that waits for the server to speak first.
+OPAQUE_S = 2.0
 _OPAQUE = Detected(Kind.OPAQUE)
 
 
@@ -95,7 +98,8 @@ class Arrival:
 
     def look(self) -> None:
         """See what has come; wait for more if it does not suffice."""
-        if self._listener.opaque:
+        opaque = self._listener.opaque
+        if opaque and self._listener.door.direction != INBOUND:
             self._settle(_OPAQUE)
             return
         try:
@@ -106,10 +110,10 @@ class Arrival:
         except OSError:
             self.drop()
             return
-        if not data:
+        if not data and not opaque:
             self.drop()
             return
-        detected = detect(data)
+        detected = _OPAQUE if opaque and data[:1] != HANDSHAKE else detect(data)
         if detected.kind is not Kind.MORE:
             self._settle(detected)
         elif self._waiting and self._accepted.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT) == len(data) + 1:
@@ -130,6 +134,8 @@ class Arrival:
             loop = self._listener.host.loop
             loop.add_reader(self._accepted, self.look)
             limit = self._listener.host.runtime.rules.detect_timeout_s
+            if self._listener.opaque:
+                limit = min(limit, OPAQUE_S)
             self._timer = loop.call_later(limit, self._give_up)
             self._listener.arrivals.add(self)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agents.sidecar.engine.exchange import INBOUND
+from agents.sidecar.host import listener
 from agents.sidecar.host.dial import Dialer
 from agents.sidecar.host.host import Host
 from agents.sidecar.host.listener import Listener
@@ -141,6 +142,27 @@ async def test_a_client_that_says_nothing_waits_for_the_server(bench: Bench) -> 
 async def test_an_opaque_port_is_not_looked_at(bench: Bench) -> None:
     bench.door.opaque = True
     assert await bench.ask(b"PUT / HTTP/1.1\n") == b"PUT / HTTP/1.1\n"
+
+
+async def test_on_an_opaque_port_the_mesh_is_still_recognised(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.door.opaque = True
+    settled: list[ssl.SSLContext | None] = []
+
+    async def hand_over(host: Host, accepted: socket.socket, protocol: object, tls: ssl.SSLContext | None) -> None:
+        settled.append(tls)
+        accepted.close()
+
+    monkeypatch.setattr(listener, "_hand_over", hand_over)
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["meshtui/1"])
+    bench.listener.contexts.server = context
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(incoming, outgoing, server_hostname="example.com").do_handshake()
+    hello = outgoing.read()
+    with contextlib.suppress(ConnectionError):
+        await bench.ask(hello[:20], hello[20:])
+    assert settled == [context]
 
 
 async def test_clients_that_leave_leave_nothing(bench: Bench) -> None:
