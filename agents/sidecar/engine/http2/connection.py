@@ -6,271 +6,62 @@ The peer is never trusted: every limit is in `Limits`, and what breaks RFC 9113 
 """
 
 import time
-from collections import deque
 from collections.abc import Callable
-from typing import Final
 
 from . import control
 from . import fields as _fields
 from .fields import UNTOLD, Fields, MalformedError
-from .handler import NOBODY, Handler, Sink
-from .hpack import Decoder, Encoder, HpackError, OversizedError
-from .limits import CANCELLATION, EMPTY, RAPID_RESET, Budget, Limits
+from .handler import Handler
+from .hpack import Decoder, HpackError, OversizedError
+from .limits import CANCELLATION, EMPTY, RAPID_RESET, Limits
+from .session import CLIENT, FIRST, SERVER, Session
 from .stream import BODYLESS, Stream
 from .wire import (
     COMPRESSION_ERROR,
     CONTINUATION,
     DATA,
-    DEFAULT_FRAME,
-    DEFAULT_WINDOW,
-    ENABLE_CONNECT_PROTOCOL,
-    ENABLE_PUSH,
     ENHANCE_YOUR_CALM,
     FLOW_CONTROL_ERROR,
     FRAME_SIZE_ERROR,
     HEADERS,
-    HELLO,
-    INITIAL_WINDOW_SIZE,
     LARGEST_ID,
-    LOST,
-    MAX_CONCURRENT_STREAMS,
-    MAX_FRAME_SIZE,
-    MAX_HEADER_LIST_SIZE,
     NO_ERROR,
-    PING,
     PREFACE,
     PROTOCOL_ERROR,
     REFUSED_STREAM,
     SETTINGS,
     STREAM_CLOSED,
     ConnectionFault,
-    frame,
-    goaway,
     rst_stream,
-    settings,
     unpack,
     window_update,
 )
 
-SERVER: Final = 0
-CLIENT: Final = 1
-
-_FIRST = -1  # what `_expect` says before the peer's first SETTINGS
-_FIRST_STREAMS = 100  # how many a client opens before it knows the server's limit
-_IGNORED = 1000  # streams that we reset and whose late frames are dropped in silence
+__all__ = ("CLIENT", "SERVER", "Connection")
 
 
-def _asleep() -> None:
-    """A connection that is over writes nothing more."""
-
-
-class Connection:
-    """The state of one connection; `receive` what arrived, write what `take_output` gives."""
+class Connection(Session):
+    """One connection; `receive` what arrived, write what `take_output` gives."""
 
     __slots__ = (
         "_block",
         "_block_flags",
-        "_budget",
         "_continuations",
         "_decode",
-        "_expect",
-        "_ignored",
-        "_last",
-        "_limits",
-        "_next",
-        "_opened",
         "_preface",
-        "_pumping",
         "_rest",
-        "closed",
-        "credit",
-        "credit_mark",
-        "crowded",
-        "draining",
-        "encode",
-        "encoder",
-        "frame_room",
-        "handler",
-        "out",
-        "peer_connect",
-        "peer_frame",
-        "peer_header_list",
-        "peer_streams",
-        "peer_window",
-        "pongs",
-        "read_allowed",
-        "read_total",
-        "ready",
-        "role",
-        "stream_mark",
-        "stream_window",
-        "streams",
-        "turn",
-        "wake",
-        "window",
     )
 
     def __init__(
         self, role: int, handler: Handler, limits: Limits, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.role = role
-        self.handler = handler
-        self.wake: Callable[[], None] = handler.wake
-        self.out: list[bytes | memoryview] = []
-        self.streams: dict[int, Stream] = {}
-        self.closed = False  # nothing is read or reported any more
-        self.draining = False  # one side said GOAWAY
-        self.crowded = False  # client role: tell the handler when a stream ends
-        self.ready: deque[Stream] = deque()  # streams with data that may be sendable
-        self.pongs = 0
-        self.window = DEFAULT_WINDOW  # what may be sent
-        self.read_total = 0  # bytes of DATA frames so far, and how many there may be
-        self.read_allowed = limits.connection_window
-        self.credit = 0
-        self.credit_mark = limits.connection_window // 2
-        self.stream_window = limits.stream_window
-        self.stream_mark = limits.stream_window // 2
-        self.peer_window = DEFAULT_WINDOW  # of new streams
-        self.peer_frame = DEFAULT_FRAME
-        self.frame_room = DEFAULT_FRAME  # of DATA; 0 while the transport is full
-        self.peer_streams = _FIRST_STREAMS
-        self.peer_header_list = 0  # 0: not told
-        self.peer_connect = False  # extended CONNECT is allowed
-        self._limits = limits
-        self.encoder = Encoder()
-        self.encode: Callable[[Fields], bytes] = self.encoder.encode
+        super().__init__(role, handler, limits, clock)
         self._decode: Callable[[bytes], Fields] = Decoder(limits.header_block).decode
         self._rest = b""
         self._preface = PREFACE if role == SERVER else b""
-        self._expect = _FIRST  # a stream's number: only its CONTINUATION may come
         self._block: list[bytes] = []
         self._block_flags = 0
         self._continuations = 0
-        self._last = 0  # the highest stream that the peer opened
-        self._opened = 0  # how many streams the peer opened
-        self._next = 1 if role == CLIENT else 2
-        self._ignored: dict[int, None] = {}
-        self.turn = 0  # reads so far: whether the peer has said something since
-        self._pumping = False
-        self._budget = Budget(limits, clock)
-
-    def start(self, hello: bytes = b"") -> None:
-        """Queue the preface (client role), SETTINGS and, between sidecars, HELLO."""
-        limits = self._limits
-        mine = {
-            INITIAL_WINDOW_SIZE: limits.stream_window,
-            MAX_FRAME_SIZE: limits.frame,
-            MAX_HEADER_LIST_SIZE: limits.header_list,
-        }
-        self.wake()
-        if self.role == CLIENT:
-            self.out.append(PREFACE)
-            mine[ENABLE_PUSH] = 0
-        else:
-            mine[MAX_CONCURRENT_STREAMS] = limits.streams
-            if limits.connect:
-                mine[ENABLE_CONNECT_PROTOCOL] = 1
-        self.out.append(settings(mine))
-        if hello:
-            self.out.append(frame(HELLO, 0, 0, hello))
-        if limits.connection_window > DEFAULT_WINDOW:
-            self.out.append(window_update(0, limits.connection_window - DEFAULT_WINDOW))
-
-    def take_output(self) -> bytes:
-        """Everything to write now; empties the output."""
-        out = self.out
-        data = b"".join(out)
-        out.clear()
-        return data
-
-    @property
-    def room(self) -> bool:
-        """Whether `open` may be called now: peer's limit on streams, no GOAWAY, identifiers left."""
-        return len(self.streams) < self.peer_streams and not self.draining and not self.closed
-
-    @property
-    def known(self) -> bool:
-        """Whether the peer's SETTINGS have come, so that `peer_connect` and `peer_streams` are its own words."""
-        return self._expect != _FIRST
-
-    def open(self, headers: Fields, end: bool, sink: Sink) -> Stream:
-        """Client role: begin a request. Only while `room` is true."""
-        number = self._next
-        self._next = number + 2
-        if number > LARGEST_ID - 1000:
-            self.draining = True
-        stream = self.streams[number] = Stream(self, number)
-        stream.sink = sink
-        stream.send_headers(headers, end)
-        return stream
-
-    def block(self) -> None:
-        """The transport's buffer is full: DATA waits in its streams."""
-        self.frame_room = 0
-
-    def unblock(self) -> None:
-        """The transport took its buffer: go on sending DATA, fairly."""
-        self.frame_room = self.peer_frame
-        self.pump()
-
-    def ping(self, payload: bytes = b"\0" * 8) -> None:
-        """Ask for a sign of life; `pongs` counts the answers."""
-        self._answer(frame(PING, 0, 0, payload))
-
-    def shutdown(self, *, final: bool = True, code: int = NO_ERROR) -> None:
-        """GOAWAY. Not `final`: announce only, streams that are on their way still come (section 6.8). Open ones end."""
-        if self.closed:
-            return
-        self._answer(goaway(self._last if final else LARGEST_ID, code))
-        self.draining = self.draining or final or self.role == CLIENT
-
-    def lost(self) -> None:
-        """The transport is gone: every open stream hears `on_reset`."""
-        self.closed = True
-        self.wake = _asleep
-        self.end_streams(0, LOST)
-
-    def pump(self) -> None:
-        """Send what waits, a frame for each stream in turn, as far as windows and transport allow."""
-        ready = self.ready
-        if self._pumping or not ready:
-            return
-        self._pumping = True
-        idle = 0
-        while ready and idle < len(ready) and self.frame_room:
-            stream = ready.popleft()
-            if stream.send_queued():
-                ready.append(stream)
-                idle = 0
-            elif stream.queue is not None:  # waits for a window, its own or the connection's
-                ready.append(stream)
-                idle += 1
-        self._pumping = False
-
-    def give_credit(self) -> None:
-        """Open the connection's window by what was consumed."""
-        self._answer(window_update(0, self.credit))
-        self.read_allowed += self.credit
-        self.credit = 0
-
-    def forget(self, stream: Stream) -> None:
-        """A stream ended on both sides."""
-        stream.sink = NOBODY
-        self.streams.pop(stream.id, None)
-        if self.crowded or self.draining:
-            self.handler.on_room()
-
-    def ignore(self, number: int) -> None:
-        """We reset this stream: what the peer sent before it knew is dropped."""
-        ignored = self._ignored
-        ignored[number] = None
-        if len(ignored) > _IGNORED:
-            del ignored[next(iter(ignored))]
-
-    def spend(self, units: int, what: str) -> None:
-        """Charge the peer for frames that bring nothing."""
-        if not self._budget.spend(units):
-            raise ConnectionFault(ENHANCE_YOUR_CALM, what)
 
     def receive(self, data: bytes) -> None:
         """Take in bytes as they came from the transport."""
@@ -287,21 +78,11 @@ class Connection:
         except ConnectionFault as fault:
             self.fail(fault.code, fault.reason)
 
-    def fail(self, code: int, reason: str) -> None:
-        """End the connection with an error."""
-        if self.closed:
-            return
-        self._answer(goaway(self._last, code, reason))
-        self.closed = True
-        self.end_streams(0, LOST)
-        self.wake = _asleep
-        self.handler.on_failure(code, reason)
-
     def _receive(self, data: bytes) -> None:
         size = len(data)
         pos = total = 0
         streams = self.streams
-        largest = self._limits.frame
+        largest = self.limits.frame
         while size - pos >= 9:
             word, flags, number = unpack(data, pos)
             length = word >> 8
@@ -313,7 +94,7 @@ class Connection:
                 break
             pos = end
             kind = word & 0xFF
-            if self._expect:
+            if self.expect:
                 self._expected(kind, flags, number)
             if kind == DATA:
                 total += length
@@ -346,7 +127,7 @@ class Connection:
                 if flags & 4:
                     self._head(number, block, flags & 1)
                 else:
-                    self._expect = number
+                    self.expect = number
                     self._block = [block]
                     self._block_flags = flags
                     self._continuations = 0
@@ -370,11 +151,11 @@ class Connection:
 
     def _expected(self, kind: int, flags: int, number: int) -> None:
         """The next frame may only be the first SETTINGS, or the rest of a head."""
-        if self._expect == _FIRST:
+        if self.expect == FIRST:
             if kind != SETTINGS or flags & 1:
                 raise ConnectionFault(PROTOCOL_ERROR, "the first frame is not SETTINGS")
-            self._expect = 0
-        elif kind != CONTINUATION or number & LARGEST_ID != self._expect & LARGEST_ID:
+            self.expect = 0
+        elif kind != CONTINUATION or number & LARGEST_ID != self.expect & LARGEST_ID:
             raise ConnectionFault(PROTOCOL_ERROR, "a head is interrupted")
 
     def _unpad(self, payload: bytes, flags: int, number: int) -> bytes:
@@ -393,17 +174,17 @@ class Connection:
         return payload[start:end]
 
     def _continue(self, part: bytes, flags: int, number: int) -> None:
-        if not self._expect:
+        if not self.expect:
             raise ConnectionFault(PROTOCOL_ERROR, "CONTINUATION without a head")
         self._block.append(part)
         self._continuations += 1
-        limits = self._limits
+        limits = self.limits
         if self._continuations > limits.continuations or sum(map(len, self._block)) > limits.header_block:
             raise ConnectionFault(ENHANCE_YOUR_CALM, "a head without end")
         if flags & 4:
             block = b"".join(self._block)
             self._block = []
-            self._expect = 0
+            self.expect = 0
             self._head(number, block, self._block_flags & 1)
 
     def _head(self, number: int, block: bytes, end: int) -> None:
@@ -417,7 +198,7 @@ class Connection:
             raise ConnectionFault(code, str(error)) from None
         large = False
         if len(block) > 4096 or len(headers) > 15:
-            large = _fields.weight(headers) > self._limits.header_list
+            large = _fields.weight(headers) > self.limits.header_list
         stream = self.streams.get(number)
         if stream is None:
             self._new_head(number & LARGEST_ID, headers, end, large)
@@ -456,18 +237,18 @@ class Connection:
 
     def _new_head(self, number: int, headers: Fields, end: int, large: bool) -> None:
         """A head of a stream that is not open: a request, or a stray."""
-        if self.role == CLIENT or number <= self._last or not number & 1:
+        if self.role == CLIENT or number <= self.last or not number & 1:
             self._stray_head(number)
             return
-        self._last = number
-        self._opened += 1
-        limits = self._limits
+        self.last = number
+        self.opened += 1
+        limits = self.limits
         if len(self.streams) >= limits.streams or self.draining:
             self._refuse(number, REFUSED_STREAM)
             return
         try:
             found = _fields.request(headers, limits.connect)
-            length = _fields.length(found[b"content-length"]) if b"content-length" in found else UNTOLD
+            length = int(found[b"content-length"]) if b"content-length" in found else UNTOLD
             if end and length > 0:
                 self._bodiless()
         except MalformedError:
@@ -514,14 +295,14 @@ class Connection:
         if self.credit >= self.credit_mark:
             self.give_credit()
         if not stray:
-            self._answer(window_update(number & LARGEST_ID, length - len(body)))
+            self.answer(window_update(number & LARGEST_ID, length - len(body)))
             return body
         number &= LARGEST_ID
         if stream is not None:
             self.fault(stream, STREAM_CLOSED)
         elif self.idle(number):
             raise ConnectionFault(PROTOCOL_ERROR, "data on an idle stream")
-        elif number not in self._ignored:
+        elif number not in self.ignored:
             self.spend(EMPTY, "data on closed streams")
             self._refuse(number, STREAM_CLOSED)
         return None
@@ -531,29 +312,24 @@ class Connection:
         self.fault(stream, PROTOCOL_ERROR if stream.bound == stream.length else FLOW_CONTROL_ERROR)
 
     def _stray_head(self, number: int) -> None:
-        if number in self._ignored:
+        if number in self.ignored:
             return
         if self.role == SERVER:
             # Every number up to the last was opened unless the client skipped some: only those were never streams.
-            skipped = not number & 1 or self._opened * 2 - 1 != self._last
+            skipped = not number & 1 or self.opened * 2 - 1 != self.last
             raise ConnectionFault(PROTOCOL_ERROR if skipped else STREAM_CLOSED, "a request on an old stream")
         if self.idle(number):
             raise ConnectionFault(PROTOCOL_ERROR, "a head on an idle stream")
         self.spend(EMPTY, "heads on closed streams")
         self._refuse(number, STREAM_CLOSED)
 
-    def _answer(self, data: bytes) -> None:
-        if not self.out:
-            self.wake()
-        self.out.append(data)
-
     def idle(self, number: int) -> bool:
         """Whether a stream was never opened, or is the connection itself."""
         if not number:
             return True
         if number & 1 == (self.role == CLIENT):
-            return number >= self._next
-        return number > self._last
+            return number >= self.next
+        return number > self.last
 
     def reset_by_peer(self, number: int, code: int) -> None:
         """RST_STREAM came."""
@@ -580,13 +356,5 @@ class Connection:
     def _refuse(self, number: int, code: int) -> None:
         """Reset a stream that nobody has heard of."""
         self.spend(CANCELLATION, "refused streams")
-        self._answer(rst_stream(number, code))
+        self.answer(rst_stream(number, code))
         self.ignore(number)
-
-    def end_streams(self, above: int, code: int) -> None:
-        for stream in [stream for number, stream in self.streams.items() if number > above]:
-            sink = stream.sink
-            stream.drop()
-            stream.sink = NOBODY
-            self.streams.pop(stream.id, None)
-            sink.on_reset(stream, code)

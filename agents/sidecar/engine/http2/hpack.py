@@ -120,7 +120,12 @@ class Decoder:
                 index, at = _integer(block, at, 0x7F)
                 fields.append(self._field(index))
                 continue
-            index, at = _integer(block, at, 0x3F if byte & 0x40 else 0x0F)
+            mask = 0x3F if byte & 0x40 else 0x0F
+            index = byte & mask
+            if index == mask:
+                index, at = _integer(block, at, mask)
+            else:
+                at += 1
             if not index:
                 name, at = self._string(block, at)
             elif index <= _STATIC_SIZE:
@@ -169,12 +174,15 @@ class Decoder:
         if at >= len(block):
             raise HpackError("a block that is cut short")
         start = at
-        huffman = block[at] & 0x80
-        size, at = _integer(block, at, 0x7F)
+        size = first = block[at]
+        if size < 0x7F:
+            at += 1
+        else:
+            size, at = _integer(block, at, 0x7F)
         end = at + size
         if end > len(block):
             raise HpackError("a block that is cut short")
-        if not huffman:
+        if first < 0x80:
             return block[at:end], end
         coded = block[start:end]
         try:

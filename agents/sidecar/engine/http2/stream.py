@@ -14,9 +14,9 @@ from .wire import CONTINUATION, END_HEADERS, HEADERS, rst_stream, window_update
 from .wire import pack as _pack
 
 if TYPE_CHECKING:
-    from .connection import Connection
     from .fields import Fields
     from .handler import Sink
+    from .session import Session
 
 LOW_MARK = 1 << 16  # bytes that may still wait when `on_drained` asks for more
 BODYLESS: Final = -2  # as a `length`: content-length speaks of nothing, as in a reply to HEAD
@@ -55,9 +55,9 @@ class Stream:
     )
 
     sink: Sink
-    connection: Connection
+    connection: Session
 
-    def __init__(self, connection: Connection, id: int) -> None:
+    def __init__(self, connection: Session, id: int) -> None:
         self.connection = connection
         self.id = id
         self.window = connection.peer_window  # what may be sent
@@ -238,7 +238,7 @@ class Stream:
         return not last
 
 
-def _send_long(connection: Connection, id: int, block: bytes, end: bool) -> None:
+def _send_long(connection: Session, id: int, block: bytes, end: bool) -> None:
     """A head that needs CONTINUATION frames; they follow each other without anything in between."""
     size = connection.peer_frame
     kind, flags = HEADERS, 1 if end else 0

@@ -86,7 +86,7 @@ def test_floods_end_the_connection(flood: Callable[[Attacker, int], None]) -> No
     assert turns < 5000
     assert not attacker.server.streams
     output = attacker.server.take_output()
-    assert wire.goaway(attacker.server._last, wire.ENHANCE_YOUR_CALM)[9:17] in output
+    assert wire.goaway(attacker.server.last, wire.ENHANCE_YOUR_CALM)[9:17] in output
     attacker.server.receive(attacker.request(99_999))
     assert attacker.server.take_output() == b""
 
