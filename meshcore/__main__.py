@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import ipaddress
 import logging
 import os
 import sys
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 
     log.setup(options.log_level)
     logger = logging.getLogger("meshcore")
-    plane = Options(options.mesh, options.dir.absolute(), options.trust_domain, options.config)
+    plane = Options(options.mesh, options.dir.absolute(), options.trust_domain, options.config, options.listen)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(plane))
@@ -46,12 +47,19 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--dir", required=True, type=Path, metavar="FOLDER", help="its runtime folder")
     parser.add_argument("--trust-domain", default="local", help="of its SPIFFE IDs (default: local)")
     parser.add_argument("--config", type=Path, metavar="FILE", help="mesh.yaml with routes and opaque ports; followed")
+    parser.add_argument("--listen", default="127.0.0.1", metavar="IP", help="of its TLS ports, as sidecars dial it")
     parser.add_argument("--log-level", default="warning", choices=["debug", "info", "warning", "error"])
     parser.add_argument("--version", action="version", version=VERSION)
     options = parser.parse_args(argv)
     reason = ""
     if not is_label(options.mesh):
         reason = f"{options.mesh!r} cannot name a mesh: use lower-case letters, digits and '-'"
+    try:
+        somewhere = not ipaddress.ip_address(options.listen).is_unspecified
+    except ValueError:
+        somewhere = False
+    if not somewhere:
+        reason = f"--listen {options.listen!r} is no address to dial: give an IP of this machine that sidecars reach"
     try:
         parse_spiffe(f"spiffe://{options.trust_domain}/ns/a/sa/a")
     except ValueError:

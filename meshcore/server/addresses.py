@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-HOST = "127.0.0.1"
 # Below what Linux hands out for outgoing connections (32768 on), so that nobody takes a port while we are away.
 PORTS = range(20_000, 32_000)
 TRIES = 50
@@ -44,17 +43,24 @@ def remember(file: Path, addresses: Addresses, **more: object) -> None:
     fresh.replace(file)
 
 
-async def bind(before: str, listen: Bind, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> str:
-    """Bind the address of the run before, else a free one; return it."""
-    for _ in range(PATIENCE if before else 0):
+async def bind(
+    before: str,
+    listen: Bind,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    *,
+    ip: str = "127.0.0.1",
+) -> str:
+    """Bind the address of the run before, if it was on this IP, else a free one; return it."""
+    host = f"[{ip}]" if ":" in ip else ip
+    for _ in range(PATIENCE if before.startswith(f"{host}:") else 0):
         with suppress(RuntimeError, OSError):
             if listen(before):
                 return before
         await pause(PAUSE_S)
-    tries = [f"{HOST}:{port}" for port in random.sample(PORTS, TRIES)]
-    tries.append(f"{HOST}:0")
+    tries = [f"{host}:{port}" for port in random.sample(PORTS, TRIES)]
+    tries.append(f"{host}:0")
     for address in tries:
         with suppress(RuntimeError, OSError):
             if port := listen(address):
-                return f"{HOST}:{port}"
-    raise OSError("no port is free on 127.0.0.1")
+                return f"{host}:{port}"
+    raise OSError(f"no port is free on {ip}")

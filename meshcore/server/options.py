@@ -18,6 +18,7 @@ class Options:
     folder: Path
     trust_domain: str = "local"
     config: Path | None = None
+    listen: str = "127.0.0.1"  # address of the TLS ports; sidecars dial it
 
     @property
     def identity(self) -> SpiffeId:

@@ -109,8 +109,8 @@ class Plane:
 
         before = self._before or Addresses("", "")
         self._addresses = Addresses(
-            await bind(before.identity, partial(self._bind, strangers, False)),
-            await bind(before.control, partial(self._bind, sidecars, True)),
+            await bind(before.identity, partial(self._bind, strangers, False), ip=self.options.listen),
+            await bind(before.control, partial(self._bind, sidecars, True), ip=self.options.listen),
         )
         if self._before not in (None, self._addresses):
             log.warning(

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from meshcore.wire import common_pb2 as meshcore_dot_wire_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmeshcore/wire/discovery.proto\x12\nmeshtui.v1\x1a\x1ameshcore/wire/common.proto\"H\n\x0cRegistration\x12&\n\x08instance\x18\x01 \x01(\x0b\x32\x14.meshtui.v1.Instance\x12\x10\n\x08\x64raining\x18\x02 \x01(\x08\"=\n\x11RegistrationReply\x12\x16\n\x0eserver_version\x18\x01 \x01(\t\x12\x10\n\x08protocol\x18\x02 \x01(\r\"\xd8\x02\n\x08Instance\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0b\n\x03pod\x18\x04 \x01(\t\x12\x17\n\x0fservice_account\x18\x05 \x01(\t\x12\x0c\n\x04zone\x18\x06 \x01(\t\x12\'\n\x05ports\x18\x07 \x03(\x0b\x32\x18.meshtui.v1.InstancePort\x12\x15\n\rproxy_version\x18\x08 \x01(\t\x12\x10\n\x08protocol\x18\t \x01(\r\x12\x0f\n\x07\x62oot_id\x18\n \x01(\t\x12\x12\n\nstarted_ms\x18\x0b \x01(\x03\x12\x30\n\x06labels\x18\x0c \x03(\x0b\x32 .meshtui.v1.Instance.LabelsEntry\x12\x11\n\tproxy_pid\x18\r \x01(\r\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x88\x01\n\x0cInstancePort\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\r\x12\x10\n\x08proxy_ip\x18\x03 \x01(\t\x12\x12\n\nproxy_port\x18\x04 \x01(\r\x12&\n\x08protocol\x18\x05 \x01(\x0e\x32\x14.meshtui.v1.Protocol\x12\x0e\n\x06opaque\x18\x06 \x01(\x08\">\n\x0cWatchRequest\x12\x0e\n\x06target\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0b\n\x03pod\x18\x03 \x01(\t\"\x8f\x01\n\x0f\x45ndpointsUpdate\x12\x10\n\x08snapshot\x18\x01 \x01(\x08\x12\x0e\n\x06\x65xists\x18\x02 \x01(\x08\x12\'\n\x07service\x18\x03 \x01(\x0b\x32\x16.meshtui.v1.ServiceRef\x12!\n\x03put\x18\x04 \x03(\x0b\x32\x14.meshtui.v1.Endpoint\x12\x0e\n\x06remove\x18\x05 \x03(\t\"\x86\x01\n\nServiceRef\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\x12\x11\n\tport_name\x18\x04 \x01(\t\x12\x0e\n\x06opaque\x18\x05 \x01(\x08\x12&\n\x08protocol\x18\x06 \x01(\x0e\x32\x14.meshtui.v1.Protocol\"\xa6\x01\n\x08\x45ndpoint\x12\n\n\x02id\x18\x01 \x01(\t\x12\n\n\x02ip\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\x12\x0e\n\x06weight\x18\x04 \x01(\r\x12\x0c\n\x04zone\x18\x05 \x01(\t\x12\x1e\n\x04peer\x18\x06 \x01(\x0b\x32\x10.meshtui.v1.Peer\x12&\n\x08protocol\x18\x07 \x01(\x0e\x32\x14.meshtui.v1.Protocol\x12\x0e\n\x06opaque\x18\x08 \x01(\x08\"Q\n\x0eLauncherReport\x12\x10\n\x08launcher\x18\x01 \x01(\t\x12-\n\tinstances\x18\x02 \x03(\x0b\x32\x1a.meshtui.v1.InstanceStatus\"\x0f\n\rLauncherReply\"\xd2\x02\n\x0eInstanceStatus\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0b\n\x03pod\x18\x04 \x01(\t\x12 \n\x05phase\x18\x05 \x01(\x0e\x32\x11.meshtui.v1.Phase\x12\r\n\x05ready\x18\x06 \x01(\x08\x12\x10\n\x08restarts\x18\x07 \x01(\r\x12\x16\n\x0eproxy_restarts\x18\x08 \x01(\r\x12\x0f\n\x07message\x18\t \x01(\t\x12\x12\n\nlast_lines\x18\n \x03(\t\x12\x0b\n\x03pid\x18\x0b \x01(\r\x12\x11\n\tproxy_pid\x18\x0c \x01(\r\x12\x0e\n\x06meshed\x18\r \x01(\x08\x12\x12\n\nstarted_ms\x18\x0e \x01(\x03\x12\'\n\x05ports\x18\x0f \x03(\x0b\x32\x18.meshtui.v1.InstancePort\x12\x17\n\x0fservice_account\x18\x10 \x01(\t\"I\n\x0bPodsRequest\x12%\n\x07targets\x18\x01 \x03(\x0b\x32\x14.meshtui.v1.Resource\x12\x13\n\x0binterval_ms\x18\x02 \x01(\r\">\n\x0cPodsResponse\x12\x0f\n\x07time_ms\x18\x01 \x01(\x03\x12\x1d\n\x04pods\x18\x02 \x03(\x0b\x32\x0f.meshtui.v1.Pod\"\xf3\x01\n\x03Pod\x12*\n\x06status\x18\x01 \x01(\x0b\x32\x1a.meshtui.v1.InstanceStatus\x12\x0e\n\x06meshed\x18\x02 \x01(\x08\x12\x17\n\x0funmeshed_reason\x18\x03 \x01(\t\x12\x0e\n\x06uplink\x18\x04 \x01(\x08\x12\x17\n\x0fuplink_since_ms\x18\x05 \x01(\x03\x12\x10\n\x08identity\x18\x06 \x01(\t\x12\x15\n\rproxy_version\x18\x07 \x01(\t\x12&\n\x05proxy\x18\x08 \x01(\x0b\x32\x17.meshtui.v1.ProxyStatus\x12\x0c\n\x04node\x18\t \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\n \x01(\t\"\x8d\x02\n\x0bProxyStatus\x12\x0f\n\x07time_ms\x18\x01 \x01(\x03\x12\x0e\n\x06\x63pu_us\x18\x02 \x01(\x04\x12\x11\n\trss_bytes\x18\x03 \x01(\x04\x12\x1a\n\x12\x63\x65rt_not_before_ms\x18\x04 \x01(\x03\x12\x19\n\x11\x63\x65rt_not_after_ms\x18\x05 \x01(\x03\x12-\n\tendpoints\x18\x06 \x03(\x0b\x32\x1a.meshtui.v1.EndpointStatus\x12\x13\n\x0btap_dropped\x18\x07 \x01(\x04\x12\x13\n\x0b\x63onnections\x18\x08 \x01(\r\x12\x10\n\x08inflight\x18\t \x01(\r\x12\x13\n\x0b\x63\x65rt_serial\x18\n \x01(\t\x12\x13\n\x0b\x63pu_percent\x18\x0b \x01(\x01\"\xa8\x01\n\x0e\x45ndpointStatus\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0b\n\x03pod\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0f\n\x07\x65wma_ms\x18\x04 \x01(\x01\x12\x10\n\x08inflight\x18\x05 \x01(\r\x12\x13\n\x0b\x63onnections\x18\x06 \x01(\r\x12\x0e\n\x06weight\x18\x07 \x01(\r\x12\r\n\x05state\x18\x08 \x01(\t\x12\x10\n\x08identity\x18\t \x01(\t*^\n\x05Phase\x12\x11\n\rPHASE_UNKNOWN\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0b\n\x07RUNNING\x10\x02\x12\x0b\n\x07\x46\x41ILING\x10\x03\x12\x0c\n\x08STOPPING\x10\x04\x12\r\n\tSUCCEEDED\x10\x05\x32\x96\x01\n\tDiscovery\x12G\n\x08Register\x12\x18.meshtui.v1.Registration\x1a\x1d.meshtui.v1.RegistrationReply(\x01\x30\x01\x12@\n\x05Watch\x12\x18.meshtui.v1.WatchRequest\x1a\x1b.meshtui.v1.EndpointsUpdate0\x01\x32\xcd\x01\n\tInventory\x12\x43\n\x06Report\x12\x1a.meshtui.v1.LauncherReport\x1a\x19.meshtui.v1.LauncherReply(\x01\x30\x01\x12\x39\n\x04Pods\x12\x17.meshtui.v1.PodsRequest\x1a\x18.meshtui.v1.PodsResponse\x12@\n\tWatchPods\x12\x17.meshtui.v1.PodsRequest\x1a\x18.meshtui.v1.PodsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmeshcore/wire/discovery.proto\x12\nmeshtui.v1\x1a\x1ameshcore/wire/common.proto\"H\n\x0cRegistration\x12&\n\x08instance\x18\x01 \x01(\x0b\x32\x14.meshtui.v1.Instance\x12\x10\n\x08\x64raining\x18\x02 \x01(\x08\"=\n\x11RegistrationReply\x12\x16\n\x0eserver_version\x18\x01 \x01(\t\x12\x10\n\x08protocol\x18\x02 \x01(\r\"\x93\x03\n\x08Instance\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0b\n\x03pod\x18\x04 \x01(\t\x12\x17\n\x0fservice_account\x18\x05 \x01(\t\x12\x0c\n\x04zone\x18\x06 \x01(\t\x12\'\n\x05ports\x18\x07 \x03(\x0b\x32\x18.meshtui.v1.InstancePort\x12\x15\n\rproxy_version\x18\x08 \x01(\t\x12\x10\n\x08protocol\x18\t \x01(\r\x12\x0f\n\x07\x62oot_id\x18\n \x01(\t\x12\x12\n\nstarted_ms\x18\x0b \x01(\x03\x12\x30\n\x06labels\x18\x0c \x03(\x0b\x32 .meshtui.v1.Instance.LabelsEntry\x12\x11\n\tproxy_pid\x18\r \x01(\r\x12\x11\n\taddresses\x18\x0e \x03(\t\x12&\n\x07skipped\x18\x0f \x03(\x0b\x32\x15.meshtui.v1.PortRange\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"(\n\tPortRange\x12\r\n\x05\x66irst\x18\x01 \x01(\r\x12\x0c\n\x04last\x18\x02 \x01(\r\"\x88\x01\n\x0cInstancePort\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\r\x12\x10\n\x08proxy_ip\x18\x03 \x01(\t\x12\x12\n\nproxy_port\x18\x04 \x01(\r\x12&\n\x08protocol\x18\x05 \x01(\x0e\x32\x14.meshtui.v1.Protocol\x12\x0e\n\x06opaque\x18\x06 \x01(\x08\">\n\x0cWatchRequest\x12\x0e\n\x06target\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0b\n\x03pod\x18\x03 \x01(\t\"\x8f\x01\n\x0f\x45ndpointsUpdate\x12\x10\n\x08snapshot\x18\x01 \x01(\x08\x12\x0e\n\x06\x65xists\x18\x02 \x01(\x08\x12\'\n\x07service\x18\x03 \x01(\x0b\x32\x16.meshtui.v1.ServiceRef\x12!\n\x03put\x18\x04 \x03(\x0b\x32\x14.meshtui.v1.Endpoint\x12\x0e\n\x06remove\x18\x05 \x03(\t\"\x86\x01\n\nServiceRef\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\x12\x11\n\tport_name\x18\x04 \x01(\t\x12\x0e\n\x06opaque\x18\x05 \x01(\x08\x12&\n\x08protocol\x18\x06 \x01(\x0e\x32\x14.meshtui.v1.Protocol\"\xa6\x01\n\x08\x45ndpoint\x12\n\n\x02id\x18\x01 \x01(\t\x12\n\n\x02ip\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\x12\x0e\n\x06weight\x18\x04 \x01(\r\x12\x0c\n\x04zone\x18\x05 \x01(\t\x12\x1e\n\x04peer\x18\x06 \x01(\x0b\x32\x10.meshtui.v1.Peer\x12&\n\x08protocol\x18\x07 \x01(\x0e\x32\x14.meshtui.v1.Protocol\x12\x0e\n\x06opaque\x18\x08 \x01(\x08\"Q\n\x0eLauncherReport\x12\x10\n\x08launcher\x18\x01 \x01(\t\x12-\n\tinstances\x18\x02 \x03(\x0b\x32\x1a.meshtui.v1.InstanceStatus\"\x0f\n\rLauncherReply\"\xd2\x02\n\x0eInstanceStatus\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0b\n\x03pod\x18\x04 \x01(\t\x12 \n\x05phase\x18\x05 \x01(\x0e\x32\x11.meshtui.v1.Phase\x12\r\n\x05ready\x18\x06 \x01(\x08\x12\x10\n\x08restarts\x18\x07 \x01(\r\x12\x16\n\x0eproxy_restarts\x18\x08 \x01(\r\x12\x0f\n\x07message\x18\t \x01(\t\x12\x12\n\nlast_lines\x18\n \x03(\t\x12\x0b\n\x03pid\x18\x0b \x01(\r\x12\x11\n\tproxy_pid\x18\x0c \x01(\r\x12\x0e\n\x06meshed\x18\r \x01(\x08\x12\x12\n\nstarted_ms\x18\x0e \x01(\x03\x12\'\n\x05ports\x18\x0f \x03(\x0b\x32\x18.meshtui.v1.InstancePort\x12\x17\n\x0fservice_account\x18\x10 \x01(\t\"I\n\x0bPodsRequest\x12%\n\x07targets\x18\x01 \x03(\x0b\x32\x14.meshtui.v1.Resource\x12\x13\n\x0binterval_ms\x18\x02 \x01(\r\">\n\x0cPodsResponse\x12\x0f\n\x07time_ms\x18\x01 \x01(\x03\x12\x1d\n\x04pods\x18\x02 \x03(\x0b\x32\x0f.meshtui.v1.Pod\"\xf3\x01\n\x03Pod\x12*\n\x06status\x18\x01 \x01(\x0b\x32\x1a.meshtui.v1.InstanceStatus\x12\x0e\n\x06meshed\x18\x02 \x01(\x08\x12\x17\n\x0funmeshed_reason\x18\x03 \x01(\t\x12\x0e\n\x06uplink\x18\x04 \x01(\x08\x12\x17\n\x0fuplink_since_ms\x18\x05 \x01(\x03\x12\x10\n\x08identity\x18\x06 \x01(\t\x12\x15\n\rproxy_version\x18\x07 \x01(\t\x12&\n\x05proxy\x18\x08 \x01(\x0b\x32\x17.meshtui.v1.ProxyStatus\x12\x0c\n\x04node\x18\t \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\n \x01(\t\"\x8d\x02\n\x0bProxyStatus\x12\x0f\n\x07time_ms\x18\x01 \x01(\x03\x12\x0e\n\x06\x63pu_us\x18\x02 \x01(\x04\x12\x11\n\trss_bytes\x18\x03 \x01(\x04\x12\x1a\n\x12\x63\x65rt_not_before_ms\x18\x04 \x01(\x03\x12\x19\n\x11\x63\x65rt_not_after_ms\x18\x05 \x01(\x03\x12-\n\tendpoints\x18\x06 \x03(\x0b\x32\x1a.meshtui.v1.EndpointStatus\x12\x13\n\x0btap_dropped\x18\x07 \x01(\x04\x12\x13\n\x0b\x63onnections\x18\x08 \x01(\r\x12\x10\n\x08inflight\x18\t \x01(\r\x12\x13\n\x0b\x63\x65rt_serial\x18\n \x01(\t\x12\x13\n\x0b\x63pu_percent\x18\x0b \x01(\x01\"\xa8\x01\n\x0e\x45ndpointStatus\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0b\n\x03pod\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0f\n\x07\x65wma_ms\x18\x04 \x01(\x01\x12\x10\n\x08inflight\x18\x05 \x01(\r\x12\x13\n\x0b\x63onnections\x18\x06 \x01(\r\x12\x0e\n\x06weight\x18\x07 \x01(\r\x12\r\n\x05state\x18\x08 \x01(\t\x12\x10\n\x08identity\x18\t \x01(\t*^\n\x05Phase\x12\x11\n\rPHASE_UNKNOWN\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0b\n\x07RUNNING\x10\x02\x12\x0b\n\x07\x46\x41ILING\x10\x03\x12\x0c\n\x08STOPPING\x10\x04\x12\r\n\tSUCCEEDED\x10\x05\x32\x96\x01\n\tDiscovery\x12G\n\x08Register\x12\x18.meshtui.v1.Registration\x1a\x1d.meshtui.v1.RegistrationReply(\x01\x30\x01\x12@\n\x05Watch\x12\x18.meshtui.v1.WatchRequest\x1a\x1b.meshtui.v1.EndpointsUpdate0\x01\x32\xcd\x01\n\tInventory\x12\x43\n\x06Report\x12\x1a.meshtui.v1.LauncherReport\x1a\x19.meshtui.v1.LauncherReply(\x01\x30\x01\x12\x39\n\x04Pods\x12\x17.meshtui.v1.PodsRequest\x1a\x18.meshtui.v1.PodsResponse\x12@\n\tWatchPods\x12\x17.meshtui.v1.PodsRequest\x1a\x18.meshtui.v1.PodsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,44 +34,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_INSTANCE_LABELSENTRY']._loaded_options = None
   _globals['_INSTANCE_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_PHASE']._serialized_start=2481
-  _globals['_PHASE']._serialized_end=2575
+  _globals['_PHASE']._serialized_start=2582
+  _globals['_PHASE']._serialized_end=2676
   _globals['_REGISTRATION']._serialized_start=73
   _globals['_REGISTRATION']._serialized_end=145
   _globals['_REGISTRATIONREPLY']._serialized_start=147
   _globals['_REGISTRATIONREPLY']._serialized_end=208
   _globals['_INSTANCE']._serialized_start=211
-  _globals['_INSTANCE']._serialized_end=555
-  _globals['_INSTANCE_LABELSENTRY']._serialized_start=510
-  _globals['_INSTANCE_LABELSENTRY']._serialized_end=555
-  _globals['_INSTANCEPORT']._serialized_start=558
-  _globals['_INSTANCEPORT']._serialized_end=694
-  _globals['_WATCHREQUEST']._serialized_start=696
-  _globals['_WATCHREQUEST']._serialized_end=758
-  _globals['_ENDPOINTSUPDATE']._serialized_start=761
-  _globals['_ENDPOINTSUPDATE']._serialized_end=904
-  _globals['_SERVICEREF']._serialized_start=907
-  _globals['_SERVICEREF']._serialized_end=1041
-  _globals['_ENDPOINT']._serialized_start=1044
-  _globals['_ENDPOINT']._serialized_end=1210
-  _globals['_LAUNCHERREPORT']._serialized_start=1212
-  _globals['_LAUNCHERREPORT']._serialized_end=1293
-  _globals['_LAUNCHERREPLY']._serialized_start=1295
-  _globals['_LAUNCHERREPLY']._serialized_end=1310
-  _globals['_INSTANCESTATUS']._serialized_start=1313
-  _globals['_INSTANCESTATUS']._serialized_end=1651
-  _globals['_PODSREQUEST']._serialized_start=1653
-  _globals['_PODSREQUEST']._serialized_end=1726
-  _globals['_PODSRESPONSE']._serialized_start=1728
-  _globals['_PODSRESPONSE']._serialized_end=1790
-  _globals['_POD']._serialized_start=1793
-  _globals['_POD']._serialized_end=2036
-  _globals['_PROXYSTATUS']._serialized_start=2039
-  _globals['_PROXYSTATUS']._serialized_end=2308
-  _globals['_ENDPOINTSTATUS']._serialized_start=2311
-  _globals['_ENDPOINTSTATUS']._serialized_end=2479
-  _globals['_DISCOVERY']._serialized_start=2578
-  _globals['_DISCOVERY']._serialized_end=2728
-  _globals['_INVENTORY']._serialized_start=2731
-  _globals['_INVENTORY']._serialized_end=2936
+  _globals['_INSTANCE']._serialized_end=614
+  _globals['_INSTANCE_LABELSENTRY']._serialized_start=569
+  _globals['_INSTANCE_LABELSENTRY']._serialized_end=614
+  _globals['_PORTRANGE']._serialized_start=616
+  _globals['_PORTRANGE']._serialized_end=656
+  _globals['_INSTANCEPORT']._serialized_start=659
+  _globals['_INSTANCEPORT']._serialized_end=795
+  _globals['_WATCHREQUEST']._serialized_start=797
+  _globals['_WATCHREQUEST']._serialized_end=859
+  _globals['_ENDPOINTSUPDATE']._serialized_start=862
+  _globals['_ENDPOINTSUPDATE']._serialized_end=1005
+  _globals['_SERVICEREF']._serialized_start=1008
+  _globals['_SERVICEREF']._serialized_end=1142
+  _globals['_ENDPOINT']._serialized_start=1145
+  _globals['_ENDPOINT']._serialized_end=1311
+  _globals['_LAUNCHERREPORT']._serialized_start=1313
+  _globals['_LAUNCHERREPORT']._serialized_end=1394
+  _globals['_LAUNCHERREPLY']._serialized_start=1396
+  _globals['_LAUNCHERREPLY']._serialized_end=1411
+  _globals['_INSTANCESTATUS']._serialized_start=1414
+  _globals['_INSTANCESTATUS']._serialized_end=1752
+  _globals['_PODSREQUEST']._serialized_start=1754
+  _globals['_PODSREQUEST']._serialized_end=1827
+  _globals['_PODSRESPONSE']._serialized_start=1829
+  _globals['_PODSRESPONSE']._serialized_end=1891
+  _globals['_POD']._serialized_start=1894
+  _globals['_POD']._serialized_end=2137
+  _globals['_PROXYSTATUS']._serialized_start=2140
+  _globals['_PROXYSTATUS']._serialized_end=2409
+  _globals['_ENDPOINTSTATUS']._serialized_start=2412
+  _globals['_ENDPOINTSTATUS']._serialized_end=2580
+  _globals['_DISCOVERY']._serialized_start=2679
+  _globals['_DISCOVERY']._serialized_end=2829
+  _globals['_INVENTORY']._serialized_start=2832
+  _globals['_INVENTORY']._serialized_end=3037
 # @@protoc_insertion_point(module_scope)

@@ -127,6 +127,8 @@ class Instance(_message.Message):
     STARTED_MS_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     PROXY_PID_FIELD_NUMBER: _builtins.int
+    ADDRESSES_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     kind: _builtins.str
     """kind of the owner, "deployment" unless said otherwise"""
@@ -147,6 +149,14 @@ class Instance(_message.Message):
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___InstancePort]: ...
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """of a pod whose every port leads to its sidecar; empty: only `ports` are it"""
+
+    @_builtins.property
+    def skipped(self) -> _containers.RepeatedCompositeFieldContainer[Global___PortRange]:
+        """ports of those addresses that lead to the application itself"""
+
     def __init__(
         self,
         *,
@@ -163,14 +173,38 @@ class Instance(_message.Message):
         started_ms: _builtins.int = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         proxy_pid: _builtins.int = ...,
+        addresses: _abc.Iterable[_builtins.str] | None = ...,
+        skipped: _abc.Iterable[Global___PortRange] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["boot_id", b"boot_id", "kind", b"kind", "labels", b"labels", "name", b"name", "namespace", b"namespace", "pod", b"pod", "ports", b"ports", "protocol", b"protocol", "proxy_pid", b"proxy_pid", "proxy_version", b"proxy_version", "service_account", b"service_account", "started_ms", b"started_ms", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "boot_id", b"boot_id", "kind", b"kind", "labels", b"labels", "name", b"name", "namespace", b"namespace", "pod", b"pod", "ports", b"ports", "protocol", b"protocol", "proxy_pid", b"proxy_pid", "proxy_version", b"proxy_version", "service_account", b"service_account", "skipped", b"skipped", "started_ms", b"started_ms", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Instance: _TypeAlias = Instance  # noqa: Y015
+
+@_typing.final
+class PortRange(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    first: _builtins.int
+    last: _builtins.int
+    def __init__(
+        self,
+        *,
+        first: _builtins.int = ...,
+        last: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "last", b"last"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PortRange: _TypeAlias = PortRange  # noqa: Y015
 
 @_typing.final
 class InstancePort(_message.Message):
@@ -217,7 +251,7 @@ class WatchRequest(_message.Message):
     NAMESPACE_FIELD_NUMBER: _builtins.int
     POD_FIELD_NUMBER: _builtins.int
     target: _builtins.str
-    """authority: name[.namespace[.svc[.cluster-domain]]][:port or port name]"""
+    """authority: name[.namespace[.svc[.cluster-domain]]][:port or port name], or an instance's own address, IP:port"""
     namespace: _builtins.str
     """of the asking workload: where a bare name is looked up"""
     pod: _builtins.str

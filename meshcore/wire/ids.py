@@ -3,6 +3,7 @@
 Pure parsing; every part of the product that reads or writes such a name does it here.
 """
 
+import ipaddress
 import re
 from typing import NamedTuple
 
@@ -48,14 +49,37 @@ def is_label(text: str) -> bool:
 
 
 class Target(NamedTuple):
-    """What a client asks for: a service by name, with a port's number or name; empty where not said."""
+    """What a client asks for: a service by name, with a port's number or name; empty where not said.
+
+    An address stands for itself: its name is the IP, it is in no namespace, and it has a port.
+    """
 
     name: str
     namespace: str
     port: str
 
     def __str__(self) -> str:
+        if self.is_address:
+            return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
         return f"{self.name}.{self.namespace}" + (f":{self.port}" if self.port else "")
+
+    @property
+    def is_address(self) -> bool:
+        return not self.namespace
+
+
+def parse_address(text: str) -> Target | None:
+    """Return the target that `10.0.0.1:80` or `[fd00::1]:80` is; None for anything else."""
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        return None
+    try:
+        ip = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return None
+    if host.startswith("[") is not (ip.version == 6):
+        return None
+    return Target(str(ip), "", str(int(port)))
 
 
 def parse_target(authority: str, namespace: str) -> Target | None:

@@ -13,7 +13,7 @@ from meshcore.wire.discovery_pb2 import Instance, InstanceStatus
 REPORT_GRACE_S = 10.0  # how long a launcher that went away is believed
 
 PodKey = tuple[str, str]  # namespace, pod
-ServiceKey = tuple[str, str]  # namespace, name
+ServiceKey = tuple[str, str]  # namespace, name; an address is in no namespace
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +36,7 @@ class Entry:
     uplink_since_ms: int = 0
     status: InstanceStatus | None = None
     launcher: str = ""
+    addresses: tuple[str, ...] = ()  # under which it is filed
 
     @property
     def service(self) -> ServiceKey:
@@ -79,6 +80,7 @@ class Registry:
         self._wall_ms = wall_ms
         self._entries: dict[PodKey, Entry] = {}
         self._services: dict[ServiceKey, dict[PodKey, Entry]] = {}
+        self._addresses: dict[str, Entry] = {}
         self._launchers: dict[str, _Launcher] = {}
         self._listeners: list[Callable[[set[ServiceKey]], None]] = []
         self.changed_at = clock()
@@ -97,6 +99,10 @@ class Registry:
     def service(self, key: ServiceKey) -> Iterable[Entry]:
         """Return the instances that stand behind a service."""
         return self._services.get(key, {}).values()
+
+    def at(self, ip: str) -> Entry | None:
+        """Return the instance that has an address to itself."""
+        return self._addresses.get(ip)
 
     def connect(self, instance: Instance, identity: str) -> Uplink:
         """Take in a sidecar; an older stream of the same pod is forgotten."""
@@ -199,11 +205,22 @@ class Registry:
         pods.pop(key, None)
         if not pods:
             self._services.pop(before, None)
+        touched = {before, *self._file(entry)}
         if entry.uplink is None and entry.status is None:
             del self._entries[key]
-            return {before}
+            return touched
         self._services.setdefault(entry.service, {})[key] = entry
-        return {before, entry.service}
+        return {*touched, entry.service}
+
+    def _file(self, entry: Entry) -> set[ServiceKey]:
+        """File an entry under its addresses; return those that this touches, as the keys of their targets."""
+        before, entry.addresses = entry.addresses, tuple(entry.uplink.instance.addresses) if entry.uplink else ()
+        for gone in before:
+            if self._addresses.get(gone) is entry:
+                del self._addresses[gone]
+        for here in entry.addresses:
+            self._addresses[here] = entry
+        return {("", ip) for ip in (*before, *entry.addresses)}
 
     def _tell(self, touched: set[ServiceKey]) -> None:
         if not touched:

@@ -38,6 +38,8 @@ class View:
 
 def resolve(registry: Registry, declared: Declared, target: Target) -> View:
     """Return what a target means now."""
+    if target.is_address:
+        return _locate(registry, target)
     described = declared(target.namespace, target.name)
     entries = list(registry.service((target.namespace, target.name)))
     if described is None and not entries:
@@ -57,6 +59,31 @@ def resolve(registry: Registry, declared: Declared, target: Target) -> View:
             if port.protocol and not view.service.protocol:
                 view.service.protocol = port.protocol
     return view
+
+
+def _locate(registry: Registry, target: Target) -> View:
+    """Return the instance that has an address; who names it means that one, ready or not."""
+    entry = registry.at(target.name)
+    if entry is None or entry.uplink is None:
+        return View()
+    instance, number = entry.uplink.instance, int(target.port)
+    port = InstancePort(port=number)
+    for known in instance.ports:
+        if known.port == number:
+            port.CopyFrom(known)
+    port.proxy_ip, port.proxy_port = target.name, number
+    endpoint = _endpoint(entry, port)
+    if any(skipped.first <= number <= skipped.last for skipped in instance.skipped):
+        endpoint.peer.identity = ""
+    service = ServiceRef(
+        namespace=instance.namespace,
+        name=instance.name,
+        port=number,
+        port_name=port.name,
+        opaque=port.opaque,
+        protocol=port.protocol,
+    )
+    return View(exists=True, service=service, endpoints={endpoint.id: endpoint})
 
 
 def difference(before: View | None, after: View) -> EndpointsUpdate | None:

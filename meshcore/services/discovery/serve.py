@@ -17,7 +17,7 @@ from meshcore.services.discovery.registry import Registry, ServiceKey, Uplink
 from meshcore.services.discovery.resolve import Declared, View, resolve
 from meshcore.services.discovery.topic import Topic, Topics
 from meshcore.wire import common_pb2, discovery_pb2, discovery_pb2_grpc
-from meshcore.wire.ids import Target, is_label, parse_target
+from meshcore.wire.ids import Target, is_label, parse_address, parse_target
 from meshcore.wire.kinds import parse_kind
 from meshcore.wire.version import OLDEST, PROTOCOL, VERSION
 
@@ -33,6 +33,7 @@ BURST_S = 0.1  # changes to the inventory that come closer together are told tog
 FRESH_MS = 200
 MAX_PODS = 10_000
 MAX_PORTS = 100
+MAX_ADDRESSES = 16
 
 
 class Discovery(discovery_pb2_grpc.DiscoveryServicer):
@@ -103,7 +104,7 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
         self, request: discovery_pb2.WatchRequest, context: "Context"
     ) -> AsyncIterator[discovery_pb2.EndpointsUpdate]:
         """Tell the endpoints of a target, then each change."""
-        target = parse_target(request.target, request.namespace)
+        target = parse_address(request.target) or parse_target(request.target, request.namespace)
         if target is None:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"{request.target!r:.300} does not name a service")
         event = asyncio.Event()
@@ -140,8 +141,10 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
     async def _check(self, instance: discovery_pb2.Instance, context: "Context") -> None:
         if not (is_label(instance.namespace) and is_label(instance.name) and instance.pod):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "an instance needs a namespace, a name and a pod")
-        if len(instance.ports) > MAX_PORTS:
+        if max(len(instance.ports), len(instance.skipped)) > MAX_PORTS:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"an instance has at most {MAX_PORTS} ports")
+        if len(instance.addresses) > MAX_ADDRESSES:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"an instance has at most {MAX_ADDRESSES} addresses")
         if not OLDEST <= instance.protocol <= PROTOCOL:
             await context.abort(
                 grpc.StatusCode.FAILED_PRECONDITION,

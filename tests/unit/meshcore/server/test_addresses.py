@@ -55,6 +55,17 @@ async def test_a_port_that_is_taken_is_passed_over() -> None:
     assert int(bound.rpartition(":")[2]) in PORTS
 
 
+async def test_an_address_on_another_ip_is_not_asked_for_again() -> None:
+    tried: list[str] = []
+
+    def listen(address: str) -> int:
+        tried.append(address)
+        return 7
+
+    assert await bind("127.0.0.1:5", listen, rest, ip="fd00::1") == "[fd00::1]:7"
+    assert tried[0].startswith("[fd00::1]:")
+
+
 async def test_at_last_any_port_will_do() -> None:
     def listen(address: str) -> int:
         if not address.endswith(":0"):

@@ -1,10 +1,12 @@
 """SPIFFE IDs and targets: what is read back is what was written; anything else is refused with its reason."""
 
+from ipaddress import IPv4Address, IPv6Address
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshcore.wire.ids import SpiffeId, Target, parse_spiffe, parse_target
+from meshcore.wire.ids import SpiffeId, Target, parse_address, parse_spiffe, parse_target
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 
@@ -58,3 +60,15 @@ def test_a_target_reads_back(name: str, namespace: str, port: int) -> None:
 )
 def test_how_an_authority_is_read(authority: str, target: Target | None) -> None:
     assert parse_target(authority, "shop") == target
+
+
+@given(st.ip_addresses(), st.integers(1, 65535))
+def test_an_address_reads_back(ip: IPv4Address | IPv6Address, port: int) -> None:
+    target = Target(str(ip), "", str(port))
+    assert target.is_address
+    assert parse_address(str(target)) == target
+
+
+@pytest.mark.parametrize("text", ["", "web:80", "10.0.0.1", "10.0.0.1:", "10.0.0.1:0", "[10.0.0.1]:80", "fd00::1:80"])
+def test_what_is_no_address(text: str) -> None:
+    assert parse_address(text) is None

@@ -143,3 +143,30 @@ def test_a_pod_that_changes_its_workload_moves(registry: Registry, told: list[se
     assert list(registry.service(WEB)) == []
     assert [entry.pod for entry in registry.service(("shop", "cart"))] == ["web-0"]
     assert told[-1] == {WEB, ("shop", "cart")}
+
+
+def test_an_address_is_filed_as_long_as_its_sidecar_is_there(
+    registry: Registry, told: list[set[tuple[str, str]]]
+) -> None:
+    first = instance()
+    first.addresses.append("10.0.0.7")
+    uplink = registry.connect(first, "spiffe://a")
+    assert told.pop() == {("shop", ""), WEB, ("", "10.0.0.7")}
+    entry = registry.at("10.0.0.7")
+    assert entry is not None
+    assert entry.pod == "web-0"
+    registry.disconnect(uplink)
+    assert ("", "10.0.0.7") in told.pop()
+    assert registry.at("10.0.0.7") is None
+
+
+def test_an_address_that_is_used_again_belongs_to_the_newer_instance(registry: Registry) -> None:
+    before, after = instance("web-0"), instance("web-1")
+    for each in (before, after):
+        each.addresses.append("10.0.0.7")
+    uplink = registry.connect(before, "spiffe://a")
+    registry.connect(after, "spiffe://a")
+    registry.disconnect(uplink)
+    entry = registry.at("10.0.0.7")
+    assert entry is not None
+    assert entry.pod == "web-1"

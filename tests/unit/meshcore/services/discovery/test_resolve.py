@@ -27,6 +27,9 @@ class Look:
     def __call__(self, name: str, port: str = "") -> View:
         return resolve(self.registry, lambda _, name: self.declared.get(name), Target(name, "shop", port))
 
+    def at(self, ip: str, port: str) -> View:
+        return resolve(self.registry, lambda *_: None, Target(ip, "", port))
+
 
 def instance(pod: str, proxy_port: int, **ports: int) -> Instance:
     name = pod.rpartition("-")[0]
@@ -47,6 +50,36 @@ def instance(pod: str, proxy_port: int, **ports: int) -> Instance:
 def test_nobody_and_nothing_declared() -> None:
     _, look = make()
     assert look("web") == View()
+
+
+def transparent(pod: str, *addresses: str, **ports: int) -> Instance:
+    told = instance(pod, 0, **ports)
+    told.addresses.extend(addresses)
+    told.skipped.add(first=9000, last=9010)
+    return told
+
+
+def test_an_address_means_the_instance_that_has_it() -> None:
+    registry, look = make()
+    uplink = registry.connect(transparent("web-0", "10.0.0.7", "fd00::7", http=8080), "spiffe://web")
+    for ip in ("10.0.0.7", "fd00::7"):
+        view = look.at(ip, "8080")
+        (endpoint,) = view.endpoints.values()
+        assert (endpoint.ip, endpoint.port, endpoint.peer.identity) == (ip, 8080, "spiffe://web")
+        assert (view.service.name, view.service.port, view.service.port_name) == ("web", 8080, "http")
+    registry.disconnect(uplink)
+    assert look.at("10.0.0.7", "8080") == View()
+
+
+def test_every_port_of_an_address_leads_to_the_sidecar_but_those_skipped() -> None:
+    registry, look = make()
+    registry.connect(transparent("web-0", "10.0.0.7", http=8080), "spiffe://web")
+    (undeclared,) = look.at("10.0.0.7", "7000").endpoints.values()
+    assert undeclared.peer.identity == "spiffe://web"
+    (skipped,) = look.at("10.0.0.7", "9005").endpoints.values()
+    assert skipped.peer.identity == ""
+    assert skipped.peer.pod == "web-0"
+    assert look.at("10.0.0.8", "8080") == View()
 
 
 def test_declared_but_not_there_exists_without_endpoints() -> None:
