@@ -52,7 +52,8 @@ class End(asyncio.Protocol):
         if self.other is None:
             self.early_eof = True
             return True
-        return self.other.finish()
+        # Once both sides have said their last word nothing more happens on either: closing is up to us.
+        return self.other.finish() and not self.sent_eof
 
     def connection_lost(self, error: BaseException | None) -> None:
         self.splice.lost(self, error)

@@ -74,6 +74,21 @@ def test_a_server_may_speak_first_and_close_first() -> None:
     server << b"bye"
 
 
+def test_when_both_sides_have_said_their_last_word_nothing_stays_open() -> None:
+    book = Book()
+    book.client >> b"question"
+    book.client.hang_up()
+    server = book.connect()
+    server >> b"answer"
+    server.hang_up()
+    book.client << b"answer"
+    assert book.client.eof
+    assert server.closed
+    assert book.client.closed
+    assert book.cell().open == 0
+    assert not book.host.open
+
+
 def test_a_client_that_closes_its_side_before_there_is_a_server() -> None:
     book = Book()
     book.client >> b"question"
