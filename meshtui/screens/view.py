@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
@@ -30,7 +31,7 @@ LOW = 30  # lines below which the header does without its third
 
 def entitle(widget: Widget, text: str) -> None:
     """Write a pane's title into the line above it."""
-    widget.border_title = f" {text.replace('[', chr(92) + '[')} "
+    widget.border_title = Content(f" {text} ")
 
 
 class View(Screen[None]):
@@ -52,6 +53,7 @@ class View(Screen[None]):
     CONTEXTS: ClassVar[tuple[str, ...]] = ("view", "app")
     NAME: ClassVar[str] = ""
     NOTES: ClassVar[tuple[tuple[str, str], ...]] = ()  # words the filter knows here, for help
+    LABELLED: ClassVar[bool] = False  # whether -l has something to go by
     NAMESPACED: ClassVar[bool] = True  # a digit asks the same of another namespace
 
     def __init__(self, scene: Scene, scope: Scope) -> None:
@@ -207,11 +209,14 @@ class View(Screen[None]):
 
     def _filter(self, text: str, *, quiet: bool = False) -> None:
         try:
-            self.filter = parse(text)
+            wanted = parse(text)
+            if wanted.labels and not self.LABELLED:
+                raise FilterError("rows here carry no labels")
         except FilterError as error:
             if not quiet:
                 self.flash(str(error), "error")
             return
+        self.filter = wanted
         self.narrow(self.filter)
         self.describe_state()
 

@@ -62,6 +62,9 @@ async def test_filters_turn_round_and_are_fuzzy() -> None:
         await scene.press("escape")
         await scene.filter("[")
         assert "not a regular expression" in scene.text()
+        await scene.filter("-l app=web")
+        assert "rows here carry no labels" in scene.text()
+        assert len(names(scene)) == 4
 
 
 async def test_a_pause_holds_and_going_on_shows_the_newest() -> None:
