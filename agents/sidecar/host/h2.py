@@ -86,6 +86,9 @@ class Served(Edge):
         """Return the connections to an endpoint that has none yet."""
         return self.fleet.to(endpoint)
 
+    def tick(self) -> None:
+        """Some seconds have gone by; HTTP/2 has its own limits."""
+
     def drain(self) -> None:
         """Take no further request, let the open ones end; the client is told before it is refused."""
         if not self._leaving:

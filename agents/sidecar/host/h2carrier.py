@@ -76,6 +76,10 @@ class Carrier(Edge):
         self.carriers.left(self)
         super().on_goaway(last, code)
 
+    def on_failure(self, code: int, reason: str) -> None:
+        self.carriers.left(self)
+        super().on_failure(code, reason)
+
     def retire(self) -> None:
         """Carry nothing new; close after the last stream."""
         self.carriers.left(self)

@@ -3,7 +3,9 @@
 host/h2relay reads and writes with it. Nothing here knows streams or connections.
 """
 
+import re
 from collections.abc import Sequence
+from time import perf_counter
 from urllib.parse import quote, unquote_to_bytes
 
 from agents.sidecar.engine.exchange import GRPC, Exchange
@@ -13,10 +15,14 @@ from agents.sidecar.engine.stack import Reply
 
 _CODES = {str(code).encode(): code for code in range(17)}
 _UNKNOWN = 2
-_UNAVAILABLE = 14
+_CANCELLED = 1
+_DEADLINE_EXCEEDED = 4
 # How gRPC reads an HTTP status that a proxy answers with (grpc's http-grpc-status-mapping.md).
 _FROM_HTTP = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
-_FROM_ERROR = {"timeout": 4}
+_FROM_ERROR = {"timeout": _DEADLINE_EXCEEDED}
+_TIMEOUT = re.compile(rb"([0-9]{1,8})([HMSmun])").fullmatch
+_UNITS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
+_EARLY_S = 0.02  # by so much a client's clock may begin before ours
 
 
 class Head:
@@ -45,6 +51,15 @@ def conclude(x: Exchange, headers: Fields) -> None:
             x.grpc_status = _CODES.get(value, _UNKNOWN)
         elif name == b"grpc-message" and value:
             x.grpc_message = unquote_to_bytes(value).decode("utf-8", "replace")
+
+
+def cancelled(x: Exchange) -> None:
+    """The client gave a call up: say which status it sees, its deadline's or its own."""
+    if x.protocol != GRPC:
+        return
+    found = _TIMEOUT(x.request.get(b"grpc-timeout") or b"")
+    late = found is not None and perf_counter() - x.started >= int(found[1]) * _UNITS[found[2]] - _EARLY_S
+    x.grpc_status = _DEADLINE_EXCEEDED if late else _CANCELLED
 
 
 def local(x: Exchange, reply: Reply) -> tuple[Fields, bytes]:

@@ -8,6 +8,7 @@ import asyncio
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from agents.sidecar.engine.balance import fail
 from agents.sidecar.engine.exchange import Exchange
 from agents.sidecar.engine.http2 import wire
 from agents.sidecar.engine.http2.connection import Connection
@@ -15,7 +16,7 @@ from agents.sidecar.engine.http2.fields import Fields
 from agents.sidecar.engine.http2.stream import BODYLESS, Stream
 from agents.sidecar.engine.reply import refusal
 from agents.sidecar.engine.stack import HOLD, Reply, Verdict
-from agents.sidecar.host.h2head import Head, conclude, local
+from agents.sidecar.host.h2head import Head, cancelled, conclude, local
 from agents.sidecar.host.host import HOLD_S
 
 if TYPE_CHECKING:
@@ -139,11 +140,13 @@ class Relay:
         """Try another endpoint, or the same one again, with a request that no server has seen."""
         if self._attempts >= ATTEMPTS or self._held is None or x.endpoint is None:
             return False
-        self._attempts += 1
-        x.attempt += 1
-        other = self.served.host.elsewhere(x.target, x.endpoint, perf_counter())
+        now = perf_counter()
+        other = self.served.host.elsewhere(x.target, x.endpoint, now)
         if other is None:
             return False
+        fail(x.endpoint, now)
+        self._attempts += 1
+        x.attempt += 1
         x.endpoint.inflight -= 1
         other.inflight += 1
         x.endpoint = other
@@ -244,6 +247,7 @@ class Relay:
             if self.up is not None:
                 self.up.reset(wire.CANCEL if code < 0 else code)
             if x is not None:
+                cancelled(x)
                 x.error = "client-closed"
                 x.reset_code = wire.CANCEL if code < 0 else code
                 self._count(x)

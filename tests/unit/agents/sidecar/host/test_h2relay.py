@@ -1,0 +1,343 @@
+"""Relays: what goes through, what is said instead, and what is tried again."""
+
+from typing import Any
+
+import pytest
+
+from agents.sidecar.engine.exchange import FAILURE, GRPC, HTTP2, SUCCESS, Exchange
+from agents.sidecar.engine.http2 import wire
+from agents.sidecar.engine.http2.fields import Fields
+from agents.sidecar.engine.http2.limits import Limits
+from agents.sidecar.engine.http2.stream import BODYLESS
+from agents.sidecar.engine.stack import HOLD, Reply, Verdict
+from tests.support.h2book import Book
+from tests.support.http2 import REQUEST, head, plain
+from tests.support.playbook import endpoints
+
+CALL = [*REQUEST, (b"content-type", b"application/grpc", False)]
+OK = head((b":status", b"200"), (b"content-type", b"application/grpc"))
+DONE = head((b"grpc-status", b"0"))
+
+
+def _book(*stages: Any, count: int = 1, client: Limits | None = None) -> Book:
+    target = endpoints(*[f"10.0.0.{n + 1}:80" for n in range(count)])
+    return Book(target, *stages, client=client or Limits())
+
+
+def _reply(book: Book, server: int = 0, stream: int = -1, fields: Fields = DONE) -> None:
+    served = book.ears[server].streams[stream]
+    served.send_headers(OK)
+    served.send_data(b"answer")
+    served.send_trailers(fields)
+    book.run()
+
+
+def test_a_call_goes_through_as_it_is() -> None:
+    book = _book()
+    stream = book.ask(CALL, end=False)
+    stream.send_data(b"question", True)
+    book.run()
+    assert book.ears[0].events[-2:] == [("stream", 1, plain(CALL), False), ("data", 1, b"question", True)]
+    _reply(book)
+    assert book.answers.events == [
+        ("headers", 1, plain(OK), False),
+        ("data", 1, b"answer", False),
+        ("trailers", 1, plain(DONE)),
+    ]
+    (x,) = book.exchanges
+    assert (x.protocol, x.method, x.path, x.status, x.grpc_status) == (GRPC, b"POST", b"/s/m", 200, 0)
+    assert (x.request_bytes, x.response_bytes, x.classification, x.error) == (8, 6, SUCCESS, "")
+    assert x.endpoint is not None
+    assert x.endpoint.inflight == 0
+    assert not book.served.h2.streams
+    assert book.runtime.counters.inflight == 0
+
+
+def test_trailers_only() -> None:
+    book = _book()
+    book.ask(CALL)
+    book.ears[0].streams[0].send_headers(
+        [*OK, (b"grpc-status", b"5", False), (b"grpc-message", b"no%20such", False)], True
+    )
+    book.run()
+    (x,) = book.exchanges
+    assert (x.grpc_status, x.grpc_message, x.classification) == (5, "no such", SUCCESS)
+
+
+def test_plain_http2_is_no_grpc() -> None:
+    book = _book()
+    book.ask(REQUEST)
+    book.ears[0].streams[0].send_headers(head((b":status", b"503")), True)
+    book.run()
+    (x,) = book.exchanges
+    assert (x.protocol, x.status, x.grpc_status, x.classification) == (HTTP2, 503, None, FAILURE)
+
+
+def test_a_reply_to_head_has_a_length_and_no_body() -> None:
+    book = _book()
+    book.ask([(b":method", b"HEAD", False), *REQUEST[1:]]).length = BODYLESS
+    book.ears[0].streams[0].send_headers(head((b":status", b"200"), (b"content-length", b"99")), True)
+    book.run()
+    assert book.heard("headers")[0][2][1] == (b"content-length", b"99")
+    assert book.exchanges[0].error == ""
+
+
+def test_connections_are_shared() -> None:
+    book = _book()
+    for _ in range(5):
+        book.ask(CALL)
+    assert len(book.fleet.dials) == 1
+    assert len(book.ears[0].streams) == 5
+
+
+def test_a_servers_limit_makes_another_connection() -> None:
+    book = _book()
+    book.fleet.limits = Limits(streams=2)
+    for _ in range(5):
+        book.ask(CALL)
+    assert [len(ear.streams) for ear in book.ears] == [2, 2, 1]
+    _reply(book)
+    assert len(book.exchanges) == 1
+
+
+def test_who_waits_gets_the_room_that_others_leave() -> None:
+    book = _book()
+    book.fleet.limits = Limits(streams=1)
+    for _ in range(10):
+        book.ask(CALL)
+    assert len(book.ears) == 8
+    for server in (0, 1):
+        _reply(book, server)
+    assert [len(ear.streams) for ear in book.ears] == [2, 2, 1, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(("request_", "status"), [(CALL, b"200"), (REQUEST, b"503")])
+def test_nobody_there(request_: Fields, status: bytes) -> None:
+    book = _book()
+    book.fleet.refusing.update(book.served.door.target.endpoints)  # type: ignore[union-attr]
+    book.ask(request_)
+    book.run(0.1)
+    fields = dict(book.heard("headers")[0][2])
+    assert fields[b":status"] == status
+    assert fields[b"meshtui-error"] == b"connect-refused"
+    if request_ is CALL:
+        assert fields[b"grpc-status"] == b"14"
+    assert book.exchanges[0].error == "connect-refused"
+    assert book.exchanges[0].classification == FAILURE
+
+
+def test_another_endpoint_is_tried() -> None:
+    book = _book(count=2)
+    first, second = book.served.door.target.endpoints  # type: ignore[union-attr]
+    book.fleet.refusing.add(first)
+    book.ask(CALL)
+    _reply(book)
+    (x,) = book.exchanges
+    assert (x.endpoint, x.attempt, x.grpc_status) == (second, 2, 0)
+    assert (first.inflight, second.inflight) == (0, 0)
+
+
+@pytest.mark.parametrize("goaway", [False, True])
+def test_what_the_server_refused_unseen_is_sent_again(goaway: bool) -> None:
+    book = _book()
+    stream = book.ask(CALL, end=False)
+    stream.send_data(b"question", True)
+    book.run()
+    served = book.ears[0]
+    if goaway:
+        served.connection.last = 0  # type: ignore[union-attr]
+        served.connection.shutdown()  # type: ignore[union-attr]
+    else:
+        served.streams[0].reset(wire.REFUSED_STREAM)
+    book.run(0.2)
+    again = book.ears[-1].streams[-1]
+    assert book.ears[-1].bodies[again.id] == b"question"
+    _reply(book, -1)
+    assert (book.exchanges[0].attempt, book.exchanges[0].grpc_status) == (2, 0)
+
+
+def test_a_lost_connection_is_told_and_replaced() -> None:
+    book = _book()
+    book.ask(CALL)
+    book.links[-1][1].lose(ConnectionResetError())
+    book.run()
+    assert dict(book.heard("headers")[0][2])[b"grpc-status"] == b"14"
+    assert book.exchanges[0].error == "upstream-closed"
+    book.ask(CALL)
+    assert len(book.ears) == 2
+
+
+def test_a_reset_passes_both_ways() -> None:
+    book = _book()
+    stream = book.ask(CALL)
+    book.ears[0].streams[0].reset(wire.ENHANCE_YOUR_CALM)
+    book.run()
+    assert book.heard("reset") == [("reset", 1, wire.ENHANCE_YOUR_CALM)]
+    stream = book.ask(CALL)
+    stream.reset(wire.CANCEL)
+    book.run()
+    assert book.ears[0].events[-1] == ("reset", 3, wire.CANCEL)
+    one, other = book.exchanges
+    assert (one.error, one.reset_code, one.classification) == ("upstream-reset", wire.ENHANCE_YOUR_CALM, FAILURE)
+    assert (other.error, other.grpc_status, other.classification) == ("client-closed", 1, SUCCESS)
+
+
+def test_a_client_that_gives_up_at_its_deadline_has_failed() -> None:
+    book = _book()
+    stream = book.ask([*CALL, (b"grpc-timeout", b"1m", False)])
+    stream.reset(wire.CANCEL)
+    book.run()
+    assert (book.exchanges[0].grpc_status, book.exchanges[0].classification) == (4, FAILURE)
+
+
+def test_an_early_reply_ends_a_request_that_goes_on() -> None:
+    book = _book()
+    stream = book.ask(CALL, end=False)
+    served = book.ears[0].streams[0]
+    served.send_headers([*OK, *DONE], True)
+    served.reset(wire.NO_ERROR)
+    book.run()
+    assert book.heard("reset") == [("reset", stream.id, wire.NO_ERROR)]
+    assert book.exchanges[0].grpc_status == 0
+    assert not book.served.h2.streams
+
+
+class Gate:
+    """A stage that says what it is told to say."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        self.held: list[Exchange] = []
+
+    def on_head(self, x: Exchange) -> Verdict:
+        self.held.append(x)
+        return self.verdict
+
+
+def test_a_stage_answers() -> None:
+    book = _book(Gate(Reply(429, "limited", b"slow down", [(b"retry-after", b"1")])))
+    book.ask(REQUEST, end=False)
+    assert book.heard("headers")[0][2] == [
+        (b":status", b"429"),
+        (b"content-length", b"9"),
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"retry-after", b"1"),
+        (b"meshtui-error", b"limited"),
+    ]
+    assert book.answers.bodies == {1: b"slow down"}
+    assert book.heard("reset") == [("reset", 1, wire.NO_ERROR)]
+    assert not book.ears
+
+
+def test_a_held_call_goes_on_with_what_came_meanwhile() -> None:
+    gate = Gate(HOLD)
+    book = _book(gate)
+    stream = book.ask(CALL, end=False)
+    stream.send_data(b"early", False)
+    book.run()
+    assert not book.ears
+    gate.verdict = None
+    gate.held[0].resume()
+    stream.send_data(b" and late", True)
+    book.run()
+    assert book.ears[0].bodies == {1: b"early and late"}
+    _reply(book)
+    assert book.exchanges[0].error == ""
+    book.run(10)
+    assert len(book.exchanges) == 1
+
+
+def test_nobody_is_held_for_ever() -> None:
+    book = _book(Gate(HOLD))
+    book.ask(CALL)
+    book.run(5)
+    assert dict(book.heard("headers")[0][2])[b"grpc-status"] == b"14"
+    assert book.exchanges[0].error == "no-endpoints"
+
+
+class Deadline:
+    """A stage that gives each exchange little time."""
+
+    def on_head(self, x: Exchange) -> None:
+        x.deadline = x.started + 0.5
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_time_is_up(begun: bool) -> None:
+    book = _book(Deadline())
+    book.ask(CALL)
+    if begun:
+        book.ears[0].streams[0].send_headers(OK)
+        book.run()
+    book.run(1)
+    assert book.ears[0].events[-1] == ("reset", 1, wire.CANCEL)
+    (x,) = book.exchanges
+    assert x.error == "timeout"
+    if begun:
+        assert book.heard("reset") == [("reset", 1, wire.CANCEL)]
+    else:
+        assert dict(book.heard("headers")[0][2])[b"grpc-status"] == b"4"
+
+
+def test_a_slow_client_holds_its_own_server_back_and_nobody_else() -> None:
+    book = _book(client=Limits(stream_window=10_000, connection_window=1 << 20))
+    for _ in range(2):
+        book.ask(CALL)
+    slow, quick = book.ears[0].streams
+    for served in (slow, quick):
+        served.send_headers(OK)
+    slow.send_data(bytes(3 << 20))
+    book.run()
+    quick.send_data(b"at once", True)
+    book.run()
+    assert book.answers.bodies[3] == b"at once"
+    assert len(book.answers.bodies[1]) == 10_000
+    assert book.served.h2.streams[1].queued <= 1 << 20
+    client = book.client.streams[1]  # type: ignore[union-attr]
+    for _ in range(2000):
+        client.consumed(client.read_bytes - client.taken)
+        book.run()
+        if client.read_bytes == 3 << 20:
+            break
+    assert client.read_bytes == 3 << 20
+
+
+def test_a_slow_server_holds_its_client_back() -> None:
+    book = _book()
+    book.fleet.limits = Limits(stream_window=10_000)
+    stream = book.ask(CALL, end=False)
+    stream.send_data(bytes(3 << 20), True)
+    book.run()
+    (served,) = book.ears[0].streams
+    assert served.read_bytes == 10_000
+    assert stream.queued >= (2 << 20) - 10_000
+    for _ in range(2000):
+        served.consumed(served.read_bytes - served.taken)
+        book.run()
+        if served.read_bytes == 3 << 20:
+            break
+    assert served.read_bytes == 3 << 20
+
+
+def test_draining_announces_then_refuses_and_closes_at_the_end() -> None:
+    book = _book()
+    book.ask(CALL)
+    book.served.drain()
+    book.served.drain()
+    book.run()
+    assert book.heard("goaway") == [("goaway", wire.LARGEST_ID, 0)]
+    book.run(1)
+    assert book.heard("goaway")[-1] == ("goaway", 1, 0)
+    assert not book.served.side.closed  # type: ignore[attr-defined]
+    _reply(book)
+    assert book.served.side.closed  # type: ignore[attr-defined]
+    assert book.served not in book.host.open
+
+
+def test_a_client_that_leaves_takes_its_requests_along() -> None:
+    book = _book()
+    book.ask(CALL)
+    book.served.side.lose()  # type: ignore[attr-defined]
+    book.run()
+    assert book.ears[0].events[-1] == ("reset", 1, wire.CANCEL)
+    assert book.exchanges[0].error == "client-closed"
