@@ -16,7 +16,7 @@ LINGER_S = 1.0
 class Client(Requests, asyncio.Protocol):
     """A client's connection. `persistent`: another request may follow; `received`: the current one is here whole."""
 
-    __slots__ = ("crowded", "host", "lost", "paused", "persistent", "received", "timer", "transport", "write")
+    __slots__ = ("crowded", "host", "lost", "paused", "persistent", "received", "ticks", "timer", "transport", "write")
 
     def __init__(self, host: Host) -> None:
         super().__init__()
@@ -29,6 +29,7 @@ class Client(Requests, asyncio.Protocol):
         self.lost = False
         self.paused = 0  # reasons to read no further: upstream is slow, or too much is pipelined
         self.crowded = False
+        self.ticks = 0  # sweeps since a head began that has not ended
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -43,6 +44,9 @@ class Client(Requests, asyncio.Protocol):
 
     def drain(self) -> None:
         """Take no further request."""
+
+    def tick(self) -> None:
+        """Some seconds have gone by."""
 
     def on_surplus(self) -> None:
         if not self.crowded and self.held > HELD_LIMIT:

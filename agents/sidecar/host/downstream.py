@@ -19,6 +19,7 @@ from agents.sidecar.state.doors import Door
 from agents.sidecar.state.peers import Link, Peer
 
 ATTEMPTS = 3
+HEAD_TICKS = 6  # of the host's sweep, every 5 s
 # A server closes connections that are idle, and a request that meets this on the way is lost. What may be repeated is;
 # for the rest, a connection that was used a moment ago is taken, or a new one.
 FRESH_S = 2.0
@@ -260,6 +261,16 @@ class Downstream(Client):
         if self.x is None and not self.lost:
             self.transport.close()
 
+    def tick(self) -> None:
+        """Some seconds have gone by: a head that never ends is not waited for for ever."""
+        if self.x is not None or not self.held or self.busy:
+            self.ticks = 0
+            return
+        self.ticks += 1
+        if self.ticks > HEAD_TICKS:
+            self.stop()
+            self.on_refused(RefusedError(408, "head-timeout"))
+
     # How it is done.
 
     def _decide(self, x: Exchange, verdict: Verdict) -> None:
@@ -297,8 +308,9 @@ class Downstream(Client):
         if self.x is not None and self._holding:
             self._holding = False
             self.resume()
-            waiting = self.x.target is not None and self.x.target.exists is None
-            self.answer(self.x, refusal("discovery-timeout" if waiting else "no-endpoints"))
+            target = self.x.target
+            unknown = target is not None and target.exists is None
+            self.answer(self.x, refusal("discovery-timeout" if unknown else "no-endpoints"))
 
     def _watch(self, x: Exchange) -> None:
         self.timer = self.host.loop.call_later(max(0.0, x.deadline - perf_counter()), self._late)

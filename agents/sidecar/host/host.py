@@ -69,7 +69,9 @@ class Host:
         return found
 
     def sweep(self, now: float) -> None:
-        """Close upstream connections that have been idle for long, and forget endpoints that are gone."""
+        """Close upstream connections that have been idle for long, forget endpoints that are gone, hurry clients."""
+        for connection in tuple(self.open):
+            connection.tick()
         for pool in self.pools:
             pool.expire(now - IDLE_S)
         self.pools = [pool for pool in self.pools if pool.open or not pool.endpoint.gone]

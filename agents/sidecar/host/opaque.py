@@ -153,6 +153,9 @@ class Splice:
     def drain(self) -> None:
         """Nothing to say: what is opaque has no moment between two requests. The grace period ends it."""
 
+    def tick(self) -> None:
+        """Nothing to hurry."""
+
     def abort(self) -> None:
         """End it now."""
         if self.near.transport is not None:

@@ -47,6 +47,8 @@ class Balance:
     def on_end(self, x: Exchange) -> None:
         endpoint = x.endpoint
         if endpoint is None:
+            if x.target is not None:
+                x.target.forget(x.wake)  # it may have been held until it was given up
             return
         endpoint.inflight -= 1
         if x.status == 101 or x.error == "client-closed":

@@ -97,16 +97,15 @@ class EndpointSet:
         self.fallback: Endpoint | None = None  # the address itself, where discovery knows nothing of it
         self.link = Link(Peer(), UNKNOWN_SERVICE)  # counts what never reached an endpoint
         self.used = 0.0
-        self._waiters: list[Callable[[], None]] = []
+        self._waiters: dict[Callable[[], None], None] = {}
 
     def wait(self, waiter: Callable[[], None]) -> None:
         """Call `waiter` once, after the next update."""
-        self._waiters.append(waiter)
+        self._waiters[waiter] = None
 
     def forget(self, waiter: Callable[[], None]) -> None:
         """Wait no longer."""
-        if waiter in self._waiters:
-            self._waiters.remove(waiter)
+        self._waiters.pop(waiter, None)
 
     def apply(self, update: discovery_pb2.EndpointsUpdate) -> None:
         """Take in what discovery says: a snapshot replaces everything, else only changes are named."""
@@ -130,7 +129,7 @@ class EndpointSet:
                 endpoint.gone = True
         self.by_id = after
         self.endpoints = tuple(endpoint for endpoint in after.values() if endpoint.weight > 0)
-        waiters, self._waiters = self._waiters, []
+        waiters, self._waiters = self._waiters, {}
         for waiter in waiters:
             waiter()
 

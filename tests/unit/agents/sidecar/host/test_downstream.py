@@ -533,6 +533,32 @@ def test_draining() -> None:
     assert not book.host.open
 
 
+def test_a_head_that_never_ends_is_given_up() -> None:
+    book = Playbook()
+    idle = book.connect()
+    book.client >> GET
+    book.server() >> OK
+    book.client << OK
+    book.client >> GET[:5]
+    for _ in range(6):
+        book.host.sweep(0.0)
+    assert book.client.received == b""
+    book.host.sweep(0.0)
+    book.client << failure(408, b"Request Timeout", b"head-timeout", close=True)
+    assert not idle.closed
+
+
+def test_nothing_stays_with_the_target_of_requests_given_up() -> None:
+    target = EndpointSet("emoji.default")
+    book = Playbook(target)
+    book.client >> GET
+    gone = book.connect()
+    gone >> GET
+    gone.lose()
+    book.clock.advance(3.1)
+    assert not target._waiters
+
+
 def test_counted_once_per_edge_and_outcome() -> None:
     book = Playbook()
     for answer in (OK, OK, b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"):
