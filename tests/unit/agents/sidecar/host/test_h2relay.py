@@ -130,12 +130,12 @@ def test_another_endpoint_is_tried() -> None:
     book = _book(count=2)
     first, second = book.served.door.target.endpoints  # type: ignore[union-attr]
     book.fleet.refusing.add(first)
-    second.ewma = 10.0  # so that the first is chosen first
+    second.inflight = 5  # so that the first is chosen first
     book.ask(CALL)
     _reply(book)
     (x,) = book.exchanges
     assert (x.endpoint, x.attempt, x.grpc_status) == (second, 2, 0)
-    assert (first.inflight, second.inflight) == (0, 0)
+    assert (first.inflight, second.inflight) == (0, 5)
 
 
 @pytest.mark.parametrize("goaway", [False, True])
