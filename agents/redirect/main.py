@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from agents.redirect.rules import Redirect, parse_ports, restore
+from agents.redirect.rules import Redirect, restore
+from agents.runtime.ports import parse_ports
 
 BACKENDS = ("nft", "legacy", "plain")
 

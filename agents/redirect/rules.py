@@ -8,11 +8,11 @@ ours, so that applying twice is applying once.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from agents.runtime.ports import Ports
+
 INBOUND = "MESHTUI_INBOUND"
 OUTBOUND = "MESHTUI_OUTBOUND"
 PER_RULE = 15  # ports that one multiport match holds; a range counts twice
-
-Ports = tuple[int, int]  # first and last
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,6 @@ class Redirect:
     skip_inbound: tuple[Ports, ...] = ()
     skip_outbound: tuple[Ports, ...] = ()
     skip_networks: tuple[str, ...] = field(default=())  # CIDR, of one family
-
-
-def parse_ports(text: str) -> tuple[Ports, ...]:
-    """Return the ports of `25,6379,9000-9010`; raises ValueError that names the bad part."""
-    found = []
-    for part in filter(None, (each.strip() for each in text.split(","))):
-        first, dash, last = part.partition("-")
-        if not first.isascii() or not first.isdigit() or (dash and not (last.isascii() and last.isdigit())):
-            raise ValueError(f"{part!r} is neither a port nor a range such as 9000-9010")
-        low, high = int(first), int(last) if dash else int(first)
-        if not 1 <= low <= high <= 65535:
-            raise ValueError(f"{part!r} is outside 1 to 65535, or ends before it begins")
-        found.append((low, high))
-    return tuple(found)
 
 
 def restore(redirect: Redirect, present: str = "") -> str:

@@ -4,6 +4,7 @@ The launcher writes it (on the sidecar's stdin, so that the token in it touches 
 Every refusal is one line that names the field.
 """
 
+import ipaddress
 import re
 import socket
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agents.runtime.decode import DecodeError, between, decode
+from agents.runtime.ports import parse_ports
 from meshcore.wire.ids import SpiffeId, is_label
 
 REFUSED = 78  # exit status, EX_CONFIG of sysexits.h
@@ -61,8 +63,9 @@ class Inbound:
 
     name: str
     port: int = field(metadata=between(1, 65535))
-    listen: str
-    host: str = "127.0.0.1"  # or "unix:/path" of the application's socket
+    listen: str = ""  # empty with `transparent` only
+    # Or "unix:/path" of the application's socket. Empty: 127.0.0.1; with `transparent` the address that was asked for.
+    host: str = ""
     protocol: str = ""  # empty: detect
     opaque: bool = False
 
@@ -80,6 +83,16 @@ class Listener:
     """A listener with nothing else to say."""
 
     listen: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transparent:
+    """Listeners for what the rules of `agents redirect` bring here, and what those rules leave out."""
+
+    inbound: tuple[str, ...]
+    outbound: tuple[str, ...]
+    addresses: tuple[str, ...]  # of this pod, and nobody else's
+    skip_inbound: str = ""  # as in --skip-inbound-ports
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +116,7 @@ class SidecarConfig:
     inbound: tuple[Inbound, ...] = ()
     outbound: tuple[Outbound, ...] = ()
     proxy: Listener | None = None
+    transparent: Transparent | None = None
     detect_timeout_s: float = field(default=10.0, metadata=between(0.001, 3600))
     drain_s: float = field(default=10.0, metadata=between(0, 3600))
     log_level: str = "warning"
@@ -157,7 +171,8 @@ def _check(config: SidecarConfig) -> None:
     if config.proxy is not None:
         listens["proxy.listen"] = config.proxy.listen
     for i, inbound in enumerate(config.inbound):
-        listens[f"inbound[{i}].listen"] = inbound.listen
+        if inbound.listen or config.transparent is None:
+            listens[f"inbound[{i}].listen"] = inbound.listen
         if inbound.protocol not in _PROTOCOLS:
             known = ", ".join(filter(None, _PROTOCOLS))
             raise ConfigError(f"inbound[{i}].protocol: {inbound.protocol!r} is not one of {known}")
@@ -165,7 +180,30 @@ def _check(config: SidecarConfig) -> None:
         listens[f"outbound[{i}].listen"] = outbound.listen
         if not outbound.target:
             raise ConfigError(f"outbound[{i}].target: is empty")
+    if config.transparent is not None:
+        listens |= _check_transparent(config.transparent)
     _check_listens(listens)
+
+
+def _check_transparent(transparent: Transparent) -> dict[str, str]:
+    """Return its listeners by name."""
+    for i, address in enumerate(transparent.addresses):
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            raise ConfigError(f"transparent.addresses[{i}]: {address!r} is no IP address") from None
+    try:
+        parse_ports(transparent.skip_inbound)
+    except ValueError as error:
+        raise ConfigError(f"transparent.skip_inbound: {error}") from None
+    listens = {}
+    for name in ("inbound", "outbound", "addresses"):
+        if not getattr(transparent, name):
+            raise ConfigError(f"transparent.{name}: is empty")
+    for name in ("inbound", "outbound"):
+        for i, listen in enumerate(getattr(transparent, name)):
+            listens[f"transparent.{name}[{i}]"] = listen
+    return listens
 
 
 def _check_listens(listens: dict[str, str]) -> None:

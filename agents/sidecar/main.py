@@ -9,9 +9,7 @@ import logging
 import os
 import random
 import signal
-import socket
 import time
-from dataclasses import replace
 from functools import partial
 
 import uvloop
@@ -24,41 +22,29 @@ from agents.sidecar.engine.exchange import INBOUND, OUTBOUND
 from agents.sidecar.engine.hop import hello
 from agents.sidecar.feeds.feeds import Feeds, RefusedError
 from agents.sidecar.host.dial import Dialer
+from agents.sidecar.host.doors import PROTOCOLS, Doors, opaque
 from agents.sidecar.host.h2 import Served
 from agents.sidecar.host.h2carrier import Fleet
 from agents.sidecar.host.hop import HopServed
 from agents.sidecar.host.hops import Hops
 from agents.sidecar.host.host import Host
-from agents.sidecar.host.listener import Listener
+from agents.sidecar.host.listener import Listener, Ways
+from agents.sidecar.host.original_dst import Inward, Outward
 from agents.sidecar.host.serve import Makers
 from agents.sidecar.host.tls import Contexts
 from agents.sidecar.stacks import inbound_stack, outbound_stack
 from agents.sidecar.state.certs import Certs
 from agents.sidecar.state.counters import Counters
 from agents.sidecar.state.doors import Door
-from agents.sidecar.state.endpoints import Endpoint
-from agents.sidecar.state.peers import Peer, ServiceKey
+from agents.sidecar.state.peers import Peer
 from agents.sidecar.state.rules import Rules
 from agents.sidecar.state.runtime import Runtime
 from agents.sidecar.state.taps import Taps
 from meshcore.wire import common_pb2, discovery_pb2
-from meshcore.wire.ids import parse_target
 
 REFUSED = 77  # exit status, EX_NOPERM of sysexits.h: the control plane gives this sidecar no identity
 SWEEP_S = 5.0
 _LEAVE_S = 0.2  # between telling discovery and refusing connections: time for the news to travel
-_PROTOCOLS = {
-    "http": common_pb2.HTTP1,
-    "http1": common_pb2.HTTP1,
-    "http2": common_pb2.HTTP2,
-    "h2": common_pb2.HTTP2,
-    "h2c": common_pb2.HTTP2,
-    "grpc": common_pb2.GRPC,
-    "tcp": common_pb2.TCP,
-    "opaque": common_pb2.TCP,
-}
-# Ports whose servers speak first (prior art: what Linkerd takes for opaque unless told otherwise).
-_SERVER_FIRST = frozenset((25, 587, 3306, 4444, 5432, 6379, 9300, 11211))
 
 
 def main(config: SidecarConfig) -> int:
@@ -141,58 +127,50 @@ class Sidecar:
 
     def _listen(self, host: Host, makers: Makers, contexts: Contexts) -> None:
         """Open every door; nobody is let in yet."""
-        inward, outward = inbound_stack(self.runtime), outbound_stack(self.runtime)
         config = self.config
+        doors = Doors(self.runtime, inbound_stack(self.runtime), outbound_stack(self.runtime))
         for inbound in config.inbound:
-            listening = parse_listen(inbound.listen).bind()
-            ip, port = listening.getsockname()[:2]
-            service = ServiceKey(config.namespace, config.name, inbound.port)
-            # The application itself proves no identity: plain bytes, on this machine.
-            endpoint = Endpoint(inbound.host, inbound.port, peer=replace(self.runtime.me, identity=""), service=service)
-            protocol = _PROTOCOLS.get(inbound.protocol, common_pb2.PROTOCOL_UNKNOWN)
-            door = Door(
-                INBOUND,
-                inward,
+            if inbound.listen:
+                self._offer(inbound, self._open(host, makers, contexts, doors.application(inbound), inbound.listen))
+        for outbound in config.outbound:
+            self._open(host, makers, contexts, doors.upstream(outbound), outbound.listen)
+        if config.proxy is not None:
+            ip, port = self._open(host, makers, contexts, doors.proxy(), config.proxy.listen)
+            host.forbidden.update(f"{name}:{port}".encode() for name in (ip, "localhost", "127.0.0.1"))
+        transparent = config.transparent
+        if transparent is not None:
+            listens = (*transparent.inbound, *transparent.outbound, config.admin.listen)
+            own = [parse_listen(listen).port for listen in listens]
+            ports = {inbound.port: inbound for inbound in config.inbound}
+            inward, outward = Inward(doors, own, ports), Outward(doors, own)
+            for listen in transparent.inbound:
+                self._open(host, makers, contexts, doors.redirected(INBOUND), listen, inward)
+            for listen in transparent.outbound:
+                self._open(host, makers, contexts, doors.redirected(OUTBOUND), listen, outward)
+            for inbound in config.inbound:
+                if not inbound.listen:  # whoever dials the application's port is brought here
+                    self._offer(inbound, (transparent.addresses[0], inbound.port))
+
+    def _open(
+        self, host: Host, makers: Makers, contexts: Contexts, door: Door, listen: str, ways: Ways | None = None
+    ) -> tuple[str, int]:
+        listening = parse_listen(listen).bind()
+        self.listeners.append(Listener(host, makers, contexts, door, listening, ways))
+        ip, port = listening.getsockname()[:2]
+        return ip, port
+
+    def _offer(self, inbound: Inbound, proxy: tuple[str, int]) -> None:
+        """Have discovery told of one of the application's ports, and where to dial for it."""
+        self.ports.append(
+            discovery_pb2.InstancePort(
                 name=inbound.name,
                 port=inbound.port,
-                service=service,
-                endpoint=endpoint,
-                authority=f"{config.name}.{config.namespace}:{inbound.port}".encode(),
-                opaque=_opaque(inbound),
-                protocol=int(protocol),
+                proxy_ip=proxy[0],
+                proxy_port=proxy[1],
+                protocol=PROTOCOLS.get(inbound.protocol, common_pb2.PROTOCOL_UNKNOWN),
+                opaque=opaque(inbound),
             )
-            self._open(host, makers, contexts, door, listening)
-            self.ports.append(
-                discovery_pb2.InstancePort(
-                    name=inbound.name,
-                    port=inbound.port,
-                    proxy_ip=ip,
-                    proxy_port=port,
-                    protocol=protocol,
-                    opaque=door.opaque,
-                )
-            )
-        for outbound in config.outbound:
-            named = parse_target(outbound.target, config.namespace)
-            target = self.runtime.discover(str(named) if named else outbound.target)
-            door = Door(
-                OUTBOUND,
-                outward,
-                name=outbound.target,
-                service=target.service,
-                target=target,
-                authority=target.target.encode(),
-            )
-            self._open(host, makers, contexts, door, parse_listen(outbound.listen).bind())
-        if config.proxy is not None:
-            listening = parse_listen(config.proxy.listen).bind()
-            ip, port = listening.getsockname()[:2]
-            host.forbidden.update(f"{name}:{port}".encode() for name in (ip, "localhost", "127.0.0.1"))
-            door = Door(OUTBOUND, outward, name="proxy", service=ServiceKey())
-            self._open(host, makers, contexts, door, listening)
-
-    def _open(self, host: Host, makers: Makers, contexts: Contexts, door: Door, listening: socket.socket) -> None:
-        self.listeners.append(Listener(host, makers, contexts, door, listening))
+        )
 
     async def _drain(self, host: Host, feeds: Feeds) -> None:
         """Let others know, take nothing new, finish what is open, hand in the last counters."""
@@ -217,11 +195,3 @@ async def _sweep(host: Host) -> None:
     while True:
         await asyncio.sleep(SWEEP_S)
         host.sweep(time.perf_counter())
-
-
-def _opaque(inbound: Inbound) -> bool:
-    return (
-        inbound.opaque
-        or inbound.protocol in ("tcp", "opaque")
-        or (not inbound.protocol and inbound.port in _SERVER_FIRST)
-    )

@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from agents.runtime.config import SidecarConfig
+from agents.runtime.ports import parse_ports
 from agents.sidecar.feeds.discovery import Discovery
 from agents.sidecar.feeds.identity import Identity, RefusedError
 from agents.sidecar.feeds.policy import Policy
@@ -49,6 +50,10 @@ class Feeds:
             labels=config.labels,
             proxy_pid=pid,
         )
+        if config.transparent is not None:
+            instance.addresses.extend(config.transparent.addresses)
+            for first, last in parse_ports(config.transparent.skip_inbound):
+                instance.skipped.add(first=first, last=last)
         self._discovery = Discovery(instance, runtime.directory, self.uplink, log)
         wanted = policy_pb2.PolicyRequest(
             namespace=config.namespace, kind=config.kind, name=config.name, pod=config.pod

@@ -8,7 +8,7 @@ import asyncio
 import errno
 import socket
 import ssl
-from typing import Any
+from typing import Any, Protocol
 
 from agents.sidecar.engine.detect import HANDSHAKE, PEEK, Detected, Kind, detect
 from agents.sidecar.engine.exchange import INBOUND
@@ -24,14 +24,34 @@ HANDSHAKE_S = 10.0
 # On an opaque port only the mesh's own ClientHello is looked for. A sidecar sends it at once, so who says nothing for
 # this long is a client without one that waits for the server to speak first.
 OPAQUE_S = 2.0
+DISCOVERY_S = 1.0  # how long a connection waits for the first word of discovery
 _OPAQUE = Detected(Kind.OPAQUE)
 
 
-class Listener:
-    """One listening socket and its door."""
+class Ways(Protocol):
+    """Tells connections to one listener apart by where they were going (host/original_dst)."""
 
-    def __init__(self, host: Host, makers: Makers, contexts: Contexts, door: Door, listening: socket.socket) -> None:
+    def door(self, accepted: socket.socket) -> Door | None:
+        """Return the door of a connection; None: it is refused."""
+
+    def undiscovered(self, door: Door) -> Door:
+        """Return the door of a connection whose target discovery has not answered for in time."""
+
+
+class Listener:
+    """One listening socket and its door; with `ways`, connections have each their own."""
+
+    def __init__(
+        self,
+        host: Host,
+        makers: Makers,
+        contexts: Contexts,
+        door: Door,
+        listening: socket.socket,
+        ways: Ways | None = None,
+    ) -> None:
         self.host = host
+        self.ways = ways
         self.makers = makers
         self.contexts = contexts
         self.door = door
@@ -50,10 +70,8 @@ class Listener:
         for arrival in tuple(self.arrivals):
             arrival.drop()
 
-    @property
-    def opaque(self) -> bool:
-        """Tell whether configuration, policy or discovery wants its connections left alone."""
-        door = self.door
+    def opaque(self, door: Door) -> bool:
+        """Tell whether configuration, policy or discovery wants a door's connections left alone."""
         if door.target is not None:
             return door.opaque or door.target.opaque
         return door.opaque or self.host.runtime.rules.opaque(door.port)
@@ -70,7 +88,19 @@ class Listener:
                 self._pause(error)
                 return
             accepted.setblocking(False)
-            Arrival(self, accepted, f"{address[0]}:{address[1]}" if address else "").look()
+            self._admit(accepted, f"{address[0]}:{address[1]}" if address else "")
+
+    def _admit(self, accepted: socket.socket, address: str) -> None:
+        if self.ways is None:
+            Arrival(self, self.door, accepted, address).look()
+            return
+        door = self.ways.door(accepted)
+        if door is None:
+            accepted.close()
+        elif door.target is not None and door.target.exists is None:
+            Arrival(self, door, accepted, address).discover()
+        else:
+            Arrival(self, door, accepted, address).look()
 
     def _pause(self, error: OSError) -> None:
         """No descriptors left: open connections go on, new ones wait in the backlog."""
@@ -87,19 +117,29 @@ class Listener:
 class Arrival:
     """An accepted socket that has not shown yet what it speaks."""
 
-    __slots__ = ("_accepted", "_address", "_listener", "_timer", "_waiting")
+    __slots__ = ("_accepted", "_address", "_door", "_listener", "_timer", "_waiting")
 
-    def __init__(self, listener: Listener, accepted: socket.socket, address: str) -> None:
+    def __init__(self, listener: Listener, door: Door, accepted: socket.socket, address: str) -> None:
         self._listener = listener
+        self._door = door
         self._accepted = accepted
         self._address = address
         self._timer: asyncio.TimerHandle | None = None
         self._waiting = False
 
+    def discover(self) -> None:
+        """Look once discovery has said what is there: whether to look at all depends on that."""
+        target = self._door.target
+        assert target is not None
+        target.wait(self._discovered)
+        self._timer = self._listener.host.loop.call_later(DISCOVERY_S, self._undiscovered)
+        self._listener.arrivals.add(self)
+
     def look(self) -> None:
         """See what has come; wait for more if it does not suffice."""
-        opaque = self._listener.opaque
-        if opaque and self._listener.door.direction != INBOUND:
+        door = self._door
+        opaque = self._listener.opaque(door)
+        if opaque and door.direction != INBOUND:
             self._settle(_OPAQUE)
             return
         try:
@@ -124,6 +164,8 @@ class Arrival:
     def drop(self) -> None:
         """Close it unanswered."""
         self._leave()
+        if self._door.target is not None:
+            self._door.target.forget(self._discovered)
         self._accepted.close()
 
     def _wait(self, have: int) -> None:
@@ -134,10 +176,27 @@ class Arrival:
             loop = self._listener.host.loop
             loop.add_reader(self._accepted, self.look)
             limit = self._listener.host.runtime.rules.detect_timeout_s
-            if self._listener.opaque:
+            if self._listener.opaque(self._door):
                 limit = min(limit, OPAQUE_S)
             self._timer = loop.call_later(limit, self._give_up)
             self._listener.arrivals.add(self)
+
+    def _discovered(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._listener.arrivals.discard(self)
+        self.look()
+
+    def _undiscovered(self) -> None:
+        """Discovery is away, and has never said anything of this target."""
+        door, ways = self._door, self._listener.ways
+        assert door.target is not None
+        assert ways is not None
+        door.target.forget(self._discovered)
+        self._door = ways.undiscovered(door)
+        self._timer = None
+        self._discovered()
 
     def _give_up(self) -> None:
         """It waits for the server to speak first."""
@@ -147,9 +206,9 @@ class Arrival:
     def _leave(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._listener.arrivals.discard(self)
         if self._waiting:
             self._listener.host.loop.remove_reader(self._accepted)
-            self._listener.arrivals.discard(self)
 
     def _settle(self, detected: Detected) -> None:
         self._leave()
@@ -158,16 +217,16 @@ class Arrival:
             accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         if accepted.family != socket.AF_UNIX:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        listener = self._listener
+        listener, door = self._listener, self._door
         tls: ssl.SSLContext | None = None
         protocol: asyncio.Protocol
-        if detected.kind is Kind.MESH and listener.door.direction == INBOUND and listener.contexts.server is not None:
+        if detected.kind is Kind.MESH and door.direction == INBOUND and listener.contexts.server is not None:
             tls = listener.contexts.server
-            protocol = listener.makers.hop(listener.door)
+            protocol = listener.makers.hop(door)
         else:
             if detected.kind is Kind.MESH:
                 detected = Detected(Kind.TLS, detected.hello)
-            protocol = plain(listener.host, listener.makers, listener.door, self._address, detected)
+            protocol = plain(listener.host, listener.makers, door, self._address, detected)
         task = listener.host.loop.create_task(_hand_over(listener.host, accepted, protocol, tls))
         listener.tasks.add(task)
         task.add_done_callback(listener.tasks.discard)
@@ -183,6 +242,14 @@ async def _hand_over(host: Host, accepted: socket.socket, protocol: Any, tls: ss
         accepted.close()
         if tls is not None:
             host.runtime.log.warning("refused on the mesh's port: %s", reason(error))
+
+
+def show(address: Any) -> str:
+    """Return a socket's address as people write it; empty for Unix sockets."""
+    if not isinstance(address, tuple):
+        return ""
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def reason(error: Exception) -> str:

@@ -1,10 +1,9 @@
 """The nat rules: what is skipped is skipped before the redirect, and applying twice adds nothing."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.redirect.rules import PER_RULE, Redirect, parse_ports, restore
+from agents.redirect.rules import PER_RULE, Redirect, restore
 
 ports = st.tuples(st.integers(1, 65535), st.integers(1, 65535)).map(lambda pair: (min(pair), max(pair)))
 
@@ -43,14 +42,3 @@ def test_every_skipped_port_stands_in_a_rule_that_the_kernel_takes(skipped: list
     assert found == [str(low) if low == high else f"{low}:{high}" for low, high in skipped]
     for each in lists:
         assert sum(2 if ":" in part else 1 for part in each.split(",")) <= PER_RULE
-
-
-def test_ports_as_people_write_them() -> None:
-    assert parse_ports("") == ()
-    assert parse_ports("25, 6379,9000-9010") == ((25, 25), (6379, 6379), (9000, 9010))
-
-
-@pytest.mark.parametrize("text", ["x", "0", "70000", "9-8", "9-", "1-2-3", "²"])
-def test_bad_ports_are_named(text: str) -> None:
-    with pytest.raises(ValueError, match="is neither a port|outside 1 to 65535"):
-        parse_ports(text)

@@ -25,6 +25,9 @@ GOOD = {
 }
 
 
+TRANSPARENT = {"inbound": ["0.0.0.0:4143"], "outbound": ["127.0.0.1:4140"], "addresses": ["10.0.0.7"]}
+
+
 def refusal(**changes):
     document = GOOD | changes
     with pytest.raises(ConfigError) as caught:
@@ -38,7 +41,7 @@ def refusal(**changes):
 def test_a_good_one_has_defaults_and_an_identity():
     config = read(json.dumps(GOOD).encode())
     assert config.identity == "spiffe://local/ns/emojivoto/sa/web"
-    assert (config.kind, config.detect_timeout_s, config.inbound[0].host) == ("deployment", 10.0, "127.0.0.1")
+    assert (config.kind, config.detect_timeout_s, config.inbound[0].host) == ("deployment", 10.0, "")
     assert "s3cret" not in repr(config)
 
 
@@ -57,6 +60,11 @@ def test_a_good_one_has_defaults_and_an_identity():
         ({"outbound": [{"target": "a.b", "listen": "nowhere"}]}, ["outbound[0].listen", "nowhere"]),
         ({"outbound": [{"target": "", "listen": "fd:9"}]}, ["outbound[0].target", "empty"]),
         ({"outbound": [{"target": "a.b", "listen": "fd:3"}]}, ["outbound[0].listen", "inbound[0].listen"]),
+        ({"inbound": [{"name": "http", "port": 80}]}, ["inbound[0].listen", "neither"]),
+        ({"transparent": TRANSPARENT | {"addresses": ["here"]}}, ["transparent.addresses[0]", "here"]),
+        ({"transparent": TRANSPARENT | {"skip_inbound": "x"}}, ["transparent.skip_inbound", "'x'"]),
+        ({"transparent": TRANSPARENT | {"outbound": []}}, ["transparent.outbound", "empty"]),
+        ({"transparent": TRANSPARENT | {"outbound": ["0.0.0.0:4143"]}}, ["transparent.outbound[0]", "inbound[0]"]),
         ({"admin": {"listen": "127.0.0.1:99999"}}, ["admin.listen", "65535"]),
         ({"namespace": "Not A Label"}, ["namespace", "DNS label"]),
         ({"log_level": "loud"}, ["log_level", "debug"]),
@@ -70,6 +78,12 @@ def test_a_good_one_has_defaults_and_an_identity():
 def test_a_refusal_names_the_field(changes, words):
     line = refusal(**changes)
     assert all(word in line for word in words), line
+
+
+def test_transparent_ports_need_no_listener_of_their_own():
+    config = read(json.dumps(GOOD | {"transparent": TRANSPARENT, "inbound": [{"name": "http", "port": 80}]}).encode())
+    assert config.transparent.addresses == ("10.0.0.7",)
+    assert config.inbound[0].listen == ""
 
 
 def test_what_is_not_json_is_told_so():
