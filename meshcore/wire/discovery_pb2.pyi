@@ -556,6 +556,26 @@ Global___PodsResponse: _TypeAlias = PodsResponse  # noqa: Y015
 class Pod(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     STATUS_FIELD_NUMBER: _builtins.int
     MESHED_FIELD_NUMBER: _builtins.int
     UNMESHED_REASON_FIELD_NUMBER: _builtins.int
@@ -566,6 +586,7 @@ class Pod(_message.Message):
     PROXY_FIELD_NUMBER: _builtins.int
     NODE_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     meshed: _builtins.bool
     """a sidecar is connected, or was and is expected back"""
     unmeshed_reason: _builtins.str
@@ -582,6 +603,8 @@ class Pod(_message.Message):
     def status(self) -> Global___InstanceStatus: ...
     @_builtins.property
     def proxy(self) -> Global___ProxyStatus: ...
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
         self,
         *,
@@ -595,10 +618,11 @@ class Pod(_message.Message):
         proxy: Global___ProxyStatus | None = ...,
         node: _builtins.str = ...,
         address: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["proxy", b"proxy", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "identity", b"identity", "meshed", b"meshed", "node", b"node", "proxy", b"proxy", "proxy_version", b"proxy_version", "status", b"status", "unmeshed_reason", b"unmeshed_reason", "uplink", b"uplink", "uplink_since_ms", b"uplink_since_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "identity", b"identity", "labels", b"labels", "meshed", b"meshed", "node", b"node", "proxy", b"proxy", "proxy_version", b"proxy_version", "status", b"status", "unmeshed_reason", b"unmeshed_reason", "uplink", b"uplink", "uplink_since_ms", b"uplink_since_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -38,6 +38,8 @@ def row(entry: Entry, proxies: Proxies, *, trust_domain: str, node: str) -> Pod:
         proxy = proxies(entry.namespace, entry.pod)
         if proxy is not None:
             pod.proxy.CopyFrom(proxy)
+    if known:
+        pod.labels.update(known.instance.labels)
     first = next(iter(known.instance.ports if known else status.ports), None)
     if first is not None:
         pod.address = f"{first.proxy_ip or '127.0.0.1'}:{first.proxy_port or first.port}"
