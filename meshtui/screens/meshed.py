@@ -4,7 +4,7 @@ The lower pane follows the cursor: the endpoints of a meshed pod as its sidecar 
 sidecar or no process, what is wrong and what to do.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -18,6 +18,7 @@ from meshtui import keys
 from meshtui.columns import endpoints, pods
 from meshtui.messages import ViewAsked
 from meshtui.model.cell import Column
+from meshtui.model.document import aligned
 from meshtui.model.scope import Scope
 from meshtui.model.table import Table
 from meshtui.pump import Opener
@@ -41,6 +42,7 @@ class MeshedView(TableView):
     NAME = "meshed"
     DROP = ("age", "restarts", "version", "memory", "cpu", "uplink")
     EMPTY = "no pods"
+    LABELLED = True
 
     def __init__(self, scene: Scene, scope: Scope) -> None:
         super().__init__(scene, scope)
@@ -70,6 +72,13 @@ class MeshedView(TableView):
 
     def label(self, row: Any) -> str:
         return str(row.status.pod)
+
+    def labels(self, row: Any) -> Mapping[str, str]:
+        return row.labels  # type: ignore[no-any-return]
+
+    def description(self, row: Any) -> str:
+        pairs = [("" if i else "LABELS", f"{key}={row.labels[key]}") for i, key in enumerate(sorted(row.labels))]
+        return "\n".join([super().description(row), *([aligned(pairs)] if pairs else [])])
 
     def heading(self) -> str:
         return f"meshed pods {self.scope.title()}"

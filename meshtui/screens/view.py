@@ -210,11 +210,12 @@ class View(Screen[None]):
     def _filter(self, text: str, *, quiet: bool = False) -> None:
         try:
             wanted = parse(text)
-            if wanted.labels and not self.LABELLED:
-                raise FilterError("rows here carry no labels")
         except FilterError as error:
             if not quiet:
                 self.flash(str(error), "error")
+            return
+        if wanted.labels and not self.LABELLED:
+            self.flash("rows here carry no labels", "warn")
             return
         self.filter = wanted
         self.narrow(self.filter)

@@ -67,6 +67,16 @@ async def test_filters_turn_round_and_are_fuzzy() -> None:
         assert len(names(scene)) == 4
 
 
+async def test_labels_narrow_where_rows_carry_them() -> None:
+    async with stage() as scene:
+        await scene.command("meshed")
+        await scene.until(lambda: scene.view.table.rows)
+        await scene.filter("-l app=web")
+        assert [row.status.pod for row in scene.view.table.lines] == ["web-0"]
+        await scene.press("d")
+        assert "app=web" in scene.text()
+
+
 async def test_a_pause_holds_and_going_on_shows_the_newest() -> None:
     async with stage() as scene:
         await scene.command("deploy emojivoto")

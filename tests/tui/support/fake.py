@@ -306,7 +306,9 @@ def pods(scope: Scope) -> discovery_pb2.PodsResponse:
                 meshed=meshed,
                 started_ms=NOW_MS - 3_600_000,
             )
-            pod = discovery_pb2.Pod(status=status, meshed=meshed, uplink=meshed, uplink_since_ms=NOW_MS - 3_590_000)
+            pod = discovery_pb2.Pod(
+                labels={"app": name}, status=status, meshed=meshed, uplink=meshed, uplink_since_ms=NOW_MS - 3_590_000
+            )
             if name == "books" and i == 1:
                 status.phase, status.ready, status.restarts = discovery_pb2.Phase.FAILING, False, 4
                 status.message = "exit status 3, again in 4 s"
