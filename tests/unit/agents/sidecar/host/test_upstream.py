@@ -1,0 +1,78 @@
+"""Why there was no response, in one word; what the pool keeps and lets go."""
+
+import errno
+import socket
+
+import pytest
+
+from agents.sidecar.host.pool import IDLE_LIMIT
+from agents.sidecar.host.upstream import reason
+from tests.support.playbook import Playbook
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.mark.parametrize(
+    ("error", "reached", "word"),
+    [
+        (TimeoutError("connect-timeout"), False, "connect-timeout"),
+        (ConnectionRefusedError(), False, "connect-refused"),
+        (FileNotFoundError(errno.ENOENT, "no such socket"), False, "connect-refused"),
+        (socket.gaierror(-2, "Name or service not known"), False, "no-such-host"),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), False, "connect-failed"),
+        (ConnectionError("identity-mismatch"), False, "identity-mismatch"),
+        (ConnectionResetError(), True, "upstream-reset"),
+        (None, True, "upstream-closed"),
+    ],
+)
+def test_reasons(error: BaseException | None, reached: bool, word: str) -> None:
+    assert reason(error, reached) == word
+
+
+def test_idle_connections_are_closed_after_a_while() -> None:
+    book = Playbook()
+    book.client >> GET
+    book.server() >> OK
+    pool = book.endpoint.pool
+    (idle,) = pool.idle
+    book.host.sweep(idle.since + 59)
+    assert not book.server().closed
+    book.host.sweep(idle.since + 61)
+    assert book.server().closed
+    assert (pool.idle, pool.open) == ([], 0)
+
+
+def test_an_endpoint_that_is_gone_keeps_nothing() -> None:
+    book = Playbook()
+    book.client >> GET
+    book.endpoint.gone = True
+    book.server() >> OK
+    book.client << OK
+    assert book.server().closed
+    book.host.sweep(0.0)
+    assert not book.host.pools
+
+
+def test_the_pool_is_bounded() -> None:
+    book = Playbook()
+    clients = [book.connect() for _ in range(IDLE_LIMIT + 5)]
+    for client in clients:
+        client >> GET
+    for side in list(book.dials.sides):
+        side >> OK
+    assert len(book.endpoint.pool.idle) == IDLE_LIMIT
+    assert sum(side.closed for side in book.dials.sides) == 5
+
+
+def test_what_must_not_be_repeated_takes_no_connection_that_was_idle_for_long() -> None:
+    book = Playbook()
+    book.client >> GET
+    book.server() >> OK
+    (idle,) = book.endpoint.pool.idle
+    idle.since -= 10
+    book.client >> b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+    assert len(book.dials.sides) == 2
+    book.server() >> OK
+    book.client >> b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+    assert len(book.dials.sides) == 2
