@@ -359,6 +359,7 @@ class Downstream(Client):
         x.port = self.door.port
         x.link = self.link or (self.door.target.link if self.door.target is not None else None)
         x.error = reason
+        self.host.runtime.counters.inflight += 1  # its head passes no stage, its end does
         self.x = x
         self._request = None
         return x
