@@ -60,12 +60,17 @@ class Target(NamedTuple):
 
     def __str__(self) -> str:
         if self.is_address:
-            return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
+            return join(self.name, self.port)
         return f"{self.name}.{self.namespace}" + (f":{self.port}" if self.port else "")
 
     @property
     def is_address(self) -> bool:
         return not self.namespace
+
+
+def join(host: str, port: int | str) -> str:
+    """Return `host:port` as an authority has it: an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def parse_address(text: str) -> Target | None:

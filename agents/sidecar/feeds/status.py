@@ -7,6 +7,7 @@ from pathlib import Path
 from agents.sidecar.state.endpoints import Endpoint, EndpointSet
 from agents.sidecar.state.runtime import Runtime
 from meshcore.wire import discovery_pb2
+from meshcore.wire.ids import join
 
 MAX_ENDPOINTS = 200
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -61,7 +62,7 @@ def _endpoint(endpoints: EndpointSet, endpoint: Endpoint) -> discovery_pb2.Endpo
     return discovery_pb2.EndpointStatus(
         service=f"{service.name}.{service.namespace}:{service.port}" if service.name else endpoints.target,
         pod=endpoint.peer.pod,
-        address=f"{endpoint.ip}:{endpoint.port}",
+        address=join(endpoint.ip, endpoint.port),
         ewma_ms=endpoint.ewma * 1000 if endpoint.stamp else 0.0,
         inflight=max(0, endpoint.inflight),
         weight=endpoint.weight,

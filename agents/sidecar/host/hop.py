@@ -19,6 +19,7 @@ from agents.sidecar.host.serve import stream as serve
 from agents.sidecar.host.tls import identity
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.peers import UNKNOWN_PEER
+from meshcore.wire.ids import join
 
 
 class HopServed(Served):
@@ -32,7 +33,7 @@ class HopServed(Served):
     def connection_made(self, transport: Any) -> None:
         self._identity = identity(transport)
         peer = transport.get_extra_info("peername")
-        self._address = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else ""
+        self._address = join(peer[0], peer[1]) if isinstance(peer, tuple) else ""
         try:
             self._know(b"")
         except ValueError as error:

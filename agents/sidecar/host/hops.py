@@ -12,6 +12,7 @@ from agents.sidecar.engine.http2.connection import Connection
 from agents.sidecar.host.h2carrier import Carriers, Fleet
 from agents.sidecar.host.hopstream import ByteStream
 from agents.sidecar.state.endpoints import Endpoint
+from meshcore.wire.ids import join
 
 
 class Opening:
@@ -45,5 +46,5 @@ class Hops:
         """Open a byte stream to a meshed endpoint; never calls back before it returns."""
         carriers: Carriers = endpoint.carriers or self._fleet.to(endpoint)
         self._fleet.loop.call_soon(
-            carriers.wait, Opening(self._fleet, name, f"{endpoint.ip}:{endpoint.port}", protocol)
+            carriers.wait, Opening(self._fleet, name, join(endpoint.ip, endpoint.port), protocol)
         )

@@ -16,6 +16,7 @@ from agents.sidecar.host.host import Host
 from agents.sidecar.host.serve import Makers, plain
 from agents.sidecar.host.tls import Contexts
 from agents.sidecar.state.doors import Door
+from meshcore.wire.ids import join
 
 _AT_ONCE = 64
 _FULL = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
@@ -88,7 +89,7 @@ class Listener:
                 self._pause(error)
                 return
             accepted.setblocking(False)
-            self._admit(accepted, f"{address[0]}:{address[1]}" if address else "")
+            self._admit(accepted, join(address[0], address[1]) if address else "")
 
     def _admit(self, accepted: socket.socket, address: str) -> None:
         if self.ways is None:

@@ -14,7 +14,7 @@ from agents.sidecar.host.doors import Doors
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.endpoints import Endpoint, EndpointSet
 from agents.sidecar.state.peers import TLS_NONE, Peer
-from meshcore.wire.ids import Target
+from meshcore.wire.ids import join
 
 SO_ORIGINAL_DST = 80  # linux/netfilter_ipv4.h; IP6T_SO_ORIGINAL_DST is the same number
 DOORS = 1000  # kept at a time: whoever connects chooses the addresses
@@ -102,7 +102,7 @@ class Outward(_Redirected):
         if address is None:
             return None
         ip, port = address
-        text = str(Target(ip, "", str(port)))
+        text = join(ip, port)
         target = self._doors.runtime.discover(text)
         target.used = time.perf_counter()
         door = self._known.get(address)
@@ -125,5 +125,4 @@ class Outward(_Redirected):
 
 
 def _plain(ip: str, port: int, reason: str) -> Endpoint:
-    address = str(Target(ip, "", str(port)))
-    return Endpoint(ip, port, peer=Peer(address=address, tls=TLS_NONE, no_tls_reason=reason))
+    return Endpoint(ip, port, peer=Peer(address=join(ip, port), tls=TLS_NONE, no_tls_reason=reason))

@@ -9,6 +9,7 @@ from typing import Any
 
 from agents.sidecar.state.peers import TLS_MUTUAL, TLS_NONE, UNKNOWN_SERVICE, Link, Peer, ServiceKey
 from meshcore.wire import discovery_pb2
+from meshcore.wire.ids import join
 
 FIRST_EWMA_S = 0.030  # an endpoint that has not answered yet is taken to need 30 ms
 
@@ -47,7 +48,7 @@ class Endpoint:
         protocol: int = 0,
         opaque: bool = False,
     ) -> None:
-        self.id = id or f"{ip}:{port}"
+        self.id = id or join(ip, port)
         self.ip = ip
         self.port = port
         self.weight = weight
@@ -141,7 +142,7 @@ class EndpointSet:
             pod=put.peer.pod,
             service_account=put.peer.service_account,
             identity=put.peer.identity,
-            address=put.peer.address or f"{put.ip}:{put.port}",
+            address=put.peer.address or join(put.ip, put.port),
             tls=TLS_MUTUAL if put.peer.identity else TLS_NONE,
             no_tls_reason="" if put.peer.identity else "not_provided_by_service_discovery",
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from meshcore.services.discovery.registry import Entry, Registry
 from meshcore.wire import common_pb2
 from meshcore.wire.discovery_pb2 import Endpoint, EndpointsUpdate, InstancePort, ServiceRef
-from meshcore.wire.ids import Target
+from meshcore.wire.ids import Target, join
 
 WELL_KNOWN = ("http", "grpc")  # which port is meant where none is said and there are several
 
@@ -137,7 +137,7 @@ def _endpoint(entry: Entry, port: InstancePort) -> Endpoint:
     ip = port.proxy_ip or "127.0.0.1"
     number = port.proxy_port or port.port
     uplink = entry.uplink
-    peer = common_pb2.Peer(namespace=entry.namespace, pod=entry.pod, address=f"{ip}:{number}")
+    peer = common_pb2.Peer(namespace=entry.namespace, pod=entry.pod, address=join(ip, number))
     zone = ""
     if uplink is not None:
         peer.kind = uplink.instance.kind or "deployment"
@@ -150,7 +150,7 @@ def _endpoint(entry: Entry, port: InstancePort) -> Endpoint:
         peer.name = entry.status.name
         peer.service_account = entry.status.service_account
     return Endpoint(
-        id=f"{entry.namespace}/{entry.pod}/{ip}:{number}",
+        id=f"{entry.namespace}/{entry.pod}/{join(ip, number)}",
         ip=ip,
         port=number,
         weight=1,
