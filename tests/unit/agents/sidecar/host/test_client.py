@@ -61,7 +61,7 @@ class Chaos:
         self.finish()
 
     def say(self, side: Side, data: bytes) -> None:
-        if self.random.random() < 0.2:
+        if self.random.random() < 0.04:
             at = self.random.randrange(len(data))
             data = data[:at] + bytes([self.random.randrange(256)]) + data[at + 1 :]
         size = self.random.choice([1, 5, 1000])
@@ -71,7 +71,8 @@ class Chaos:
             side >> data[at : at + size]
 
     def ask(self) -> None:
-        self.say(self.book.client, self.random.choice(REQUESTS))
+        some = REQUESTS[:10] if self.random.random() < 0.9 else REQUESTS
+        self.say(self.book.client, self.random.choice(some))
 
     def live(self) -> Side | None:
         live = [side for side in self.book.dials.sides if not side.closed]
