@@ -96,7 +96,7 @@ class Upstream(Responses, asyncio.Protocol):
         assert down is not None
         reached = self.transport is not None
         if self._tunnel:
-            self._end("")
+            self._end(perf_counter())
             down.close()
         elif not self.x.replied and self._repeat and self._used:
             # A kept connection that the server closed just as it was used: the request may be sent once more.
@@ -209,7 +209,7 @@ class Upstream(Responses, asyncio.Protocol):
             return
         down.respond(x, head, data, head.length == UNTIL_CLOSE)
         if last:
-            self._end("")
+            self._end(x.replied)
 
     def on_body(self, data: bytes, last: bool) -> None:
         x, down = self.x, self.down
@@ -221,7 +221,7 @@ class Upstream(Responses, asyncio.Protocol):
         if last:
             if self.trailers:
                 x.trailers = pairs(self.trailers)
-            self._end("")
+            self._end(perf_counter())
 
     def on_refused(self, error: RefusedError) -> None:
         x, down = self.x, self.down
@@ -240,17 +240,16 @@ class Upstream(Responses, asyncio.Protocol):
         else:
             self.persistent = False
 
-    def _end(self, error: str) -> None:
+    def _end(self, now: float) -> None:
         """The response is whole: back to the pool, and the client may ask again."""
         x, down = self.x, self.down
         assert x is not None
         assert down is not None
         self.x = self.down = None
         self._used = True
-        x.error = error
-        x.ended = perf_counter()
+        x.ended = now
         if self.persistent and not self._held and down.received:
-            self.since = x.ended
+            self.since = now
             if self._paused:
                 self.resume()
             if not self.pool.keep(self):
