@@ -65,6 +65,8 @@ class Carrier(Edge):
 
     def on_settings(self) -> None:
         self.carriers.proven()
+        if self.carriers.waiting:
+            self.carriers.serve(self)
 
     def on_room(self) -> None:
         if self.h2.draining:
@@ -135,7 +137,11 @@ class Carriers:
         self.waiting.append(waiter)
         for carrier in self.open:
             carrier.h2.crowded = True  # a stream's end is worth a look now
-        if len(self.open) < CONNECTIONS:
+        self._more()
+
+    def _more(self) -> None:
+        """Dial for those who wait, unless a connection has yet to say how many streams it takes."""
+        if len(self.open) < CONNECTIONS and all([carrier.h2.known for carrier in self.open]):
             self.dial()
 
     def dial(self) -> None:
@@ -159,8 +165,8 @@ class Carriers:
         while self.waiting and carrier.h2.room:
             self.waiting.popleft().carried(carrier.h2)
         carrier.h2.crowded = bool(self.waiting)
-        if self.waiting and len(self.open) < CONNECTIONS:
-            self.dial()
+        if self.waiting:
+            self._more()
 
     def proven(self) -> None:
         """The server has answered: the next failure is a first one."""

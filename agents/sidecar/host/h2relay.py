@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agents.sidecar.host.h2 import Served
 
 ATTEMPTS = 3
+CARRY_S = 10.0  # how long a request waits for a connection with room
 REPLAY_LIMIT = 64 * 1024  # of a body, kept until the response begins, for a server that never saw it
 _RETRY_S = 0.05
 
@@ -77,8 +78,12 @@ class Relay:
                 self._timer.cancel()
                 self._timer = None
             self._carry(x)
-            if x.deadline and self.x is not None:
+            if self.x is None:
+                return
+            if x.deadline:
                 self._timer = self.served.loop.call_later(max(0.0, x.deadline - perf_counter()), self._late)
+            elif self._waiting:
+                self._timer = self.served.loop.call_later(CARRY_S, self._stuck)
         elif verdict is HOLD:
             self._waiting = True
             if self._timer is None:
@@ -109,6 +114,8 @@ class Relay:
         if self.x is None:
             return False
         self._waiting = False
+        if self._timer is not None and not self.x.deadline:
+            self._timer_off()
         held = self._held
         assert held is not None
         whole = self._requested and not held and self._trailers is None
@@ -317,6 +324,12 @@ class Relay:
         if x is not None and self._waiting:
             pending = x.target is not None and x.target.exists is None
             self._answer(refusal("discovery-timeout" if pending else "no-endpoints"))
+
+    def _stuck(self) -> None:
+        """There are connections, but none had room in time."""
+        self._timer = None
+        if self.x is not None and self._waiting:
+            self._answer(refusal("overloaded"))
 
     def _late(self) -> None:
         """The request's time is over."""

@@ -141,3 +141,51 @@ async def test_an_impostor_hears_nothing(application: Application) -> None:
         assert near.ended.exchanges[0].error == "identity-mismatch"
         assert not other.ended.exchanges
         assert near.fleet.impostors
+
+
+async def test_a_thousand_streams_share_a_connection(application: Application) -> None:
+    async with Mesh() as mesh:
+        far, near = mesh.sidecar("voting"), mesh.sidecar("web")
+        endpoint = near.endpoint(far, far.inbound(application.port))
+        entry = near.outbound("voting", endpoint)
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{entry}", OPTIONS) as channel:
+            echo = channel.stream_stream("/t.T/Echo")
+
+            async def begin(number: int) -> grpc.aio.StreamStreamCall:
+                call = echo()
+                await call.write(b"%d" % number)
+                assert await call.read() == b"%d" % number
+                return call
+
+            calls = await asyncio.gather(*[begin(number) for number in range(1000)])
+            assert [len(carrier.h2.streams) for carrier in endpoint.carriers.open] == [1000]
+            for call in calls:
+                call.cancel()
+            await asyncio.sleep(0.3)
+        assert [x.grpc_status for x in far.ended.exchanges] == [1] * 1000
+        assert not endpoint.carriers.open[0].h2.streams
+
+
+async def test_a_sidecar_drains_under_load(application: Application) -> None:
+    async with Mesh() as mesh:
+        far, near = mesh.sidecar("voting"), mesh.sidecar("web")
+        entry = near.outbound("voting", near.endpoint(far, far.inbound(application.port)))
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{entry}", OPTIONS) as channel:
+            unary = channel.unary_unary("/t.T/Unary")
+            ending = False
+
+            async def ask() -> int:
+                count = 0
+                while not ending:
+                    await unary(b"x")
+                    count += 1
+                return count
+
+            asking = [asyncio.ensure_future(ask()) for _ in range(4)]
+            for _ in range(3):
+                await asyncio.sleep(0.2)
+                for connection in tuple(far.host.open):
+                    connection.drain()
+            ending = True
+            assert min(await asyncio.gather(*asking)) > 10
+        assert {x.grpc_status for x in near.ended.exchanges} == {0}

@@ -111,6 +111,16 @@ def test_who_waits_gets_the_room_that_others_leave() -> None:
     assert [len(ear.streams) for ear in book.ears] == [2, 2, 1, 1, 1, 1, 1, 1]
 
 
+def test_nobody_waits_for_room_for_ever() -> None:
+    book = _book()
+    book.fleet.limits = Limits(streams=1)
+    for _ in range(10):
+        book.ask(CALL)
+    book.run(11)
+    assert [x.error for x in book.exchanges] == ["overloaded"] * 2
+    assert len(book.served.h2.streams) == 8
+
+
 @pytest.mark.parametrize(("request_", "status"), [(CALL, b"200"), (REQUEST, b"503")])
 def test_nobody_there(request_: Fields, status: bytes) -> None:
     book = _book()
