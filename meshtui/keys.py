@@ -1,6 +1,6 @@
 """Every key in one table: what it does, where it works, and the words that explain it.
 
-Bindings of screens, hints in the header and the help screen are all made from these rows; `tests/house` checks
+Bindings of screens, hints in the header and the help screen are all made from these rows; the tests check
 that no key means two things in one context. A screen has the contexts its classes name.
 """
 

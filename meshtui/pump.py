@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from textual.app import App
 from textual.dom import DOMNode
+from textual.worker import Worker
 
 from meshtui.messages import Arrived
 
@@ -24,7 +25,7 @@ class Pump:
         self._tag = tag
         self._source = source
         self._every = every
-        self._worker = owner.run_worker(self._carry(), name=tag, group=f"pump-{tag}", exclusive=True)
+        self._worker: Worker[None] = owner.run_worker(self._carry, name=tag, group=f"pump-{tag}", exclusive=True)
 
     def stop(self) -> None:
         """Close the source; nothing arrives afterwards."""

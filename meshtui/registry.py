@@ -69,9 +69,14 @@ def make(name: str, scene: Scene, scope: Scope, **options: Any) -> View:
 
 
 def words() -> list[str]:
-    """Return every word that opens a view."""
-    views = [word for row in VIEWS if row.command for word in (row.name, *row.aliases)]
-    return [*views, *(word for kind in KINDS for word in (kind.plural, kind.name, *kind.short))]
+    """Return every word that opens a view; full names first, as they are what to offer."""
+    shown = [row for row in VIEWS if row.command]
+    names = [*(row.name for row in shown), *(kind.plural for kind in KINDS)]
+    return [
+        *names,
+        *(alias for row in shown for alias in row.aliases),
+        *(word for kind in KINDS for word in (kind.name, *kind.short)),
+    ]
 
 
 def index() -> list[tuple[str, str]]:

@@ -37,6 +37,9 @@ class GraphView(View):
         self.graph = ServiceGraph(ascii=scene.ascii, classes="pane")
         self._last: Any = None
 
+    def note(self) -> str:
+        return ""  # the heading says it
+
     def body(self) -> Iterable[Widget]:
         yield self.graph
 

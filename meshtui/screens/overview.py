@@ -139,7 +139,7 @@ class OverviewView(StatView):
         if self._dirty and self.is_current and self.tap.display:
             self._dirty = False
             following = self.tap.cursor >= len(self._calls.lines) - 1
-            self._calls.put(self.exchanges.rows())
+            self._calls.put(sorted(self.exchanges.rows(), key=lambda row: row.started_us))
             self.tap.show()
             if following or not self.tap.has_focus:
                 self.tap.action_last()

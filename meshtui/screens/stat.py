@@ -89,7 +89,7 @@ class StatView(TableView):
             return
         if scope.kind == "namespace":
             self.post_message(ViewAsked("stat", Scope("pod", scope.name)))
-        elif scope.kind in WORKLOADS:
+        elif scope.kind != "pod":
             self.post_message(ViewAsked("stat", _pods(scope)))
 
     def _go(self, view: str) -> None:
@@ -153,7 +153,7 @@ def drill(kind: str, row: Any) -> tuple[str, Scope]:
     scope = subject(kind, row)
     if kind == "namespace":
         return "stat", Scope("deployment", scope.name)
-    if kind in WORKLOADS:
+    if kind == "service" or kind in WORKLOADS:
         return "stat", _pods(scope)
     return "tap", scope
 

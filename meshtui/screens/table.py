@@ -72,6 +72,9 @@ class TableView(View):
         """Return the words before the count."""
         return f"{self.NAME} {self.scope.title()}"
 
+    def note(self) -> str:
+        return ""  # the heading says it
+
     def body(self) -> Iterable[Widget]:
         yield self.grid
 

@@ -98,7 +98,9 @@ class TapView(TableView):
 
     def show_rows(self) -> None:
         """Put what passes into the grid; the cursor stays on the newest while following."""
-        self.table.put(row for row in self.exchanges.rows() if self._shows(row))
+        rows = [row for row in self.exchanges.rows() if self._shows(row)]
+        rows.sort(key=_began)  # sidecars report in turn: what came first did not always begin first
+        self.table.put(rows)
         self.grid.empty = (
             "no request passes the filter" if self.table.rows == [] and len(self.exchanges) else self.EMPTY
         )
@@ -167,6 +169,10 @@ class TapView(TableView):
     def action_clear(self) -> None:
         self.exchanges.clear()
         self.show_rows()
+
+
+def _began(row: Exchange) -> int:
+    return row.started_us
 
 
 def _everything(_: Exchange) -> bool:
