@@ -120,6 +120,18 @@ def test_too_many_streams_are_refused_one_by_one() -> None:
     assert not pair.client.room
 
 
+def test_a_server_that_names_no_limit_on_streams_has_none() -> None:
+    client = Connection(CLIENT, Ear(), APPLICATION)
+    client.start()
+    known = client.peer_streams
+    assert 0 < known < 1000
+    client.receive(wire.settings({}))
+    assert client.peer_streams > 1_000_000
+    client.receive(wire.settings({wire.MAX_CONCURRENT_STREAMS: 7}))
+    client.receive(wire.settings({}))
+    assert client.peer_streams == 7
+
+
 def test_a_small_block_that_decodes_to_much_ends_the_connection() -> None:
     attacker = Attacker(Limits(header_block=20_000, header_list=10_000))
     bomb = attacker.encode(REQUEST) + b"\x40\x01x\x7f\xa1\x1e" + b"b" * 4000 + b"\xbe" * 10_000
