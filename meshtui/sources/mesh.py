@@ -91,67 +91,12 @@ class LocalMesh:
         return self._follow(ask)
 
     def top(self, scope: Scope, *, by_route: bool = False, hide_sources: bool = False) -> Answers[TopResponse]:
-        options = {"by_route": by_route, "hide_sources": hide_sources}
-
         async def ask(session: Session) -> AsyncIterator[TopResponse]:
             targets = await _tapped(session, scope)
-            async with aclosing(cast("Any", tap.top(session, targets, limit=TOP_ROWS, **options))) as answers:
+            question = tap.top(session, targets, by_route=by_route, hide_sources=hide_sources, limit=TOP_ROWS)
+            async with aclosing(cast("Any", question)) as answers:
                 async for answer in answers:
                     yield answer
-
-        return self._follow(ask)
-
-    def check(self) -> Answers[CheckResponse]: ...
-    def log(self, scope: Scope, *, proxy: bool = False) -> Answers[list[str]]: ...
-    async def close(self) -> None: ...
-
-
-class LocalMesh:
-    """A mesh on this machine, by its place."""
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.name = place.name
-        self._session: Session | None = None
-        self._stack = AsyncExitStack()
-        self._opening = asyncio.Lock()
-
-    async def close(self) -> None:
-        self._session = None
-        await self._stack.aclose()
-
-    def alive(self) -> bool:
-        """Tell whether the mesh is there at all, whatever its control plane does."""
-        return self.place.alive()
-
-    def status(self) -> Answers[StatusResponse]:
-        return self._follow(control.watch_status)
-
-    def stat(self, scope: Scope) -> Answers[StatResponse]:
-        if scope.owner:
-            return self._follow(lambda session: _owned(session, scope))
-        request = stats.stat_request([_resource(scope)], unmeshed=True, points=POINTS)
-        return self._follow(lambda session: stats.watch_stat(session, request))
-
-    def edges(self, scope: Scope) -> Answers[EdgesResponse]:
-        request = stats.edges_request(scope.kind or "deployment", namespace=scope.namespace, name=scope.name)
-        return self._follow(lambda session: stats.watch_edges(session, request))
-
-    def pods(self, scope: Scope) -> Answers[PodsResponse]:
-        return self._follow(lambda session: inventory.watch_pods(session, _owners(scope)))
-
-    def observe(self, scope: Scope, match: TapMatch | None = None) -> Answers[ObserveResponse]:
-        async def ask(session: Session) -> AsyncIterator[ObserveResponse]:
-            async for answer in tap.observe(session, await _tapped(session, scope), match=match, headers=True):
-                yield answer
-
-        return self._follow(ask)
-
-    def top(self, scope: Scope, *, by_route: bool = False, hide_sources: bool = False) -> Answers[TopResponse]:
-        async def ask(session: Session) -> AsyncIterator[TopResponse]:
-            targets = await _tapped(session, scope)
-            async for answer in tap.top(session, targets, by_route=by_route, hide_sources=hide_sources, limit=TOP_ROWS):
-                yield answer
 
         return self._follow(ask)
 
