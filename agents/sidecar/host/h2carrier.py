@@ -141,7 +141,7 @@ class Carriers:
 
     def _more(self) -> None:
         """Dial for those who wait, unless a connection has yet to say how many streams it takes."""
-        if len(self.open) < CONNECTIONS and all([carrier.h2.known for carrier in self.open]):
+        if len(self.open) < CONNECTIONS and all(carrier.h2.known for carrier in self.open):
             self.dial()
 
     def dial(self) -> None:

@@ -1,0 +1,183 @@
+"""Byte streams: what asyncio promises of a transport, over a pair of engines."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from agents.sidecar.engine.hop import ACCEPTED, TCP, connect
+from agents.sidecar.engine.http2 import wire
+from agents.sidecar.engine.http2.limits import HOP, Limits
+from agents.sidecar.host.hopstream import HIGH_MARK, LINGER_S, ByteStream
+from tests.support.http2 import Pair
+from tests.support.playbook import Clock
+
+
+class User(asyncio.Protocol):
+    """Writes down what it is told."""
+
+    def __init__(self, keep_open: bool = True) -> None:
+        self.told: list[Any] = []
+        self.data = b""
+        self.keep_open = keep_open
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+
+    def eof_received(self) -> bool:
+        self.told.append("eof")
+        return self.keep_open
+
+    def connection_lost(self, error: BaseException | None) -> None:
+        self.told.append(("lost", error and str(error)))
+
+    def pause_writing(self) -> None:
+        self.told.append("pause")
+
+    def resume_writing(self) -> None:
+        self.told.append("resume")
+
+
+class Ends:
+    """A byte stream and both of its users."""
+
+    def __init__(self, near_open: bool = True, far_open: bool = True, window: int = 100_000) -> None:
+        self.clock = Clock()
+        self.pair = Pair(server=Limits(connect=True, stream_window=window, connection_window=1 << 22), client=HOP)
+        self.pair.exchange()
+        self.near_user, self.far_user = User(near_open), User(far_open)
+        self.near = ByteStream(self.clock, self.near_user, "far:1")  # type: ignore[arg-type]
+        self.near.stream = self.pair.client.open(connect(TCP, b"far:1"), False, self.near)
+        self.pair.exchange()
+        self.far = ByteStream(self.clock, self.far_user, "near:2")  # type: ignore[arg-type]
+        (stream,) = self.pair.served.streams
+        self.far.stream = stream
+        stream.sink = self.far
+        stream.send_headers(ACCEPTED)
+        self.run()
+
+    def run(self, seconds: float = 0.0) -> None:
+        for _ in range(5):
+            self.pair.exchange()
+            self.clock.advance(0.0)
+        if seconds:
+            self.clock.advance(seconds)
+            self.run()
+
+
+def test_bytes_both_ways_then_half_close_then_the_end() -> None:
+    ends = Ends()
+    ends.near.write(b"ping")
+    ends.far.write(b"pong")
+    ends.near.write_eof()
+    ends.run()
+    assert (ends.far_user.data, ends.far_user.told) == (b"ping", ["eof"])
+    ends.far.write(b", and more")
+    ends.far.close()
+    ends.run()
+    assert (ends.near_user.data, ends.near_user.told) == (b"pong, and more", ["eof"])
+    ends.near.close()
+    ends.run()
+    assert ends.near_user.told == ["eof", ("lost", None)]
+    assert ends.far_user.told == ["eof", ("lost", None)]
+    assert not ends.pair.client.streams
+    assert not ends.pair.server.streams
+
+
+def test_an_end_that_keeps_nothing_open_closes_by_itself() -> None:
+    ends = Ends(far_open=False)
+    ends.near.write(b"bye")
+    ends.near.write_eof()
+    ends.run()
+    assert ends.far_user.told == ["eof", ("lost", None)]
+    assert ends.near_user.told == ["eof"]
+
+
+def test_an_abort_is_a_reset_at_the_far_end() -> None:
+    ends = Ends()
+    ends.near.abort()
+    ends.near.abort()
+    ends.run()
+    assert ends.near_user.told == [("lost", None)]
+    assert ends.far_user.told == [("lost", "hop-reset")]
+    ends.far.write(b"late")
+    ends.far.close()
+
+
+def test_a_lost_hop_is_a_lost_connection() -> None:
+    ends = Ends()
+    ends.pair.client.lost()
+    assert ends.near_user.told == [("lost", "hop-reset")]
+
+
+def test_a_writer_is_paused_while_the_reader_reads_nothing() -> None:
+    ends = Ends()
+    ends.far.pause_reading()
+    ends.near.write(bytes(100_000))
+    ends.run()
+    assert ends.near_user.told == []
+    ends.near.write(b"x" * (HIGH_MARK + 1))
+    ends.run()
+    assert ends.near_user.told == ["pause"]
+    assert ends.far_user.data == b""
+    assert ends.near.get_write_buffer_size() == HIGH_MARK + 1
+    ends.far.resume_reading()
+    ends.run()
+    assert ends.near_user.told == ["pause", "resume"]
+    assert len(ends.far_user.data) == 100_000 + HIGH_MARK + 1
+
+
+def test_an_end_that_came_while_paused_is_told_afterwards() -> None:
+    ends = Ends()
+    ends.far.pause_reading()
+    ends.near.write(b"last words")
+    ends.near.write_eof()
+    ends.run()
+    assert (ends.far_user.data, ends.far_user.told) == (b"", [])
+    ends.far.resume_reading()
+    ends.run()
+    assert (ends.far_user.data, ends.far_user.told) == (b"last words", ["eof"])
+
+
+def test_closing_sends_what_waits_before_it_is_lost() -> None:
+    ends = Ends(window=10)
+    ends.far.pause_reading()
+    ends.near.write(b"0123456789abcdef")
+    ends.near.close()
+    ends.run()
+    assert ends.near_user.told == []
+    ends.far.resume_reading()
+    ends.run()
+    assert ends.near_user.told == [("lost", None)]
+    assert ends.far_user.data == b"0123456789abcdef"
+
+
+def test_who_writes_to_a_closed_end_is_reset() -> None:
+    ends = Ends()
+    ends.near.close()
+    ends.run()
+    ends.far.write(b"anybody there?")
+    ends.run()
+    assert ends.far_user.told == ["eof", ("lost", "hop-reset")]
+
+
+def test_a_far_end_that_never_closes_is_given_up() -> None:
+    ends = Ends()
+    ends.near.close()
+    ends.run(LINGER_S + 1)
+    assert not ends.pair.client.streams
+    assert ends.far_user.told == ["eof", ("lost", None)]
+
+
+@pytest.mark.parametrize("status", [b"501", b"503"])
+def test_a_refusal_is_a_connection_that_never_was(status: bytes) -> None:
+    clock, user = Clock(), User()
+    pair = Pair(server=HOP)
+    pair.exchange()
+    near = ByteStream(clock, user, "far:1")  # type: ignore[arg-type]
+    near.stream = pair.client.open(connect(b"gopher", b"far:1"), False, near)
+    pair.exchange()
+    pair.served.streams[0].send_headers([(b":status", status, False)], True)
+    pair.served.streams[0].reset(wire.NO_ERROR)
+    pair.exchange()
+    assert user.told == [("lost", "hop-refused")]
