@@ -8,6 +8,7 @@ from typing import Any
 
 from agents.sidecar.engine.http1 import Requests
 from agents.sidecar.host.host import Host
+from agents.sidecar.state.cells import TcpCell, errno_name
 
 HELD_LIMIT = 64 * 1024  # of pipelined requests, before the client is read no further
 LINGER_S = 1.0
@@ -16,11 +17,24 @@ LINGER_S = 1.0
 class Client(Requests, asyncio.Protocol):
     """A client's connection. `persistent`: another request may follow; `received`: the current one is here whole."""
 
-    __slots__ = ("crowded", "host", "lost", "paused", "persistent", "received", "ticks", "timer", "transport", "write")
+    __slots__ = (
+        "crowded",
+        "flow",
+        "host",
+        "lost",
+        "paused",
+        "persistent",
+        "received",
+        "ticks",
+        "timer",
+        "transport",
+        "write",
+    )
 
     def __init__(self, host: Host) -> None:
         super().__init__()
         self.host = host
+        self.flow: TcpCell | None = None  # where it counts as a connection of its own
         self.transport: Any = None
         self.write: Any = None
         self.persistent = True
@@ -35,10 +49,14 @@ class Client(Requests, asyncio.Protocol):
         self.transport = transport
         self.write = transport.write
         self.host.open.add(self)
+        if self.flow is not None:
+            self.flow.opening()
 
     def connection_lost(self, error: BaseException | None) -> None:
         self.lost = True
         self.host.open.discard(self)
+        if self.flow is not None:
+            self.flow.closing(errno_name(error))
         if self.timer is not None:
             self.timer.cancel()
 

@@ -17,6 +17,7 @@ from agents.sidecar.host.h2edge import Edge
 from agents.sidecar.host.h2head import Head
 from agents.sidecar.host.h2relay import Relay
 from agents.sidecar.host.host import Host
+from agents.sidecar.state.cells import TcpCell, errno_name
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.endpoints import Endpoint
 from agents.sidecar.state.peers import Link, Peer
@@ -48,14 +49,19 @@ class Served(Edge):
         self.stack_end = door.stack.end
         self._outbound = door.direction == OUTBOUND
         self._leaving = False
+        self.flow: TcpCell | None = None  # where it counts as a connection
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self.host.open.add(self)
+        if self.flow is not None:
+            self.flow.opening()
         self.h2.start()
 
     def connection_lost(self, error: BaseException | None) -> None:
         self.host.open.discard(self)
+        if self.flow is not None:
+            self.flow.closing(errno_name(error))
         super().connection_lost(error)
 
     def on_stream(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:

@@ -6,6 +6,7 @@ HELLO adds what the identity bears out. Native streams are requests, extended CO
 
 from typing import Any
 
+from agents.sidecar.engine.exchange import INBOUND
 from agents.sidecar.engine.hop import ACCEPTED, REFUSED, introduce
 from agents.sidecar.engine.http2.fields import Fields
 from agents.sidecar.engine.http2.limits import HOP
@@ -47,6 +48,10 @@ class HopServed(Served):
 
     def on_stream(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
         name = fields.get(b":protocol")
+        if self.flow is None and name != b"tcp" and self.link is not None:
+            # It counts once it carries requests; a TCP connection inside it is counted as what it is.
+            self.flow = self.host.flow(INBOUND, self.link)
+            self.flow.opening()
         if name is None:
             super().on_stream(stream, headers, fields, end)
             return

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from agents.sidecar.engine.balance import choose
+from agents.sidecar.state.cells import TcpCell
 from agents.sidecar.state.endpoints import Endpoint, EndpointSet
-from agents.sidecar.state.peers import TLS_NONE, Peer
+from agents.sidecar.state.peers import TLS_NONE, Link, Peer
 from agents.sidecar.state.runtime import Runtime
 from meshcore.wire.ids import parse_target
 
@@ -67,6 +68,17 @@ class Host:
             peer = Peer(address=f"{name}:{port}", tls=TLS_NONE, no_tls_reason="not_provided_by_service_discovery")
             found.fallback = Endpoint(name, port, peer=peer)
         return found
+
+    def flow(self, direction: int, link: Link) -> TcpCell:
+        """Return where the connections of an edge are counted."""
+        edge = link.edge
+        if edge is None:
+            peer, service = link.peer, link.service
+            edge = link.edge = self.runtime.counters.edge(
+                direction, peer, service.namespace, service.name, service.port, peer.tls, peer.no_tls_reason
+            )
+        cell: TcpCell = edge.tcp
+        return cell
 
     def sweep(self, now: float) -> None:
         """Close upstream connections that have been idle for long, forget endpoints that are gone, hurry clients."""

@@ -5,7 +5,6 @@ it and joins the two. Counted per connection on the edge's TcpCell.
 """
 
 import asyncio
-import errno
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from agents.sidecar.engine.balance import choose, fail, observe
 from agents.sidecar.engine.exchange import OUTBOUND
 from agents.sidecar.host.host import HOLD_S, Host
-from agents.sidecar.state.cells import TcpCell
+from agents.sidecar.state.cells import TcpCell, errno_name
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.endpoints import Endpoint, EndpointSet
 from agents.sidecar.state.peers import TLS_NONE, TLS_OPAQUE, Link
@@ -141,8 +140,7 @@ class Splice:
         if self._endpoint is not None and self._target is not None:
             self._endpoint.inflight -= 1
         if self._cell is not None:
-            name = errno.errorcode.get(error.errno or 0, "") if isinstance(error, OSError) else ""
-            self._cell.closing(name)
+            self._cell.closing(errno_name(error))
         other = self.far if end is self.near else self.near
         if other.transport is not None:
             if error is None and end.transport is not None:
@@ -221,12 +219,6 @@ class Splice:
         peer = link.peer
         if self._tls and peer.tls == TLS_NONE:
             link = Link(replace(peer, tls=TLS_OPAQUE, no_tls_reason=""), link.service)
-        edge = link.edge
-        if edge is None:
-            peer, service = link.peer, link.service
-            edge = link.edge = self.host.runtime.counters.edge(
-                self.door.direction, peer, service.namespace, service.name, service.port, peer.tls, peer.no_tls_reason
-            )
-        cell: TcpCell = edge.tcp
+        cell = self.host.flow(self.door.direction, link)
         self._cell = cell
         cell.opening()

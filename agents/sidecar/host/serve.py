@@ -44,11 +44,17 @@ def plain(host: Host, makers: Makers, door: Door, address: str, detected: Detect
     kind = detected.kind
     client = client_of(host, door, address, TLS_OPAQUE if kind is Kind.TLS else TLS_NONE)
     link = door.link(client) if door.direction == INBOUND else None
+    made: Any
     if kind is Kind.HTTP1:
-        return Tunnelling(host, makers, door, client) if door.proxy else Downstream(host, door, client, link)
-    if kind is Kind.HTTP2:
-        return makers.http2(door, client, link)
-    return Splice(host, door, link, door.target, tls=kind is Kind.TLS).near
+        made = Tunnelling(host, makers, door, client) if door.proxy else Downstream(host, door, client, link)
+    elif kind is Kind.HTTP2:
+        made = makers.http2(door, client, link)
+    else:
+        return Splice(host, door, link, door.target, tls=kind is Kind.TLS).near
+    if link is not None:
+        made.flow = host.flow(INBOUND, link)
+    protocol: asyncio.Protocol = made
+    return protocol
 
 
 def stream(host: Host, door: Door, client: Peer, name: bytes) -> asyncio.Protocol | None:

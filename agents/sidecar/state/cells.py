@@ -3,6 +3,7 @@
 state/counters hands them out, stages/measure and the hosts add to them directly.
 """
 
+from errno import errorcode
 from operator import sub
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -125,3 +126,8 @@ class TcpCell:
         self.open -= 1
         if errno and (errno in self.errors or len(self.errors) < 20):
             self.errors[errno] = self.errors.get(errno, 0) + 1
+
+
+def errno_name(error: BaseException | None) -> str:
+    """Return the name of the errno that ended a connection, such as ECONNRESET; empty if it ended well."""
+    return errorcode.get(error.errno or 0, "") if isinstance(error, OSError) else ""
