@@ -14,11 +14,10 @@ from agents.sidecar.engine.stack import HOLD, Reply, Verdict
 from agents.sidecar.host.client import Client
 from agents.sidecar.host.host import HOLD_S, Host
 from agents.sidecar.host.pool import Pool
-from agents.sidecar.host.upstream import REPEATABLE, Upstream
+from agents.sidecar.host.upstream import ATTEMPTS, REPEATABLE, Upstream
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.peers import Link, Peer
 
-ATTEMPTS = 3
 HEAD_TICKS = 6  # of the host's sweep, every 5 s
 # A server closes connections that are idle, and a request that meets this on the way is lost. What may be repeated is;
 # for the rest, a connection that was used a moment ago is taken, or a new one.
@@ -221,8 +220,11 @@ class Downstream(Client):
             return
         self.answer(x, refusal(error))
 
-    def again(self, data: bytes, x: Exchange) -> None:
-        """A kept connection was closed under the request: send it again on a new one."""
+    def again(self, data: bytes, x: Exchange, failed: bool) -> None:
+        """A connection was lost under the request: send it again, `failed`: to another endpoint if there is one."""
+        if failed and self.elsewhere(x, data):
+            return
+        x.attempt += 1
         pool = self._pool(x)
         self.up = pool.connect(self)
         self.up.resend(self, x, data)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agents.sidecar.host.pool import Pool
 
 REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))  # RFC 9110, 9.2.2
+ATTEMPTS = 3
 _WAITING_LIMIT = 64 * 1024
 
 
@@ -98,15 +99,24 @@ class Upstream(Responses, asyncio.Protocol):
         if self._tunnel:
             self._end(perf_counter())
             down.close()
-        elif not self.x.replied and self._repeat and self._used:
-            # A kept connection that the server closed just as it was used: the request may be sent once more.
-            down.again(self._repeat, self.x)
+        elif self._lost_before_answer(self.x):
+            down.again(self._repeat, self.x, failed=error is not None)
         elif not reached and down.elsewhere(self.x, b"".join(self._waiting)):
             pass
         else:
             self.down = None
             x, self.x = self.x, None
             down.failed(x, reason(error, reached))
+
+    def _lost_before_answer(self, x: "Exchange") -> bool:
+        """Tell whether a request may be sent once more.
+
+        A kept connection may be closed by the server just as it is used; a hop may go down with the sidecar at its
+        end. What failed on a new connection to an application is not tried again: it may be what made it fail.
+        """
+        if x.replied or not self._repeat or x.attempt >= ATTEMPTS:
+            return False
+        return self._used or self.pool.endpoint.meshed
 
     def pause_writing(self) -> None:
         if self.down is not None:

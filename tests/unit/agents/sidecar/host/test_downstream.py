@@ -335,6 +335,42 @@ def test_a_kept_connection_that_closed_is_replaced_without_a_word() -> None:
     assert [x.status for x in book.exchanges] == [200, 200]
 
 
+def meshed(*addresses: str) -> EndpointSet:
+    target = endpoints(*addresses)
+    for endpoint in target.endpoints:
+        endpoint.peer = Peer(identity="spiffe://local/ns/default/sa/web")
+    return target
+
+
+def test_a_hop_that_goes_down_takes_no_request_along() -> None:
+    target = meshed("10.0.0.1:80", "10.0.0.2:80")
+    book = Playbook(target)
+    book.client >> GET
+    book.server(0).lose(ConnectionResetError("hop-reset"))
+    book.server(1) << GET
+    assert book.dials.opened[0][0] is not book.dials.opened[1][0]
+    book.server(1) >> OK
+    book.client << OK
+    assert [(x.status, x.attempt) for x in book.exchanges] == [(200, 2)]
+
+
+def test_what_was_sent_is_sent_once_more_at_most() -> None:
+    book = Playbook(meshed("10.0.0.1:80"))
+    book.client >> GET
+    for _ in range(2):
+        book.server().lose(ConnectionResetError("hop-reset"))
+    assert len(book.dials.sides) == 2
+    book.client << failure(502, b"Bad Gateway", b"upstream-reset")
+
+
+def test_what_made_an_application_fail_is_not_sent_again() -> None:
+    book = Playbook()
+    book.client >> GET
+    book.server().lose(ConnectionResetError())
+    assert len(book.dials.sides) == 1
+    book.client << failure(502, b"Bad Gateway", b"upstream-reset")
+
+
 def test_what_cannot_be_repeated_is_not() -> None:
     book = Playbook()
     book.client >> GET
