@@ -7,7 +7,7 @@ PROTOS := $(wildcard meshcore/wire/*.proto)
 SERVICES := $(filter-out meshcore/wire/common.proto,$(PROTOS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types floors unit tui flows house bench shots stubs clean
+.PHONY: help install demo test lint format types floors unit tui flows netns house bench shots stubs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,7 @@ demo: $(STAMP) ## start the demo mesh and open the terminal on it
 test: $(STAMP) lint ## lint and run every test tier whose tools are here
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup tests/house tests/unit tests/tui
 	@$(BIN)/python -m pytest -q tests/flows
+	@$(BIN)/python -m pytest -q tests/netns
 
 lint: $(STAMP) ## formatting, style, import floors, stubs and types
 	@$(BIN)/ruff format --check --quiet .
@@ -52,6 +53,9 @@ tui: $(STAMP) ## screens, by pilot and by picture
 
 flows: $(STAMP) ## real processes over loopback
 	@$(BIN)/python -m pytest -q tests/flows
+
+netns: $(STAMP) ## redirect and original destination in network namespaces of its own (root, iptables)
+	@$(BIN)/python -m pytest -q tests/netns
 
 house: $(STAMP) ## tests of the repository itself
 	@$(BIN)/python -m pytest -q tests/house
