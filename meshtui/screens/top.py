@@ -34,6 +34,7 @@ class TopView(TableView):
         self.by_route = False
         self.callers = True
         self.covered_s = 0
+        self.dropped = 0
         super().__init__(scene, scope)
 
     def columns(self) -> Sequence[Column[Any]]:
@@ -51,12 +52,16 @@ class TopView(TableView):
 
     def take(self, tag: str, answer: Any) -> None:
         self.covered_s = answer.covered_ms // 1000
+        self.dropped = answer.dropped
         super().take(tag, answer)
 
     def heading(self) -> str:
         whole = self.covered_s >= WINDOW_S
         seconds = f"last {WINDOW_S} s" if whole else f"first {self.covered_s} s of {WINDOW_S}"
         return f"top {self.scope.title()} · {seconds}"
+
+    def title_marks(self) -> list[str]:
+        return super().title_marks() + ([f"{self.dropped} not counted (too many)"] if self.dropped else [])
 
     def drill(self, row: Any) -> tuple[str, Scope] | None:
         words = [] if self.by_route else [f"method={row.method}", f"path=^{re.escape(row.path)}"]
