@@ -88,8 +88,8 @@ def _http(runtime: Runtime) -> Iterator[str]:
 def _tcp(runtime: Runtime) -> Iterator[str]:
     opened = Family("tcp_open_total", "counter", "Total count of opened connections.")
     now = Family("tcp_open_connections", "gauge", "Number of currently-open connections.")
-    read = Family("tcp_read_bytes_total", "counter", "Total count of bytes read from peers.")
-    written = Family("tcp_write_bytes_total", "counter", "Total count of bytes written to peers.")
+    read = Family("tcp_read_bytes_total", "counter", "Total count of bytes read from peers; of HTTP, the bodies.")
+    written = Family("tcp_write_bytes_total", "counter", "Total count of bytes written to peers; of HTTP, the bodies.")
     closed = Family("tcp_close_total", "counter", "Total count of closed connections.")
     for i, edge in enumerate(runtime.counters.all()):
         cell = edge.tcp

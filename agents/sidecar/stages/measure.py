@@ -5,7 +5,7 @@ The cell is looked up among those of the link (state/peers) and made at the firs
 
 from bisect import bisect_left
 
-from agents.sidecar.engine.exchange import Exchange
+from agents.sidecar.engine.exchange import INBOUND, Exchange
 from agents.sidecar.state.cells import HttpCell
 from agents.sidecar.state.counters import Counters
 from agents.sidecar.state.peers import Link
@@ -40,6 +40,13 @@ class Measure:
         cell.latency_sum_ms += latency_ms
         cell.request_bytes += x.request_bytes
         cell.response_bytes += x.response_bytes
+        flow = link.edge.tcp  # bodies stand for the connection's bytes: heads are not worth a count per read
+        if x.direction == INBOUND:
+            flow.read_bytes += x.request_bytes
+            flow.written_bytes += x.response_bytes
+        else:
+            flow.read_bytes += x.response_bytes
+            flow.written_bytes += x.request_bytes
 
     def _cell(self, x: Exchange, link: Link) -> HttpCell:
         edge = link.edge
