@@ -8,7 +8,7 @@ import grpc.aio
 import pytest
 
 from agents.sidecar.engine.exchange import FAILURE, GRPC, SUCCESS
-from tests.support.mesh import Mesh
+from tests.support.mesh import Mesh, new_authority
 
 MIB = 1 << 20
 OPTIONS = [
@@ -189,3 +189,18 @@ async def test_a_sidecar_drains_under_load(application: Application) -> None:
             ending = True
             assert min(await asyncio.gather(*asking)) > 10
         assert {x.grpc_status for x in near.ended.exchanges} == {0}
+
+
+@pytest.mark.parametrize("stranger", ["client", "server"])
+async def test_a_foreign_authority_is_nobody(application: Application, stranger: str) -> None:
+    async with Mesh() as mesh:
+        foreign = new_authority()
+        far = mesh.sidecar("voting", foreign if stranger == "server" else None)
+        near = mesh.sidecar("web", foreign if stranger == "client" else None)
+        entry = near.outbound("voting", near.endpoint(far, far.inbound(application.port)))
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{entry}", OPTIONS) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as failed:
+                await channel.unary_unary("/t.T/Unary")(b"secret", timeout=5)
+        assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert near.ended.exchanges[0].error in ("tls-failed", "upstream-closed")
+        assert not far.ended.exchanges

@@ -12,8 +12,8 @@ class Limits:
     """Bounds of one connection; the defaults suit a client that nobody knows."""
 
     streams: int = 2000  # concurrent ones that the peer may open
-    stream_window: int = 1 << 20
-    connection_window: int = 4 << 20
+    stream_window: int = 1 << 19
+    connection_window: int = 16 << 20  # as many slow streams as fit stall nobody else
     frame: int = 1 << 14  # largest payload that the peer may send
     header_list: int = 64 << 10  # decoded, as RFC 9113 section 6.5.2 counts; more is refused per request
     header_block: int = 256 << 10  # encoded or decoded; more ends the connection
@@ -24,8 +24,8 @@ class Limits:
 
 
 APPLICATION = Limits()
-UPSTREAM = Limits(frame=1 << 16)  # servers that we chose to ask
-HOP = Limits(streams=20_000, connect=True, connection_window=16 << 20, frame=1 << 16, burst=20_000, refill=10_000)
+UPSTREAM = Limits(connection_window=64 << 20, frame=1 << 16)  # servers that we chose to ask, shared by all clients
+HOP = Limits(streams=20_000, connect=True, connection_window=64 << 20, frame=1 << 16, burst=20_000, refill=10_000)
 
 # What frames that bring nothing cost a peer. A stream that is opened and reset within one read is rapid reset
 # (CVE-2023-44487): it gets round the limit on streams. Later resets are cancellations, common with deadlines.

@@ -42,6 +42,7 @@ CLIENT: Final = 1
 
 FIRST = -1  # what `expect` says before the peer's first SETTINGS
 _FIRST_STREAMS = 100  # how many a client opens before it knows the server's limit
+CREDIT = 1 << 19  # bytes consumed before the connection's window is opened again
 _IGNORED = 1000  # streams that we reset and whose late frames are dropped in silence
 
 
@@ -106,7 +107,8 @@ class Session:
         self.read_total = 0  # bytes of DATA frames so far, and how many there may be
         self.read_allowed = limits.connection_window
         self.credit = 0
-        self.credit_mark = limits.connection_window // 2
+        # Small beside the window: what a few slow streams keep must not keep the rest from being told.
+        self.credit_mark = min(limits.connection_window // 2, CREDIT)
         self.stream_window = limits.stream_window
         self.stream_mark = limits.stream_window // 2
         self.peer_window = DEFAULT_WINDOW  # of new streams

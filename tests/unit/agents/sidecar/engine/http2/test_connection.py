@@ -292,3 +292,17 @@ def test_h2_as_server_understands_our_client() -> None:
     assert [event[0] for event in ear.events] == ["headers", "data", "trailers"]
     client.open(REQUEST, True, ear)
     assert peer.receive_data(client.take_output())
+
+
+def test_slow_streams_that_keep_most_of_the_window_do_not_stall_the_rest() -> None:
+    pair = Pair(server=Limits(stream_window=1 << 20, connection_window=4 << 20))
+    pair.exchange()
+    for _ in range(3):
+        pair.open(REQUEST).send_data(bytes(1 << 20))
+    quick = pair.open(REQUEST)
+    quick.send_data(bytes(8 << 20), True)
+    for _ in range(40):
+        pair.exchange()
+        served = pair.served.streams[3]
+        served.consumed(served.read_bytes - served.taken)
+    assert len(pair.served.bodies[quick.id]) == 8 << 20
