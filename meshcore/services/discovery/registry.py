@@ -11,6 +11,7 @@ from meshcore.wire import discovery_pb2
 from meshcore.wire.discovery_pb2 import Instance, InstanceStatus
 
 REPORT_GRACE_S = 10.0  # how long a launcher that went away is believed
+ADDRESS_GRACE_S = 30.0  # how long a sidecar that lost its stream is still taken to be at its address
 
 PodKey = tuple[str, str]  # namespace, pod
 ServiceKey = tuple[str, str]  # namespace, name; an address is in no namespace
@@ -36,7 +37,6 @@ class Entry:
     uplink_since_ms: int = 0
     status: InstanceStatus | None = None
     launcher: str = ""
-    addresses: tuple[str, ...] = ()  # under which it is filed
 
     @property
     def service(self) -> ServiceKey:
@@ -80,7 +80,8 @@ class Registry:
         self._wall_ms = wall_ms
         self._entries: dict[PodKey, Entry] = {}
         self._services: dict[ServiceKey, dict[PodKey, Entry]] = {}
-        self._addresses: dict[str, Entry] = {}
+        self._addresses: dict[str, Uplink] = {}
+        self._left: dict[str, float] = {}  # since when the sidecar of an address is away
         self._launchers: dict[str, _Launcher] = {}
         self._listeners: list[Callable[[set[ServiceKey]], None]] = []
         self.changed_at = clock()
@@ -100,8 +101,11 @@ class Registry:
         """Return the instances that stand behind a service."""
         return self._services.get(key, {}).values()
 
-    def at(self, ip: str) -> Entry | None:
-        """Return the instance that has an address to itself."""
+    def at(self, ip: str) -> Uplink | None:
+        """Return the sidecar that has an address to itself, or had it a moment ago.
+
+        One that lost its stream without a farewell still serves: forgotten at once, it would be spoken to in the clear.
+        """
         return self._addresses.get(ip)
 
     def connect(self, instance: Instance, identity: str) -> Uplink:
@@ -112,7 +116,7 @@ class Registry:
         entry.uplink = uplink
         entry.last = None
         entry.uplink_since_ms = self._wall_ms()
-        self._tell(self._index(entry, before))
+        self._tell(self._index(entry, before) | self._occupy(uplink))
         return uplink
 
     def update(self, uplink: Uplink, instance: Instance | None, *, draining: bool) -> None:
@@ -124,9 +128,12 @@ class Registry:
             return
         before = entry.service
         uplink.draining = draining
+        touched: set[ServiceKey] = set()
         if instance is not None:
+            touched |= self._vacate(uplink, at_once=True)
             uplink.instance = instance
-        self._tell(self._index(entry, before))
+            touched |= self._occupy(uplink)
+        self._tell(self._index(entry, before) | touched)
 
     def disconnect(self, uplink: Uplink) -> None:
         """Forget a stream that ended: its sidecar takes no traffic from now on."""
@@ -137,7 +144,7 @@ class Registry:
         entry.uplink = None
         entry.last = uplink
         entry.uplink_since_ms = self._wall_ms()
-        self._tell(self._index(entry, before))
+        self._tell(self._index(entry, before) | self._vacate(uplink, at_once=uplink.draining))
 
     def arrive(self, launcher: str) -> None:
         """Count a launcher's stream."""
@@ -172,9 +179,12 @@ class Registry:
             known.left = self._clock()
 
     def expire(self) -> None:
-        """Forget the launchers that stayed away; to be called now and then."""
+        """Forget the launchers and the addresses' sidecars that stayed away; to be called now and then."""
         now = self._clock()
         touched: set[ServiceKey] = set()
+        for ip in [ip for ip, left in self._left.items() if now - left >= ADDRESS_GRACE_S]:
+            del self._left[ip], self._addresses[ip]
+            touched.add(("", ip))
         for name, known in list(self._launchers.items()):
             if known.streams <= 0 and now - known.left >= REPORT_GRACE_S:
                 del self._launchers[name]
@@ -205,22 +215,28 @@ class Registry:
         pods.pop(key, None)
         if not pods:
             self._services.pop(before, None)
-        touched = {before, *self._file(entry)}
         if entry.uplink is None and entry.status is None:
             del self._entries[key]
-            return touched
+            return {before}
         self._services.setdefault(entry.service, {})[key] = entry
-        return {*touched, entry.service}
+        return {before, entry.service}
 
-    def _file(self, entry: Entry) -> set[ServiceKey]:
-        """File an entry under its addresses; return those that this touches, as the keys of their targets."""
-        before, entry.addresses = entry.addresses, tuple(entry.uplink.instance.addresses) if entry.uplink else ()
-        for gone in before:
-            if self._addresses.get(gone) is entry:
-                del self._addresses[gone]
-        for here in entry.addresses:
-            self._addresses[here] = entry
-        return {("", ip) for ip in (*before, *entry.addresses)}
+    def _occupy(self, uplink: Uplink) -> set[ServiceKey]:
+        """File a sidecar under its addresses; return what this touches, as the keys of their targets."""
+        for ip in uplink.instance.addresses:
+            self._addresses[ip] = uplink
+            self._left.pop(ip, None)
+        return {("", ip) for ip in uplink.instance.addresses}
+
+    def _vacate(self, uplink: Uplink, *, at_once: bool) -> set[ServiceKey]:
+        """Let go of a sidecar's addresses, at once or when it has been away for a while."""
+        held = [ip for ip in uplink.instance.addresses if self._addresses.get(ip) is uplink]
+        for ip in held:
+            if at_once:
+                del self._addresses[ip]
+            else:
+                self._left[ip] = self._clock()
+        return {("", ip) for ip in held} if at_once else set()
 
     def _tell(self, touched: set[ServiceKey]) -> None:
         if not touched:

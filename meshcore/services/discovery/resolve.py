@@ -63,16 +63,16 @@ def resolve(registry: Registry, declared: Declared, target: Target) -> View:
 
 def _locate(registry: Registry, target: Target) -> View:
     """Return the instance that has an address; who names it means that one, ready or not."""
-    entry = registry.at(target.name)
-    if entry is None or entry.uplink is None:
+    uplink = registry.at(target.name)
+    if uplink is None:
         return View()
-    instance, number = entry.uplink.instance, int(target.port)
+    instance, number = uplink.instance, int(target.port)
     port = InstancePort(port=number)
     for known in instance.ports:
         if known.port == number:
             port.CopyFrom(known)
     port.proxy_ip, port.proxy_port = target.name, number
-    endpoint = _endpoint(entry, port)
+    endpoint = _endpoint(Entry(instance.namespace, instance.pod, uplink), port)
     if any(skipped.first <= number <= skipped.last for skipped in instance.skipped):
         endpoint.peer.identity = ""
     service = ServiceRef(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from meshcore.services.discovery.registry import Registry
+from meshcore.services.discovery.registry import ADDRESS_GRACE_S, Registry
 from meshcore.wire.discovery_pb2 import Instance, InstancePort, InstanceStatus
 
 WEB = ("shop", "web")
@@ -145,28 +145,52 @@ def test_a_pod_that_changes_its_workload_moves(registry: Registry, told: list[se
     assert told[-1] == {WEB, ("shop", "cart")}
 
 
-def test_an_address_is_filed_as_long_as_its_sidecar_is_there(
+def placed(pod: str) -> Instance:
+    told = instance(pod)
+    told.addresses.append("10.0.0.7")
+    return told
+
+
+def test_an_address_is_its_sidecars_until_that_says_farewell(
     registry: Registry, told: list[set[tuple[str, str]]]
 ) -> None:
-    first = instance()
-    first.addresses.append("10.0.0.7")
-    uplink = registry.connect(first, "spiffe://a")
+    uplink = registry.connect(placed("web-0"), "spiffe://a")
     assert told.pop() == {("shop", ""), WEB, ("", "10.0.0.7")}
-    entry = registry.at("10.0.0.7")
-    assert entry is not None
-    assert entry.pod == "web-0"
+    assert registry.at("10.0.0.7") is uplink
+    registry.update(uplink, None, draining=True)
     registry.disconnect(uplink)
     assert ("", "10.0.0.7") in told.pop()
     assert registry.at("10.0.0.7") is None
 
 
-def test_an_address_that_is_used_again_belongs_to_the_newer_instance(registry: Registry) -> None:
-    before, after = instance("web-0"), instance("web-1")
-    for each in (before, after):
-        each.addresses.append("10.0.0.7")
-    uplink = registry.connect(before, "spiffe://a")
-    registry.connect(after, "spiffe://a")
+def test_a_stream_that_breaks_leaves_the_address_for_a_while(
+    registry: Registry, clock: Clock, told: list[set[tuple[str, str]]]
+) -> None:
+    uplink = registry.connect(placed("web-0"), "spiffe://a")
     registry.disconnect(uplink)
-    entry = registry.at("10.0.0.7")
-    assert entry is not None
-    assert entry.pod == "web-1"
+    clock.now += ADDRESS_GRACE_S - 1
+    registry.expire()
+    assert registry.at("10.0.0.7") is uplink
+    again = registry.connect(placed("web-0"), "spiffe://a")
+    clock.now += ADDRESS_GRACE_S
+    registry.expire()
+    assert registry.at("10.0.0.7") is again
+    registry.disconnect(again)
+    clock.now += ADDRESS_GRACE_S
+    registry.expire()
+    assert registry.at("10.0.0.7") is None
+    assert told.pop() == {("", "10.0.0.7")}
+
+
+def test_an_address_that_is_used_again_belongs_to_the_newer_instance(registry: Registry, clock: Clock) -> None:
+    before = registry.connect(placed("web-0"), "spiffe://a")
+    after = registry.connect(placed("web-1"), "spiffe://a")
+    registry.disconnect(before)
+    clock.now += ADDRESS_GRACE_S
+    registry.expire()
+    assert registry.at("10.0.0.7") is after
+    moved = placed("web-1")
+    moved.addresses[0] = "10.0.0.8"
+    registry.update(after, moved, draining=False)
+    assert registry.at("10.0.0.7") is None
+    assert registry.at("10.0.0.8") is after

@@ -67,6 +67,8 @@ def test_an_address_means_the_instance_that_has_it() -> None:
         (endpoint,) = view.endpoints.values()
         assert (endpoint.ip, endpoint.port, endpoint.peer.identity) == (ip, 8080, "spiffe://web")
         assert (view.service.name, view.service.port, view.service.port_name) == ("web", 8080, "http")
+    registry.update(uplink, None, draining=True)
+    assert look.at("10.0.0.7", "8080").endpoints  # whoever dials an address means this one, ready or not
     registry.disconnect(uplink)
     assert look.at("10.0.0.7", "8080") == View()
 
