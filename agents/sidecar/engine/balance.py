@@ -10,6 +10,7 @@ from math import exp
 from agents.sidecar.state.endpoints import FIRST_EWMA_S, Endpoint
 
 DECAY_S = 10.0
+FORGET_S = 3.0  # a quiet endpoint's: one slow answer, such as the first, must not cost it its share for long
 NEAR = 0.75  # a cost at least this much of another's is about the same
 PENALTY_S = 1.0  # what a failed attempt counts as
 
@@ -34,7 +35,7 @@ def cost(endpoint: Endpoint, now: float) -> float:
         # Nobody knows it yet: one request finds out, the others wait for what it says.
         return FIRST_EWMA_S * endpoint.inflight / endpoint.weight
     idle = now - endpoint.stamp
-    ewma = endpoint.ewma * exp(-idle / DECAY_S) if idle > 0 else endpoint.ewma
+    ewma = endpoint.ewma * exp(-idle / FORGET_S) if idle > 0 else endpoint.ewma
     return ewma * (endpoint.inflight + 1) / endpoint.weight
 
 
