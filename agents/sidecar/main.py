@@ -36,6 +36,7 @@ from agents.sidecar.stacks import inbound_stack, outbound_stack
 from agents.sidecar.state.certs import Certs
 from agents.sidecar.state.counters import Counters
 from agents.sidecar.state.doors import Door
+from agents.sidecar.state.endpoints import Directory
 from agents.sidecar.state.peers import Peer
 from agents.sidecar.state.rules import Rules
 from agents.sidecar.state.runtime import Runtime
@@ -73,6 +74,7 @@ def make_runtime(config: SidecarConfig, log: logging.Logger) -> Runtime:
         drain=Drain(),
         log=log,
         config=config,
+        directory=Directory(own=frozenset(config.transparent.addresses if config.transparent else ())),
         rules=Rules(config.detect_timeout_s),
     )
 
@@ -97,6 +99,7 @@ class Sidecar:
         fleet = Fleet(loop, contexts, hello(self.runtime.me), self.log)
         self.runtime.certs.subscribe(fleet.renew)
         host = Host(self.runtime, loop, Dialer(loop, Hops(fleet)), random.random)
+        fleet.flow = host.outward
         makers = Makers(partial(Served, host, fleet), partial(HopServed, host, fleet))
         self._listen(host, makers, contexts)
         feeds = Feeds(self.runtime, self.ports, os.getpid())

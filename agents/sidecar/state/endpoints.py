@@ -81,14 +81,16 @@ class EndpointSet:
         "fallback",
         "link",
         "opaque",
+        "own",
         "protocol",
         "service",
         "target",
         "used",
     )
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, own: frozenset[str] = frozenset()) -> None:
         self.target = target
+        self.own = own  # addresses where no sidecar is met: this pod's
         self.exists: bool | None = None
         self.service = UNKNOWN_SERVICE
         self.opaque = False
@@ -135,16 +137,17 @@ class EndpointSet:
             waiter()
 
     def _endpoint(self, put: discovery_pb2.Endpoint, known: Endpoint | None) -> Endpoint:
+        identity = "" if put.ip in self.own else put.peer.identity
         peer = Peer(
             namespace=put.peer.namespace,
             kind=put.peer.kind,
             name=put.peer.name,
             pod=put.peer.pod,
             service_account=put.peer.service_account,
-            identity=put.peer.identity,
+            identity=identity,
             address=put.peer.address or join(put.ip, put.port),
-            tls=TLS_MUTUAL if put.peer.identity else TLS_NONE,
-            no_tls_reason="" if put.peer.identity else "not_provided_by_service_discovery",
+            tls=TLS_MUTUAL if identity else TLS_NONE,
+            no_tls_reason="" if identity else "loopback" if put.peer.identity else "not_provided_by_service_discovery",
         )
         if known is None or (known.ip, known.port, known.peer) != (put.ip, put.port, peer):
             known = Endpoint(put.ip, put.port, peer=peer, service=self.service, id=put.id)
@@ -164,17 +167,18 @@ def _nobody(_: EndpointSet) -> None:
 class Directory:
     """Every target that this sidecar's applications have asked for. Bounded: clients choose the names."""
 
-    def __init__(self, limit: int = 1000) -> None:
+    def __init__(self, limit: int = 1000, own: frozenset[str] = frozenset()) -> None:
         self.sets: dict[str, EndpointSet] = {}
         self.follow: Callable[[EndpointSet], None] = _nobody  # feeds/discovery: watch a new target
         self.unfollow: Callable[[EndpointSet], None] = _nobody
         self._limit = limit
+        self._own = own  # addresses of this pod alone: what is dialled there does not pass its sidecar again
 
     def discover(self, target: str) -> EndpointSet:
         """Return the set of a target (`name.namespace[:port]`), which is followed from now on."""
         found = self.sets.get(target)
         if found is None:
-            found = EndpointSet(target)
+            found = EndpointSet(target, self._own)
             if len(self.sets) >= self._limit:
                 self._drop_oldest()
             self.sets[target] = found

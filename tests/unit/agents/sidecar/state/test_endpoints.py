@@ -83,3 +83,11 @@ def test_targets_are_followed_and_bounded() -> None:
     assert directory.discover("a") is directory.discover("a")
     directory.discover("c")
     assert (followed, dropped) == (["a", "b", "c"], ["a"])
+
+
+def test_where_this_pod_is_itself_no_sidecar_is_met() -> None:
+    found = Directory(own=frozenset(("10.0.0.1",))).discover("emoji.default")
+    found.apply(update(1, snapshot=True, identity="spiffe://local/ns/default/sa/emoji"))
+    (endpoint,) = found.endpoints
+    assert not endpoint.meshed
+    assert (endpoint.peer.tls, endpoint.peer.no_tls_reason) == (TLS_NONE, "loopback")
