@@ -43,6 +43,7 @@ def test_every_deployment_is_meshed_and_only_the_doughnut_fails(shell: Shell) ->
     assert 0 < rows["web"]["success"] < 1
     for row in (rows["web"], rows["voting"], rows["emoji"]):
         assert row["latency_ms_p50"] <= row["latency_ms_p95"] <= row["latency_ms_p99"]
+        assert row["tcp_open_connections"] >= 1
         assert row["requests"]["samples"] == row["requests"]["success"] + row["requests"]["failure"]
     failing = [each for each in rows["voting"]["requests"]["statuses"] if each["class"] == "failure"]
     assert [(each["status"], each["grpc_status"]) for each in failing] == [(200, 2)]

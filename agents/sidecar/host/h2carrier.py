@@ -8,12 +8,14 @@ of tasks. A meshed endpoint is only ever reached over mutual TLS, and must prove
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from agents.sidecar.engine.http2.connection import CLIENT, Connection
 from agents.sidecar.engine.http2.limits import HOP, UPSTREAM
 from agents.sidecar.host.h2edge import Edge
 from agents.sidecar.host.tls import Contexts, identity
+from agents.sidecar.state.cells import TcpCell, errno_name
 from agents.sidecar.state.endpoints import Endpoint
 
 CONNECT_TIMEOUT_S = 1.0
@@ -43,6 +45,7 @@ class Carrier(Edge):
         self.carriers = carriers
         self.context = context
         self.since = 0.0  # idle since
+        self.flow: TcpCell | None = None  # where it counts as a connection
         self._turn = 0
         self._pings = 0
 
@@ -55,10 +58,15 @@ class Carrier(Edge):
             transport.abort()
             self.carriers.failed("identity-mismatch")
             return
+        self.flow = self.carriers.fleet.flow(endpoint)
+        if self.flow is not None:
+            self.flow.opening()
         self.h2.start(self.carriers.fleet.hello if self.context else b"")
         self.carriers.arrived(self)
 
     def connection_lost(self, error: BaseException | None) -> None:
+        if self.flow is not None:
+            self.flow.closing(errno_name(error))
         # With TLS 1.3 a client learns only now that its certificate was refused.
         self.carriers.left(self, "" if self.h2.known else "upstream-closed")
         super().connection_lost(error)
@@ -204,6 +212,7 @@ class Fleet:
         self.loop = loop
         self.contexts = contexts
         self.hello = hello
+        self.flow: Callable[[Endpoint], TcpCell | None] = lambda endpoint: None  # where connections are counted
         self.impostors = 0
         self._log = log
         self._all: list[Carriers] = []

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from agents.sidecar.engine.balance import choose
+from agents.sidecar.engine.exchange import OUTBOUND
 from agents.sidecar.state.cells import TcpCell
 from agents.sidecar.state.endpoints import Endpoint, EndpointSet
 from agents.sidecar.state.peers import TLS_NONE, Link, Peer
@@ -79,6 +80,16 @@ class Host:
             )
         cell: TcpCell = edge.tcp
         return cell
+
+    def outward(self, endpoint: Endpoint) -> TcpCell | None:
+        """Return where connections to an endpoint are counted; None: it is the application beside this sidecar.
+
+        Opaque connections are counted one by one, not by the connection that carries them.
+        """
+        me, peer = self.runtime.me, endpoint.peer
+        if endpoint.opaque or (peer.pod and (peer.namespace, peer.pod) == (me.namespace, me.pod)):
+            return None
+        return self.flow(OUTBOUND, endpoint.link)
 
     def sweep(self, now: float) -> None:
         """Close upstream connections that have been idle for long, forget endpoints that are gone, hurry clients."""

@@ -31,6 +31,8 @@ class Pool:
         """Return a new connection, which takes a request at once and sends it when it can."""
         upstream = Upstream(self)
         upstream.down = down
+        if not self.endpoint.meshed:
+            upstream.flow = self.host.outward(self.endpoint)
         self.open += 1
         self.host.dialer.open(self.endpoint, b"http/1.1", upstream)
         return upstream

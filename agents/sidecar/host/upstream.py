@@ -10,8 +10,9 @@ import socket
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from agents.sidecar.engine.head import UNTIL_CLOSE, pairs
+from agents.sidecar.engine.head import CHUNKED, UNTIL_CLOSE, pairs
 from agents.sidecar.engine.http1 import RefusedError, Request, Response, Responses
+from agents.sidecar.state.cells import TcpCell, errno_name
 
 if TYPE_CHECKING:
     from agents.sidecar.engine.exchange import Exchange
@@ -35,6 +36,7 @@ class Upstream(Responses, asyncio.Protocol):
         "_waiting",
         "_waiting_size",
         "down",
+        "flow",
         "persistent",
         "pool",
         "since",
@@ -48,6 +50,7 @@ class Upstream(Responses, asyncio.Protocol):
         self.pool = pool
         self.x: Exchange | None = None
         self.down: Downstream | None = None
+        self.flow: TcpCell | None = None  # where it counts as a connection of its own
         self.transport: Any = None
         self.write: Any = None
         self.since = 0.0  # idle since
@@ -67,6 +70,8 @@ class Upstream(Responses, asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         self.write = transport.write
+        if self.flow is not None:
+            self.flow.opening()
         if self.down is None:  # the client went away meanwhile, before anything was sent
             transport.close()
             return
@@ -89,6 +94,8 @@ class Upstream(Responses, asyncio.Protocol):
     def connection_lost(self, error: BaseException | None) -> None:
         self._lost = True
         self.pool.open -= 1
+        if self.flow is not None and self.transport is not None:
+            self.flow.closing(errno_name(error))
         if self.x is None:
             if self in self.pool.idle:
                 self.pool.idle.remove(self)
@@ -204,6 +211,8 @@ class Upstream(Responses, asyncio.Protocol):
             if not down.upgrading:
                 raise RefusedError(502, "bad-upgrade")
             self._tunnel = True
+        if head.length == CHUNKED and down.old:
+            raise RefusedError(502, "bad-framing")  # RFC 9112, 6.1: HTTP/1.0 knows no chunks
         x.replied = perf_counter()
         x.status = head.status
         x.response = head
