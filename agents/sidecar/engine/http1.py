@@ -65,7 +65,7 @@ class Reader:
             if phase != _DEAD:
                 self._held += data
                 self.on_surplus()
-        elif phase == _LENGTH and len(data) < self._left:
+        elif (phase == _LENGTH or (phase == _CHUNK and not self._held)) and len(data) < self._left:
             self._left -= len(data)
             self.on_body(data, False)
         elif phase == _CLOSE:

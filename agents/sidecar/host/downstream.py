@@ -167,6 +167,11 @@ class Downstream(Client):
 
     # What the upstream calls.
 
+    @property
+    def old(self) -> bool:
+        """Tell whether the request was one of HTTP/1.0."""
+        return self._request is not None and self._request.minor == 0
+
     def respond(self, x: Exchange, head: Response, data: bytes, until_close: bool) -> None:
         """The response begins."""
         self._stack_reply(x)

@@ -181,6 +181,13 @@ def test_http_1_0_clients() -> None:
     assert not book.client.closed
 
 
+def test_http_1_0_clients_get_no_chunks() -> None:
+    book = Playbook()
+    book.client >> b"GET / HTTP/1.0\r\n\r\n"
+    book.server() >> b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    book.client << failure(502, b"Bad Gateway", b"bad-framing", close=True)
+
+
 def test_http_1_0_servers() -> None:
     book = Playbook()
     book.client >> GET
