@@ -11,17 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from agents.sidecar.engine.exchange import INBOUND
+from agents.sidecar.engine.exchange import INBOUND, OUTBOUND
 from agents.sidecar.host import listener
 from agents.sidecar.host.dial import Dialer
 from agents.sidecar.host.host import Host
 from agents.sidecar.host.listener import Listener
 from agents.sidecar.host.serve import Makers
 from agents.sidecar.host.tls import Contexts
-from agents.sidecar.stacks import inbound_stack
+from agents.sidecar.stacks import inbound_stack, outbound_stack
 from agents.sidecar.state.doors import Door
-from agents.sidecar.state.endpoints import Endpoint
+from agents.sidecar.state.endpoints import Endpoint, EndpointSet
 from agents.sidecar.state.peers import Link, Peer
+from meshcore.wire import discovery_pb2
 from tests.support.playbook import SERVICE, make_runtime
 
 
@@ -201,3 +202,65 @@ async def test_no_descriptors_left(bench: Bench, caplog: pytest.LogCaptureFixtur
     bench.listener.listening = accepting
     await asyncio.sleep(0.6)
     assert await bench.ask(b"*1 hello\r\n") == b"*1 HELLO\r\n"
+
+
+class Ways:
+    """Leads every connection to one target, or to none."""
+
+    def __init__(self, bench: Bench, target: EndpointSet | None) -> None:
+        self._stack = outbound_stack(bench.runtime)
+        self.application = bench.door.endpoint
+        self.target = target
+
+    def door(self, accepted: socket.socket) -> Door | None:
+        return self._to(self.target) if self.target is not None else None
+
+    def undiscovered(self, door: Door) -> Door:
+        alone = EndpointSet("alone")
+        alone.exists = False
+        alone.fallback = self.application
+        return self._to(alone)
+
+    def _to(self, target: EndpointSet) -> Door:
+        return Door(OUTBOUND, self._stack, service=SERVICE, target=target)
+
+
+async def test_a_redirected_connection_waits_for_the_first_word_of_discovery(bench: Bench) -> None:
+    ways = bench.listener.ways = Ways(bench, EndpointSet("10.0.0.9:80"))
+    asking = asyncio.create_task(bench.ask(b"*1 hello\r\n"))
+    await asyncio.sleep(0.05)
+    assert len(bench.listener.arrivals) == 1
+    assert ways.target is not None
+    assert ways.application is not None
+    ways.target.fallback = ways.application
+    ways.target.apply(discovery_pb2.EndpointsUpdate(exists=False))
+    assert await asking == b"*1 HELLO\r\n"
+    assert not bench.listener.arrivals
+
+
+async def test_and_goes_its_own_way_without(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "DISCOVERY_S", 0.05)
+    ways = bench.listener.ways = Ways(bench, EndpointSet("10.0.0.9:80"))
+    assert await bench.ask(b"*1 hello\r\n") == b"*1 HELLO\r\n"
+    assert ways.target is not None
+    ways.target.apply(discovery_pb2.EndpointsUpdate(exists=True))  # nobody waits any more
+    assert not bench.listener.arrivals
+
+
+async def test_and_is_dropped_when_the_listener_stops(bench: Bench) -> None:
+    ways = bench.listener.ways = Ways(bench, EndpointSet("10.0.0.9:80"))
+    asking = asyncio.create_task(bench.ask(b"*1 hello\r\n"))
+    await asyncio.sleep(0.05)
+    for arrival in tuple(bench.listener.arrivals):
+        arrival.drop()
+    with contextlib.suppress(ConnectionError):
+        assert await asking == b""
+    assert ways.target is not None
+    ways.target.apply(discovery_pb2.EndpointsUpdate(exists=True))
+
+
+async def test_a_connection_without_a_way_is_refused(bench: Bench) -> None:
+    bench.listener.ways = Ways(bench, None)
+    with contextlib.suppress(ConnectionError):
+        assert await bench.ask(b"*1 hello\r\n") == b""
+    assert not bench.listener.host.open
