@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from . import control
 from . import fields as _fields
-from .fields import UNTOLD, Fields, MalformedError
+from .fields import UNTOLD, Field, Fields, MalformedError
 from .handler import Handler
-from .hpack import Decoder, HpackError, OversizedError
+from .hpack import SHORT_BLOCK, Decoder, HpackError, OversizedError
 from .limits import CANCELLATION, EMPTY, RAPID_RESET, Limits
 from .session import CLIENT, FIRST, SERVER, Session
 from .stream import BODYLESS, Stream
@@ -40,6 +40,15 @@ from .wire import (
 __all__ = ("CLIENT", "SERVER", "Connection")
 
 
+# What stands for a request whose head is too large to be looked at.
+_LARGE: Fields = [
+    (b":method", b"GET", False),
+    (b":scheme", b"http", False),
+    (b":authority", b"large", False),
+    (b":path", b"/", False),
+]
+
+
 class Connection(Session):
     """One connection; `receive` what arrived, write what `take_output` gives."""
 
@@ -47,16 +56,18 @@ class Connection(Session):
         "_block",
         "_block_flags",
         "_continuations",
-        "_decode",
+        "_decoder",
         "_preface",
         "_rest",
+        "_short",
     )
 
     def __init__(
         self, role: int, handler: Handler, limits: Limits, clock: Callable[[], float] = time.monotonic
     ) -> None:
         super().__init__(role, handler, limits, clock)
-        self._decode: Callable[[bytes], Fields] = Decoder(limits.header_block).decode
+        self._decoder = Decoder(limits.header_block)
+        self._short: Callable[[int], Field] = self._decoder.short.__getitem__
         self._rest = b""
         self._preface = PREFACE if role == SERVER else b""
         self._block: list[bytes] = []
@@ -68,6 +79,7 @@ class Connection(Session):
         if self.closed:
             return
         self.turn += 1
+        self.before = self.last
         try:
             if self._rest:
                 data = self._rest + data
@@ -193,23 +205,25 @@ class Connection(Session):
         """A whole head came: a request, a reply's head or trailers."""
         if self.closed:
             return
-        try:
-            headers = self._decode(block)
-        except HpackError as error:
-            code = ENHANCE_YOUR_CALM if isinstance(error, OversizedError) else COMPRESSION_ERROR
-            raise ConnectionFault(code, str(error)) from None
-        large = False
-        if len(block) > 4096 or len(headers) > 15:
-            large = _fields.weight(headers) > self.limits.header_list
+        headers: Fields | None
+        if len(block) <= SHORT_BLOCK:
+            try:
+                headers = list(map(self._short, block))
+            except KeyError:
+                headers = self._long_head(number, block)
+        else:
+            headers = self._long_head(number, block)
+        if headers is None:
+            return
         stream = self.streams.get(number)
         if stream is None:
-            self._new_head(number & LARGEST_ID, headers, end, large)
+            self._new_head(number & LARGEST_ID, headers, end)
             return
         if stream.remote_closed:
             self.fault(stream, STREAM_CLOSED)
             return
         try:
-            if self.role == CLIENT and not stream.head and not large:
+            if self.role == CLIENT and not stream.head:
                 status, length = _fields.reply(headers)
                 if status < 200:
                     self._informational(end)
@@ -228,7 +242,7 @@ class Connection(Session):
         except MalformedError:
             self.fault(stream, PROTOCOL_ERROR)
             return
-        if not end or large or (stream.length >= 0 and stream.length != stream.read_bytes):
+        if not end or (stream.length >= 0 and stream.length != stream.read_bytes):
             self.fault(stream, PROTOCOL_ERROR)
             return
         stream.remote_closed = True
@@ -237,7 +251,23 @@ class Connection(Session):
             self.forget(stream)
         sink.on_trailers(stream, headers)
 
-    def _new_head(self, number: int, headers: Fields, end: int, large: bool) -> None:
+    def _long_head(self, number: int, block: bytes) -> Fields | None:
+        """Decode a block that is not all short indexes; None if it is larger than allowed, which is then answered."""
+        try:
+            headers = self._decoder.decode(block)
+        except HpackError as error:
+            code = ENHANCE_YOUR_CALM if isinstance(error, OversizedError) else COMPRESSION_ERROR
+            raise ConnectionFault(code, str(error)) from None
+        if (len(block) > 4096 or len(headers) > SHORT_BLOCK) and _fields.weight(headers) > self.limits.header_list:
+            stream = self.streams.get(number)
+            if stream is not None:
+                self.fault(stream, PROTOCOL_ERROR)
+            else:
+                self._new_head(number & LARGEST_ID, _LARGE, 0)
+            return None
+        return headers
+
+    def _new_head(self, number: int, headers: Fields, end: int) -> None:
         """A head of a stream that is not open: a request, or a stray."""
         if self.role == CLIENT or number <= self.last or not number & 1:
             self._stray_head(number)
@@ -262,7 +292,7 @@ class Connection(Session):
             stream.bound = min(stream.bound, length)
         if end:
             stream.remote_closed = True
-        if large:
+        if headers is _LARGE:
             stream.send_headers([(b":status", b"431", False)], True)
             stream.reset(NO_ERROR)
             return
@@ -342,7 +372,7 @@ class Connection(Session):
             self.spend(CANCELLATION, "resets of closed streams")
             return
         if self.role == SERVER:
-            self.spend(RAPID_RESET if stream.born == self.turn else CANCELLATION, "rapid resets")
+            self.spend(RAPID_RESET if number > self.before else CANCELLATION, "rapid resets")
         sink = stream.sink
         stream.drop()
         self.forget(stream)

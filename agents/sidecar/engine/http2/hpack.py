@@ -15,6 +15,7 @@ from jh2._hazmat import HPACKError
 
 from .fields import Field, Fields
 
+SHORT_BLOCK: Final = 15  # so many entries of the table are never too much
 TABLE: Final = 4096  # bytes, as both sides begin; our encoder never has more
 _OVERHEAD: Final = 32  # section 4.1: what an entry counts besides its strings
 _SEEN: Final = 256  # fields that were sent once and are worth an entry when they come again
@@ -79,32 +80,26 @@ class _Table:
 
 
 class Decoder:
-    """Blocks to fields. `limit` bounds what a block may decode to."""
+    """Blocks to fields. `limit` bounds what a block may decode to.
 
-    __slots__ = ("_few", "_huffman", "_limit", "_rehuffman", "_short", "_strings", "_table")
+    Whoever has a block of at most SHORT_BLOCK bytes may try `short` on each of them before.
+    """
+
+    __slots__ = ("_few", "_huffman", "_limit", "_rehuffman", "_strings", "_table", "short")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._few = min(60, limit // (TABLE + _OVERHEAD))  # so many fields of the table cannot be too much
         self._table = _Table()
-        self._short: dict[int, Field] = {0x80 | index: field for index, field in enumerate(STATIC, 1)}
+        self.short: dict[int, Field] = {0x80 | index: field for index, field in enumerate(STATIC, 1)}
         self._strings: dict[bytes, bytes] = {}  # in Huffman code, with their length in front
         self._huffman = _HuffmanDecoder(limit)
         self._rehuffman = _HuffmanEncoder()
 
     def decode(self, block: bytes) -> Fields:
         """Return a block's fields, or raise HpackError."""
-        if len(block) <= self._few:
-            try:
-                return list(map(self._short.__getitem__, block))
-            except KeyError:
-                pass
-        return self._decode(block)
-
-    def _decode(self, block: bytes) -> Fields:
-        """Decode a block that has more than short indexes."""
         fields: Fields = []
-        short, strings = self._short, self._strings
+        short, strings = self.short, self._strings
         at, end = 0, len(block)
         while at < end:
             byte = block[at]
@@ -200,7 +195,7 @@ class Decoder:
 
     def _reindex(self) -> None:
         """Fields have other indexes now: bytes 0xBE to 0xFE name the newest 65 of the dynamic table."""
-        short = self._short
+        short = self.short
         byte = 0x80 | _STATIC_SIZE
         for field in self._table.fields:
             byte += 1
@@ -213,14 +208,14 @@ class Decoder:
 
 
 class Encoder:
-    """Fields to blocks. A field gets its entry in the table when it is sent for the second time."""
+    """Fields to blocks: what `lookup` gives for each. A field gets its entry when it is sent for the second time."""
 
-    __slots__ = ("_added", "_known", "_lookup", "_numbers", "_seen", "_smallest", "_table", "_updated")
+    __slots__ = ("_added", "_known", "_numbers", "_seen", "_smallest", "_table", "_updated", "lookup")
 
     def __init__(self) -> None:
         self._table = _Table()
         self._known = _Known(self)  # a field's bytes, as long as indexes stay
-        self._lookup: Callable[[Field], bytes] = self._known.__getitem__
+        self.lookup: Callable[[Field], bytes] = self._known.__getitem__
         self._numbers: dict[Field, int] = {}  # of those in the table: how many had been added before
         self._added = 0
         self._seen: dict[Field, None] = {}
@@ -229,9 +224,7 @@ class Encoder:
 
     def encode(self, fields: Fields) -> bytes:
         """Return a block."""
-        if self._updated:
-            return self._updates() + b"".join(map(self._lookup, fields))
-        return b"".join(map(self._lookup, fields))
+        return b"".join(map(self.lookup, fields))
 
     def resize(self, limit: int) -> None:
         """Keep to the peer's limit of the table's size, from the next block on."""
@@ -247,6 +240,8 @@ class Encoder:
 
     def represent(self, field: Field) -> bytes:
         """Return the bytes of a field that is not known, and know it where that is worth it."""
+        if self._updated:  # nothing is known after a `resize`, so this is where the next block begins
+            return self._updates() + self.represent(field)
         index = _STATIC_FIELD.get(field, 0)
         number = self._numbers.get(field)
         if number is not None:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from .fields import Fields
+from .fields import Field, Fields
 from .handler import NOBODY, Handler, Sink
 from .hpack import Encoder
 from .limits import Budget, Limits
@@ -56,12 +56,12 @@ class Session:
     __slots__ = (
         "_budget",
         "_pumping",
+        "before",
         "closed",
         "credit",
         "credit_mark",
         "crowded",
         "draining",
-        "encode",
         "encoder",
         "expect",
         "frame_room",
@@ -81,6 +81,7 @@ class Session:
         "read_allowed",
         "read_total",
         "ready",
+        "represent",
         "role",
         "stream_mark",
         "stream_window",
@@ -119,12 +120,13 @@ class Session:
         self.peer_connect = False  # extended CONNECT is allowed
         self.limits = limits
         self.encoder = Encoder()
-        self.encode: Callable[[Fields], bytes] = self.encoder.encode
+        self.represent: Callable[[Field], bytes] = self.encoder.lookup
         self.expect = FIRST  # a stream's number: only its CONTINUATION may come
         self.last = 0  # the highest stream that the peer opened
         self.opened = 0  # how many streams the peer opened
         self.next = 1 if role == CLIENT else 2
         self.ignored: dict[int, None] = {}
+        self.before = 0  # `last` as it was when this read began, to tell rapid resets
         self.turn = 0  # reads so far: whether the peer has said something since
         self._pumping = False
         self._budget = Budget(limits, clock)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .handler import Sink
     from .session import Session
 
+_join = b"".join
 LOW_MARK = 1 << 16  # bytes that may still wait when `on_drained` asks for more
 BODYLESS: Final = -2  # as a `length`: content-length speaks of nothing, as in a reply to HEAD
 
@@ -38,7 +39,6 @@ class Stream:
     """A request and its response, or a byte stream, on a connection."""
 
     __slots__ = (
-        "born",
         "bound",
         "connection",
         "head",
@@ -66,7 +66,6 @@ class Stream:
         self.read_bytes = 0
         self.taken = 0  # of them, by the sink
         self.length = UNTOLD
-        self.born = connection.turn  # to tell rapid resets
         self.head = False  # client role: the reply's head has come
         self.local_closed = False
         self.remote_closed = False
@@ -82,7 +81,7 @@ class Stream:
         if self.local_closed:
             return
         connection = self.connection
-        block = connection.encode(headers)
+        block = _join(map(connection.represent, headers))
         size = len(block)
         out = connection.out
         if not out:

@@ -203,7 +203,7 @@ def script() -> bytes:
     ear = Ear()
     client = Connection(CLIENT, ear, APPLICATION)
     client.start(b"hello")
-    encode = client.encode
+    encode = client.encoder.encode
     client.peer_frame = 100
     client.open([*REQUEST, (b"x-long", b"y" * 300, True)], False, ear).send_data(b"12345" * 15)
     client.open(REQUEST, True, ear)

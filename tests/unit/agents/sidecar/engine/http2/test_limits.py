@@ -6,6 +6,7 @@ import pytest
 
 from agents.sidecar.engine.http2 import wire
 from agents.sidecar.engine.http2.connection import CLIENT, SERVER, Connection
+from agents.sidecar.engine.http2.hpack import Encoder
 from agents.sidecar.engine.http2.limits import APPLICATION, Budget, Limits
 from tests.support.http2 import REQUEST, Ear, Pair, head
 
@@ -18,7 +19,7 @@ class Attacker:
         self.ear = Ear()
         self.server = Connection(SERVER, self.ear, limits, lambda: self.now)
         self.server.start()
-        self.encode = Connection(CLIENT, Ear(), APPLICATION).encode
+        self.encode = Encoder().encode
         self.server.receive(wire.PREFACE + wire.settings({}))
 
     def send(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
