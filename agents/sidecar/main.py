@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 import random
+import resource
 import signal
 import time
 from functools import partial
@@ -51,6 +52,8 @@ _LEAVE_S = 0.2  # between telling discovery and refusing connections: time for t
 def main(config: SidecarConfig) -> int:
     """Run a sidecar until it is told to end; returns the exit status."""
     log = setup(config.log_level, "sidecar")
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection is two descriptors, and 1024 are soon gone
     return uvloop.run(Sidecar(config, log).run())
 
 

@@ -1,0 +1,25 @@
+"""The stacks: every stage that is written is used, and the order holds what its reasons say."""
+
+from pathlib import Path
+
+from agents.sidecar import stages
+from agents.sidecar.stacks import inbound_stack, outbound_stack
+from tests.support.playbook import make_runtime
+
+INBOUND = [type(stage).__name__ for stage in inbound_stack(make_runtime()).stages]
+OUTBOUND = [type(stage).__name__ for stage in outbound_stack(make_runtime()).stages]
+
+
+def test_every_stage_is_in_a_stack() -> None:
+    files = {path.stem.replace("_", "") for path in Path(stages.__file__).parent.glob("[a-z]*.py")}
+    assert files == {name.lower() for name in INBOUND + OUTBOUND}
+
+
+def test_the_class_is_known_before_anybody_counts_or_shows_it() -> None:
+    for stack in (INBOUND, OUTBOUND):
+        assert stack.index("Classify") < stack.index("Measure") < stack.index("Tap")
+
+
+def test_an_endpoint_is_taken_after_the_route_is_known_and_before_the_tap_looks() -> None:
+    assert OUTBOUND.index("Route") < OUTBOUND.index("Balance") < OUTBOUND.index("Tap")
+    assert "Balance" not in INBOUND
