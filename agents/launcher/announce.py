@@ -39,6 +39,8 @@ class Announcer:
             if now == before:
                 continue
             self._seen[key] = now
+            if state.phase == FAILING == before[0] and state.message == before[4] and (state.pid or not before[5]):
+                continue  # it is tried again, and nothing has come of it yet
             word, detail = _words(state)
             if not word:
                 continue

@@ -60,9 +60,9 @@ class Crew:
         self.plane.start()
         return self.plane
 
-    def start(self, instances: Sequence[Instance], session: Session) -> None:
-        """Start every instance, and report them."""
-        means = Means(self.yard, self.place.logs, issuer(session), self._changed.set)
+    def start(self, instances: Sequence[Instance], session: Session, *, once: bool = False) -> None:
+        """Start every instance, and report them. `once`: a program that ends well is done, not started again."""
+        means = Means(self.yard, self.place.logs, issuer(session), self._changed.set, once)
         self.supervisors = [Supervisor(instance, means) for instance in instances]
         waits = upstreams(instances)
         for supervisor in self.supervisors:

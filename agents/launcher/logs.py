@@ -34,6 +34,8 @@ def logs(parsed: argparse.Namespace) -> int:
     for pod, path in found:
         for line in journal.tail(path, parsed.tail).splitlines(keepends=True):
             _write(prefixes[pod] + line)
+    if not any(starts.values()):
+        sys.stderr.write(f"{parsed.name} has written nothing yet\n")
     if parsed.follow:
         asyncio.run(_follow(place, [(prefixes[pod], path, starts[path]) for pod, path in found]))
     return 0

@@ -1,6 +1,7 @@
 """`run --name web --port 8080 --upstream emoji -- COMMAND`: one more workload in a mesh that runs.
 
-In the foreground: the program's output is printed as it is logged, and ctrl-c ends the program and its sidecar.
+In the foreground: the program's output is printed as it is logged, and ctrl-c ends the program and its sidecar. So does
+the program's own end, if it ends well; one that fails is started again, like those of a mesh.yaml.
 """
 
 import argparse
@@ -20,6 +21,8 @@ from agents.launcher.plan import Instance, Surroundings, plan
 from agents.launcher.ports import Ports, occupied
 from agents.launcher.rules import check
 from agents.launcher.spec import Mesh, Workload
+from agents.launcher.state import SUCCEEDED
+from agents.launcher.supervise import Supervisor
 from meshcore.client.channel import Session, open_session
 from meshcore.client.control import status
 from meshcore.client.failure import ClientError
@@ -29,6 +32,7 @@ from meshcore.wire.common_pb2 import Resource
 
 ANSWER_S = 5.0
 ALIVE_S = 0.5
+LAST_WORDS_S = 0.3
 OK, FAILED, BAD_INPUT = 0, 1, 2
 FLAGS = {
     "name": "--name",
@@ -82,12 +86,14 @@ async def _run(place: Place, mesh: Mesh, ports: Ports) -> int:
         announcer = Announcer(sys.stderr)
         state_file = place.path / f"launcher-{os.getpid()}.json"
         crew = Crew(place, " ".join(instance.command), state_file, announcer)
-        crew.start([instance], session)
-        printing = asyncio.create_task(_print(crew.supervisors[0].log))
-        watching = asyncio.create_task(_watch(place, ending))
+        crew.start([instance], session, once=True)
+        log = crew.supervisors[0].log  # may hold what an earlier pod of this name has said
+        printing = asyncio.create_task(_print(log, journal.size(log)))
+        watching = asyncio.create_task(_watch(place, crew.supervisors[0], ending))
         await ending.wait()
         announcer.say(f"{instance.label} ends: {ending.reason}")
         await crew.stop(ending)
+        await asyncio.wait({printing}, timeout=LAST_WORDS_S)  # what was logged last is printed, too
         for task in (printing, watching):
             task.cancel()
     return OK if place.alive() else FAILED
@@ -116,15 +122,18 @@ def _warn(workload: Workload, namespace: str, offered: set[tuple[str, str]]) -> 
             sys.stderr.write(f"nobody offers {target.name} in namespace {target.namespace} yet\n")
 
 
-async def _print(log: Path) -> None:
-    async for line in journal.follow(log, 0):
+async def _print(log: Path, start: int) -> None:
+    async for line in journal.follow(log, start):
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
 
 
-async def _watch(place: Place, ending: Ending) -> None:
-    """End with the mesh."""
-    while place.alive():  # noqa: ASYNC110 - a lock tells nobody that it was released
+async def _watch(place: Place, supervisor: Supervisor, ending: Ending) -> None:
+    """End with the program, or with the mesh."""
+    while place.alive():
+        if supervisor.state.phase == SUCCEEDED:
+            ending.ask("exit status 0")
+            return
         await asyncio.sleep(ALIVE_S)
     ending.ask(f"mesh {place.name} has ended")
 

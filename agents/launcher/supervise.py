@@ -42,6 +42,7 @@ class Means:
     logs: Path
     issue: Issue
     changed: Callable[[], None]
+    once: bool = False  # a program that ends well is done
 
 
 class Supervisor:
@@ -137,7 +138,7 @@ class Supervisor:
                 ended, ran = outcome(status), time.monotonic() - started
             except StartError as error:
                 status, ended, ran = -1, str(error), 0.0
-            if status == 0 and self.instance.kind == "job":
+            if status == 0 and (self._means.once or self.instance.kind == "job"):
                 self._set(phase=SUCCEEDED, ready=False, pid=0, message="")
                 return
             wait = backoff.died(ran)

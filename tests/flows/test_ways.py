@@ -87,6 +87,12 @@ def test_edges_are_secured_where_both_ends_have_a_sidecar_and_nowhere_else(shell
     assert eventually(lambda: edges() == wanted, 15), edges()
 
 
+def test_a_program_that_ends_well_is_done(shell: Shell) -> None:
+    for word in ("once", "twice"):
+        said = shell.run("run", "--name", "job", "--", sys.executable, "-c", f"print({word!r})")
+        assert said.split() == [word]
+
+
 def test_one_that_joins_later_is_a_workload_like_the_others(shell: Shell, folder: Path) -> None:
     words = ["run", "--name", "late", "--upstream", "files", "--env", "URL=http://${upstreams.files}/"]
     late = subprocess.Popen(

@@ -29,6 +29,16 @@ def test_a_failure_comes_with_its_last_lines() -> None:
     assert said(failing) == ["shop/web-0  failing   exit status 3, again in 1 s", "            | boom"]
 
 
+def test_each_death_is_said_once() -> None:
+    message = "exit status 3, again in 30 s"
+    dead = state(phase=FAILING, restarts=4, message=message)
+    again = state(phase=FAILING, restarts=5, message=message)
+    runs = state(phase=FAILING, restarts=5, message=message, pid=9)
+    assert said(dead, again, runs, again) == [f"shop/web-0  failing   {message}"] * 2
+    slow = state(phase=FAILING, restarts=5, message="not ready: 503", pid=9)
+    assert said(runs, slow)[-1] == "shop/web-0  failing   not ready: 503"
+
+
 def test_what_goes_wrong_while_it_runs_is_said() -> None:
     assert said(state(phase=RUNNING, ready=True, pid=7, message="sidecar: killed by SIGKILL, again at once")) == [
         "shop/web-0  waiting   sidecar: killed by SIGKILL, again at once"
