@@ -166,7 +166,6 @@ class Connection(Session):
         if self.expect == FIRST:
             if kind != SETTINGS or flags & 1:
                 raise ConnectionFault(PROTOCOL_ERROR, "the first frame is not SETTINGS")
-            self.peer_streams = LARGEST_ID  # no limit, unless it says one (section 6.5.2)
             self.expect = 0
             self.peer_streams = LARGEST_ID  # section 6.5.2: no limit, unless this frame names one
         elif kind != CONTINUATION or number & LARGEST_ID != self.expect & LARGEST_ID:

@@ -19,6 +19,9 @@ SHORT_BLOCK: Final = 15  # so many entries of the table are never too much
 TABLE: Final = 4096  # bytes, as both sides begin; our encoder never has more
 _OVERHEAD: Final = 32  # section 4.1: what an entry counts besides its strings
 _SEEN: Final = 256  # fields that were sent once and are worth an entry when they come again
+# Used with literals that leave no trace in their tables, so one of each does for all connections.
+_huffman_decode = _HuffmanDecoder(1 << 24).decode
+_huffman_encode = _HuffmanEncoder().encode
 _SHORT: Final = 100  # of a string in Huffman code that is remembered
 _STRINGS: Final = 100  # so many
 _LARGEST: Final = 1024  # a field that would take more of the table is not put there
@@ -85,7 +88,7 @@ class Decoder:
     Whoever has a block of at most SHORT_BLOCK bytes may try `short` on each of them before.
     """
 
-    __slots__ = ("_few", "_huffman", "_limit", "_rehuffman", "_strings", "_table", "short")
+    __slots__ = ("_few", "_limit", "_strings", "_table", "short")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -93,8 +96,6 @@ class Decoder:
         self._table = _Table()
         self.short: dict[int, Field] = {0x80 | index: field for index, field in enumerate(STATIC, 1)}
         self._strings: dict[bytes, bytes] = {}  # in Huffman code, with their length in front
-        self._huffman = _HuffmanDecoder(limit)
-        self._rehuffman = _HuffmanEncoder()
 
     def decode(self, block: bytes) -> Fields:
         """Return a block's fields, or raise HpackError."""
@@ -181,11 +182,11 @@ class Decoder:
             return block[at:end], end
         coded = block[start:end]
         try:
-            ((_, value, _),) = self._huffman.decode(b"\0\0" + coded, True)
+            ((_, value, _),) = _huffman_decode(b"\0\0" + coded, True)
         except HPACKError:
             raise HpackError("a string that is no Huffman code") from None
         # Padding is ones, and fewer than eight of them (section 5.2): there is one way to code a string.
-        if block[at:end] != self._rehuffman.encode([(b"", value, True)], True)[-size:] and size:
+        if block[at:end] != _huffman_encode([(b"", value, True)], True)[-size:] and size:
             raise HpackError("a string in Huffman code with wrong padding")
         if keep and size < _SHORT:
             if len(self._strings) >= _STRINGS:
