@@ -12,6 +12,8 @@ from meshcore.wire.discovery_pb2 import Endpoint, EndpointsUpdate, InstancePort,
 from meshcore.wire.ids import Target, join
 
 WELL_KNOWN = ("http", "grpc")  # which port is meant where none is said and there are several
+# What clients say that were told no port: CONNECT has to name one, and gRPC's resolver adds its own.
+UNSAID = (80, 443)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,10 @@ def _wanted(known: Sequence[DeclaredPort], port: str) -> DeclaredPort | None:
     """Return the port that a target's port part means; name or number of it may differ per instance."""
     if port.isdigit():
         number = int(port)
-        return next((one for one in known if one.number == number), None)
-    if port:
+        found = next((one for one in known if one.number == number), None)
+        if found is not None or number not in UNSAID:
+            return found
+    elif port:
         return next((one for one in known if one.name == port), None)
     names = {one.name or one.number for one in known}
     if len(names) == 1:

@@ -93,7 +93,7 @@ def test_declared_but_not_there_exists_without_endpoints() -> None:
     assert not look("web", "9090").exists
 
 
-@pytest.mark.parametrize("port", ["", "http", "8080"])
+@pytest.mark.parametrize("port", ["", "http", "8080", "80", "443"])
 def test_a_port_by_number_by_name_or_as_the_only_one(port: str) -> None:
     registry, look = make()
     registry.connect(instance("web-0", 20001, http=8080), "spiffe://local/ns/shop/sa/web")
