@@ -17,6 +17,7 @@ from agents.sidecar.state.peers import TLS_NONE, Peer
 from meshcore.wire.ids import join
 
 SO_ORIGINAL_DST = 80  # linux/netfilter_ipv4.h; IP6T_SO_ORIGINAL_DST is the same number
+QUIET_S = 10.0
 DOORS = 1000  # kept at a time: whoever connects chooses the addresses
 _LOOPBACK = frozenset(("127.0.0.1", "::1"))
 
@@ -38,21 +39,27 @@ class _Redirected:
     def __init__(self, doors: Doors, listeners: Iterable[int]) -> None:
         self._doors = doors
         self._listeners = frozenset(listeners)
-        self._log = doors.runtime.log
         self._known: dict[Address, Door] = {}
+        self._quiet_until = 0.0
 
     def _destination(self, accepted: socket.socket) -> Address | None:
         """Return the address that a client dialled; None if it dialled this sidecar itself."""
         try:
             ip, port = original(accepted)
         except OSError as error:
-            self._log.warning("refused a connection that was not redirected here: %s", error.strerror)
+            self._refuse("a connection that was not redirected here: %s", error.strerror)
             return None
         own = ip in self._doors.config.transparent.addresses or ip in _LOOPBACK  # type: ignore[union-attr]
         if own and port in self._listeners:
-            self._log.warning("refused a connection to the sidecar's own port %d", port)
+            self._refuse("a connection to the sidecar's own port %d", port)
             return None
         return ip, port
+
+    def _refuse(self, text: str, *more: object) -> None:
+        now = time.monotonic()
+        if now >= self._quiet_until:  # whoever knocks again and again does not fill the log
+            self._quiet_until = now + QUIET_S
+            self._doors.runtime.log.warning("refused " + text, *more)
 
     def _keep(self, address: Address, door: Door) -> Door:
         if len(self._known) >= DOORS:
@@ -82,7 +89,7 @@ class Inward(_Redirected):
             return door
         ip, port = address
         if ip not in self._addresses:
-            self._log.warning("refused a connection to %s, which is not this pod", ip)
+            self._refuse("a connection to %s, which is not this pod", ip)
             return None
         # Straight to the address that was dialled: what listens on loopback only stays this pod's own.
         inbound = self._ports.get(port) or Inbound(name="", port=port)
@@ -95,6 +102,10 @@ class Inward(_Redirected):
 
 class Outward(_Redirected):
     """Doors to wherever the application was going: the address decides, whatever its requests name."""
+
+    def __init__(self, doors: Doors, listeners: Iterable[int]) -> None:
+        super().__init__(doors, listeners)
+        self._alone: dict[str, Door] = {}  # of targets that discovery has been silent about
 
     def door(self, accepted: socket.socket) -> Door | None:
         """Return the door of a connection that the application opened; None: it is refused."""
@@ -114,14 +125,22 @@ class Outward(_Redirected):
 
     def undiscovered(self, door: Door) -> Door:
         """Go to the address itself: that the control plane is away is no reason to cut a pod off."""
-        asked = door.target
-        assert asked is not None
-        assert asked.fallback is not None
-        known = asked.fallback
-        target = EndpointSet(asked.target)
+        alone = self._alone.get(door.name)
+        if alone is not None:
+            return alone
+        if len(self._alone) >= DOORS:
+            for known in self._alone.values():
+                if known.target is not None:
+                    known.target.leave()
+            self._alone.clear()
+        assert door.target is not None
+        assert door.target.fallback is not None
+        ip, port = door.target.fallback.ip, door.target.fallback.port
+        target = EndpointSet(door.target.target)
         target.exists = False
-        target.fallback = _plain(known.ip, known.port, "discovery_timeout")
-        return self._doors.outward(target, name=door.name, port=known.port)
+        target.fallback = _plain(ip, port, "discovery_timeout")
+        alone = self._alone[door.name] = self._doors.outward(target, name=door.name, port=port)
+        return alone
 
 
 def _plain(ip: str, port: int, reason: str) -> Endpoint:

@@ -136,6 +136,12 @@ class EndpointSet:
         for waiter in waiters:
             waiter()
 
+    def leave(self) -> None:
+        """Nobody follows this target any more: connections to its endpoints are kept for no further request."""
+        for endpoint in (*self.by_id.values(), self.fallback):
+            if endpoint is not None:
+                endpoint.gone = True
+
     def _endpoint(self, put: discovery_pb2.Endpoint, known: Endpoint | None) -> Endpoint:
         identity = "" if put.ip in self.own else put.peer.identity
         peer = Peer(
@@ -189,3 +195,4 @@ class Directory:
         oldest = min(self.sets.values(), key=lambda known: known.used)
         del self.sets[oldest.target]
         self.unfollow(oldest)
+        oldest.leave()

@@ -141,6 +141,25 @@ def test_while_discovery_is_silent_the_reason_is_another(outward: Outward) -> No
     assert alone.fallback.peer.no_tls_reason == "discovery_timeout"
     assert door.target is not None
     assert door.target.exists is None  # what discovery says later still holds
+    assert outward.undiscovered(door).target is alone  # one for all such connections
+
+
+def test_doors_without_discovery_are_bounded_too(outward: Outward, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(original_dst, "DOORS", 1)
+    one, other = outward.door(accepted("192.0.2.1", 443)), outward.door(accepted("192.0.2.2", 443))
+    assert one is not None
+    assert other is not None
+    alone = outward.undiscovered(one).target
+    assert alone is not None
+    assert alone.fallback is not None
+    outward.undiscovered(other)
+    assert alone.fallback.gone
+
+
+def test_who_knocks_all_the_time_does_not_fill_the_log(inward: Inward, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(5):
+        inward.door(accepted("10.0.0.7", 4143))
+    assert len(caplog.records) == 1
 
 
 def test_a_target_that_was_dropped_is_followed_anew(outward: Outward, doors: Doors) -> None:

@@ -91,3 +91,11 @@ def test_where_this_pod_is_itself_no_sidecar_is_met() -> None:
     (endpoint,) = found.endpoints
     assert not endpoint.meshed
     assert (endpoint.peer.tls, endpoint.peer.no_tls_reason) == (TLS_NONE, "loopback")
+
+
+def test_a_target_that_makes_room_keeps_no_connections() -> None:
+    directory = Directory(limit=1)
+    found = directory.discover("one")
+    found.apply(update(1, snapshot=True))
+    directory.discover("another")
+    assert found.endpoints[0].gone
