@@ -4,6 +4,7 @@ import http.client
 import socket
 import ssl
 import sys
+import threading
 import urllib.error
 import urllib.request
 
@@ -39,6 +40,19 @@ def tcp(host: str, port: str, text: str = "") -> str:
         return found.decode()
 
 
+def bulk(host: str, port: str, size: str) -> str:
+    """Send so many bytes while nobody reads them back yet; return how many of them came back unchanged."""
+    data = bytes(range(256)) * (int(size) // 256)
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        sending = threading.Thread(target=lambda: (connection.sendall(data), connection.shutdown(socket.SHUT_WR)))
+        sending.start()
+        found = bytearray()
+        while part := connection.recv(1 << 16):
+            found += part
+        sending.join()
+    return str(len(data)) if data in found else f"{len(found)} bytes, not the same"
+
+
 def secure(host: str, port: str) -> str:
     """Return what a server says over a TLS that is not the mesh's."""
     context = ssl.create_default_context()
@@ -67,5 +81,13 @@ def bidirectional(address: str, count: str) -> str:
 
 
 if __name__ == "__main__":
-    verbs = {"status": status, "http": body, "tcp": tcp, "tls": secure, "grpc": unary, "chat": bidirectional}
+    verbs = {
+        "status": status,
+        "http": body,
+        "tcp": tcp,
+        "bulk": bulk,
+        "tls": secure,
+        "grpc": unary,
+        "chat": bidirectional,
+    }
     print(verbs[sys.argv[1]](*sys.argv[2:]))

@@ -16,7 +16,7 @@ GRPC, ECHO, SKIPPED_IN, SKIPPED_OUT, SECURE, GREETER = 9090, 7000, 9000, 9001, 8
 
 async def echo(name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     data = await reader.read()
-    writer.write(f"{name}: {data.decode()} from {writer.get_extra_info('peername')[0]}".encode())
+    writer.write(b"%s: %s from %s" % (name.encode(), data, writer.get_extra_info("peername")[0].encode()))
     writer.close()
 
 

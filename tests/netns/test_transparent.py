@@ -104,6 +104,12 @@ def test_opaque_bytes_between_sidecars(world: World, version: int) -> None:
 
 
 @families
+def test_megabytes_both_ways(world: World, version: int) -> None:
+    size = 8 << 20
+    assert world.client("a", "bulk", world.ip("b", version), str(ECHO), str(size)) == str(size)
+
+
+@families
 def test_a_server_that_speaks_first(world: World, version: int) -> None:
     opened = Counted(world, "b", "tcp_open_total", tls="true", client_id=A, target_port=str(GREETER))
     began = time.monotonic()
