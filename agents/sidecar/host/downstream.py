@@ -37,6 +37,7 @@ class Downstream(Client):
         "_stack_reply",
         "client",
         "door",
+        "ended",
         "link",
         "number",
         "requests",
@@ -57,6 +58,7 @@ class Downstream(Client):
         self.up: Upstream | None = None
         self.upgrading = False
         self.switched = False
+        self.ended = False  # the client of a tunnel will send no more
         self._request: Request | None = None
         self._held_body: list[bytes] = []  # came while the request was held
         self._holding = False
@@ -72,8 +74,9 @@ class Downstream(Client):
     def eof_received(self) -> bool:
         up = self.up
         if self.switched and up is not None:
+            self.ended = True
             up.half_close()
-            return True
+            return not up.ended  # both have said all they had to say: it is over
         if self.x is None:
             return False
         if not self.received:

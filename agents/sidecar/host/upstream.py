@@ -36,6 +36,7 @@ class Upstream(Responses, asyncio.Protocol):
         "_waiting",
         "_waiting_size",
         "down",
+        "ended",
         "flow",
         "persistent",
         "pool",
@@ -60,6 +61,7 @@ class Upstream(Responses, asyncio.Protocol):
         self._repeat = b""  # the whole request, if it may be sent again on another connection
         self._used = False
         self._tunnel = False
+        self.ended = False  # the server of a tunnel will send no more
         self._lost = False
         self._paused = False
 
@@ -83,12 +85,11 @@ class Upstream(Responses, asyncio.Protocol):
         self._waiting_size = 0
 
     def eof_received(self) -> bool:
-        if self._tunnel:
-            if self.down is not None:
-                self.down.half_close()
-            return True
-        if self.x is not None and self.eof():
-            return False
+        if self._tunnel and self.down is not None:
+            self.ended = True
+            self.down.half_close()
+            return not self.down.ended  # both have said all they had to say: it is over
+        self.eof()
         return False
 
     def connection_lost(self, error: BaseException | None) -> None:
@@ -173,7 +174,11 @@ class Upstream(Responses, asyncio.Protocol):
         self.x = None
         self.down = None
         self.stop()
-        if self.transport is not None:
+        if self.transport is None:
+            return
+        if self._tunnel:
+            self.transport.close()  # what the client said last is still on its way
+        else:
             self.transport.abort()
 
     def retire(self) -> None:

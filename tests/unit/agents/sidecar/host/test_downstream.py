@@ -231,10 +231,26 @@ def test_websocket() -> None:
     assert not book.exchanges
     book.client.hang_up()
     assert book.server().eof
-    book.server().lose()
+    book.server() >> b"last"
+    book.client << b"last"
+    book.server().hang_up()
     (x,) = book.exchanges
     assert (x.status, x.classification, x.error) == (101, SUCCESS, "")
     assert book.client.closed
+
+
+def test_websocket_whose_server_ends_first() -> None:
+    book = Playbook()
+    book.client >> b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    book.server() >> b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    book.server().hang_up()
+    assert book.client.eof
+    book.client >> b"more"
+    assert book.server().received.endswith(b"more")
+    book.client.hang_up()
+    assert book.server().closed
+    assert not book.server().aborted
+    assert [x.error for x in book.exchanges] == [""]
 
 
 def test_a_switch_that_nobody_asked_for_is_refused() -> None:
