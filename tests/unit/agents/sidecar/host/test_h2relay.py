@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agents.sidecar.engine.exchange import FAILURE, GRPC, HTTP2, SUCCESS, Exchange
 from agents.sidecar.engine.http2 import wire
@@ -352,3 +354,59 @@ def test_a_client_that_leaves_takes_its_requests_along() -> None:
     book.run()
     assert book.ears[0].events[-1] == ("reset", 1, wire.CANCEL)
     assert book.exchanges[0].error == "client-closed"
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["ask", "answer", "take-answer", "take-question", "block", "unblock", "run"]),
+        st.integers(0, 40_000),
+    ),
+    max_size=20,
+)
+
+
+@given(STEPS, st.integers(1000, 30_000), st.integers(1000, 30_000))
+@settings(max_examples=40, deadline=None)
+def test_no_byte_is_lost_or_repeated(steps: list[tuple[str, int]], near: int, far: int) -> None:
+    book = _book(client=Limits(stream_window=near, connection_window=65_535 + near))
+    book.fleet.limits = Limits(stream_window=far, connection_window=65_535 + far)
+    question = book.ask(CALL, end=False)
+    (answer,) = book.ears[0].streams
+    answer.send_headers(OK)
+    carrier = book.links[-1][0]
+    said, told = bytearray(), bytearray()
+
+    def take(stream: Any) -> None:
+        stream.consumed(stream.read_bytes - stream.taken)
+
+    for what, size in steps:
+        piece = bytes(n % 251 for n in range(len(said) + len(told), len(said) + len(told) + size))
+        if what == "ask":
+            question.send_data(piece)
+            said += piece
+        elif what == "answer":
+            answer.send_data(piece)
+            told += piece
+        elif what in ("take-answer", "take-question"):
+            take(question if what == "take-answer" else answer)
+        elif what in ("block", "unblock"):
+            for edge in (book.served, carrier):
+                edge.pause_writing() if what == "block" else edge.resume_writing()
+        else:
+            book.run()
+    for edge in (book.served, carrier):
+        edge.resume_writing()
+    question.send_data(b"", True)
+    answer.send_trailers(DONE)
+    client = book.client
+    assert client is not None
+    for _ in range(20_000):
+        book.run()
+        if not client.streams and answer.remote_closed:
+            break
+        take(question)
+        take(answer)
+    assert book.ears[0].bodies.get(answer.id, b"") == said
+    assert book.answers.bodies.get(question.id, b"") == told
+    (x,) = book.exchanges
+    assert (x.request_bytes <= len(said), x.response_bytes, x.grpc_status) == (True, len(told), 0)
