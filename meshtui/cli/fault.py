@@ -18,11 +18,12 @@ class Fault(Exception):
         return f"{self.args[0]}; {self.hint}" if self.hint else str(self.args[0])
 
 
-def unknown(what: str, word: str, known: Iterable[str]) -> Fault:
-    """Return the fault of a word nobody knows, naming the nearest that somebody does."""
+def unknown(what: str, word: str, known: Iterable[str], *, usual: Iterable[str] = (), where: str = "") -> Fault:
+    """Return the fault of a word nobody knows, naming the nearest that somebody does, else those that are usual."""
     words = sorted(set(known))
+    text = f"unknown {what} {word!r}{where}"
     near = get_close_matches(word, words, 1, 0.5)
     if near:
-        return Fault(f"unknown {what} {word!r}", f"did you mean {near[0]}?", status=USAGE)
-    hint = f"there is {', '.join(words[:8])}" if words else "there is none"
-    return Fault(f"unknown {what} {word!r}", hint, status=USAGE)
+        return Fault(text, f"did you mean {near[0]}?", status=USAGE)
+    shown = list(usual) or words[:8]
+    return Fault(text, f"there is {', '.join(shown)}" if shown else "there is none", status=USAGE)

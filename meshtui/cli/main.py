@@ -75,10 +75,18 @@ def execute(words: list[str]) -> int:
     except (Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of the pipe has seen enough; Python's own flush at exit must not complain of it again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _read_enough()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # Typer takes it for a failure
+            return _read_enough()
+        raise
     return result if isinstance(result, int) else 0
+
+
+def _read_enough() -> int:
+    """The reader of the pipe has seen enough; Python's own flush at exit must not complain of it again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _usage(error: TyperException) -> str:

@@ -10,7 +10,7 @@ from meshtui.cli.output import Format
 Words = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="RESOURCE…", help="TYPE, TYPE NAME… or TYPE/NAME…, e.g. deploy/web", autocompletion=completion.resources
+        metavar="RESOURCE", help="TYPE, TYPE NAME… or TYPE/NAME…, e.g. deploy/web", autocompletion=completion.resources
     ),
 ]
 Mesh = Annotated[

@@ -6,7 +6,7 @@ TYPE, TYPE NAME…, TYPE/NAME…, TYPE1/NAME1 TYPE2/NAME2, TYPE,TYPE, and `all`.
 from collections.abc import Iterable, Sequence
 
 from meshcore.wire.common_pb2 import Resource
-from meshcore.wire.kinds import WORDS, Kind, parse_kind
+from meshcore.wire.kinds import KINDS, WORDS, Kind, parse_kind
 from meshtui.cli.fault import USAGE, Fault, unknown
 
 ALL = (
@@ -28,7 +28,8 @@ def parse_resources(words: Sequence[str]) -> list[Resource]:
         raise Fault("which resource?", "for example `deploy`, `deploy/web` or `po`", status=USAGE)
     if "all" in words:
         if len(words) > 1:
-            raise Fault("`all` stands alone", f"leave out {' '.join(w for w in words if w != 'all')!r}", status=USAGE)
+            rest = " ".join(word for word in words if word != "all") or "the second one"
+            raise Fault("`all` stands alone", f"leave out {rest}", status=USAGE)
         return [Resource(kind=kind) for kind in ALL]
     if any("/" in word for word in words):
         found = [_pair(word) for word in words]
@@ -45,6 +46,13 @@ def parse_resources(words: Sequence[str]) -> list[Resource]:
             raise Fault(f"{'/'.join(filter(None, key))} is named twice", "name it once", status=USAGE)
         seen.add(key)
     return found
+
+
+def parse_tapped(words: Sequence[str], namespace: str) -> list[Resource]:
+    """Return the resources that words name for a tap in `namespace` (empty: all); `all` is all that runs there."""
+    if list(words) == ["all"]:
+        return [Resource(kind="namespace", name=namespace)]
+    return within(parse_resources(words), namespace)
 
 
 def parse_resource(word: str, namespace: str, flag: str) -> Resource:
@@ -79,5 +87,7 @@ def _pair(word: str) -> Resource:
 def _kind(word: str) -> Kind:
     kind = parse_kind(word)
     if kind is None:
-        raise unknown("resource type", word, WORDS)
+        raise unknown(
+            "resource type", word, WORDS, usual=[*(each.short[0] for each in KINDS if each.short), "job", "all"]
+        )
     return kind

@@ -51,9 +51,9 @@ async def namespace_of(session: Session, namespace: str, *, everywhere: bool) ->
     return namespace
 
 
-async def require(session: Session, targets: Iterable[Resource]) -> None:
+async def require(session: Session, targets: Iterable[Resource | None]) -> None:
     """Raise Fault for the first named target that does not exist, naming the nearest that does."""
-    named = [target for target in targets if target.name]
+    named = [target for target in targets if target is not None and target.name]
     if not named:
         return
     pods = (await inventory.pods(session)).pods
@@ -61,8 +61,7 @@ async def require(session: Session, targets: Iterable[Resource]) -> None:
         known = names(pods, target)
         if target.name not in known:
             where = f" in namespace {target.namespace}" if target.namespace else ""
-            fault = unknown(f"{target.kind}{where}", target.name, known)
-            raise Fault(str(fault.args[0]), fault.hint, status=USAGE)
+            raise unknown(target.kind, target.name, known, where=where)
 
 
 def names(pods: Iterable[Pod], target: Resource) -> set[str]:

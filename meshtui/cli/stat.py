@@ -36,14 +36,16 @@ def stat(
         async with session_of(mesh) as session:
             where = await namespace_of(session, namespace, everywhere=all_namespaces)
             targets = within(named, where)
+            meant = parse_resource(to, to_namespace or where, "--to") if to else None
+            senders = parse_resource(source, source_namespace or where, "--from") if source else None
+            await require(session, [*targets, meant, senders])
             request = stats.stat_request(
                 targets,
                 window_ms=window_ms,
-                to=parse_resource(to, to_namespace or where, "--to") if to else None,
-                source=parse_resource(source, source_namespace or where, "--from") if source else None,
+                to=meant,
+                source=senders,
                 unmeshed=unmeshed,
             )
-            await require(session, targets)
             show(await stats.stat(session, request), targets, form, namespaced=all_namespaces)
 
     run(verb)

@@ -7,7 +7,7 @@ from meshcore.wire.tap_pb2 import ObserveResponse
 from meshtui.cli import match, options, output
 from meshtui.cli.duration import parse_duration
 from meshtui.cli.fault import USAGE, Fault
-from meshtui.cli.resources import parse_resource, parse_resources, within
+from meshtui.cli.resources import parse_resource, parse_resources, parse_tapped
 from meshtui.cli.scope import heading, namespace_of, require, run, session_of
 from meshtui.columns import tap as columns
 
@@ -39,13 +39,15 @@ def tap(
     if form is output.Format.YAML:
         raise Fault("tap prints events as they happen: lines or JSON lines", "use -o table, wide or json", status=USAGE)
     seconds = parse_duration(duration, "--duration") / 1000 if duration else None
-    named = parse_resources(words or [])
+    parse_resources(words or [])  # what makes no sense is said before a mesh is looked for
 
     async def verb() -> None:
         async with session_of(mesh) as session:
             where = await namespace_of(session, namespace, everywhere=all_namespaces)
-            targets = within(named, where)
-            await require(session, targets)
+            targets = parse_tapped(words or [], where)
+            meant = parse_resource(to, to_namespace or where, "--to") if to else None
+            senders = parse_resource(source, source_namespace or where, "--from") if source else None
+            await require(session, [*targets, meant, senders])
             wanted = match.build(
                 methods=methods or [],
                 path=path,
@@ -56,8 +58,8 @@ def tap(
                 min_latency=min_latency,
                 route=route,
                 header=header,
-                to=parse_resource(to, to_namespace or where, "--to") if to else None,
-                source=parse_resource(source, source_namespace or where, "--from") if source else None,
+                to=meant,
+                source=senders,
             )
             headers = form is output.Format.JSON
             stream = client.observe(session, targets, match=wanted, max_rps=max_rps, headers=headers, limit=limit)
@@ -68,7 +70,7 @@ def tap(
                     dropped += answer.dropped
                     _show(answer, form)
             if not seen:
-                output.note(f"No requests seen for {heading(targets)}.")
+                output.note(f"No requests seen for {heading(targets)}; TCP that is not HTTP shows in `meshtui stat`.")
             if dropped:
                 output.note(
                     f"{dropped} requests not shown: over the rate of --max-rps {max_rps:g}, or the pipe was slow."

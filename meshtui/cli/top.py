@@ -8,7 +8,7 @@ from meshcore.client import tap as client
 from meshcore.wire.tap_pb2 import TopResponse
 from meshtui.cli import match, options, output
 from meshtui.cli.duration import parse_duration
-from meshtui.cli.resources import parse_resource, parse_resources, within
+from meshtui.cli.resources import parse_resource, parse_resources, parse_tapped
 from meshtui.cli.scope import heading, namespace_of, require, run, session_of
 from meshtui.columns import top as columns
 
@@ -46,13 +46,15 @@ def top(
     live = sys.stdout.isatty() and form.tabular
     seconds = parse_duration(duration, "--duration") / 1000 if duration else (None if live else PIPED_S)
     shape = columns.columns(routes=routes, sources=not hide_sources)
-    named = parse_resources(words or [])
+    parse_resources(words or [])  # what makes no sense is said before a mesh is looked for
 
     async def verb() -> None:
         async with session_of(mesh) as session:
             where = await namespace_of(session, namespace, everywhere=all_namespaces)
-            targets = within(named, where)
-            await require(session, targets)
+            targets = parse_tapped(words or [], where)
+            meant = parse_resource(to, to_namespace or where, "--to") if to else None
+            senders = parse_resource(source, source_namespace or where, "--from") if source else None
+            await require(session, [*targets, meant, senders])
             wanted = match.build(
                 methods=methods or [],
                 path=path,
@@ -63,8 +65,8 @@ def top(
                 min_latency=min_latency,
                 route=route,
                 header=header,
-                to=parse_resource(to, to_namespace or where, "--to") if to else None,
-                source=parse_resource(source, source_namespace or where, "--from") if source else None,
+                to=meant,
+                source=senders,
             )
             answer = TopResponse()
             stream = client.top(
@@ -89,6 +91,6 @@ def top(
             elif answer.rows:
                 output.table(shape, answer.rows, form)
             else:
-                output.note(f"No requests seen for {heading(targets)}.")
+                output.note(f"No requests seen for {heading(targets)}; TCP that is not HTTP shows in `meshtui stat`.")
 
     run(verb)

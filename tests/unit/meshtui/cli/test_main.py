@@ -1,0 +1,43 @@
+"""How the command line leaves: exit statuses, one line for what makes no sense, and readers that have seen enough."""
+
+import subprocess
+import sys
+
+import pytest
+
+from meshtui.cli.main import execute
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ("stta", "meshtui: no such command 'stta'"),
+        ("stat deploy --nope", "meshtui: no such option: --nope"),
+        ("stat deploy -o xml", "meshtui: invalid value for '--output' / '-o': 'xml' is not one of"),
+        ("stat depoy", "meshtui: unknown resource type 'depoy'; did you mean deploy?"),
+        ("tap deploy -o yaml", "meshtui: tap prints events as they happen"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(words: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(words.split()) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(complaint)
+    assert said.err.count("\n") == 1
+    assert not said.out
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure() -> None:
+    program = (
+        "import sys; from meshtui.cli import main; "
+        "main.check_verb.check = lambda mesh: [print('x' * 100) for _ in range(10_000)]; "
+        "sys.exit(main.execute(['--check']))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as started:
+        assert started.stdout is not None
+        assert started.stderr is not None
+        assert started.stdout.readline().startswith("xxx")
+        started.stdout.close()
+        assert started.stderr.read() == ""
+        assert started.wait(10) == 0
