@@ -18,7 +18,20 @@ LINGER_S = 30.0  # for the far end's half after a close
 class ByteStream:
     """Transport towards `protocol`, sink towards the engine."""
 
-    __slots__ = ("_closing", "_ended", "_held", "_loop", "_lost", "_paused", "_peer", "_protocol", "_stopped", "stream")
+    __slots__ = (
+        "_closing",
+        "_ended",
+        "_gone",
+        "_held",
+        "_loop",
+        "_lost",
+        "_paused",
+        "_peer",
+        "_protocol",
+        "_stopped",
+        "_told",
+        "stream",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, protocol: Any, peer: str) -> None:
         self.stream: Stream | None = None
@@ -29,6 +42,8 @@ class ByteStream:
         self._paused = False  # reading, by our user
         self._stopped = False  # writing: the user was told
         self._ended = False  # the far end will send no more
+        self._told = False  # and the user knows
+        self._gone = False  # the stream is over, and what is held still has to be read
         self._closing = False
         self._lost = False  # the user has heard connection_lost
 
@@ -51,7 +66,7 @@ class ByteStream:
     def resume_reading(self) -> None:
         if self._paused:
             self._paused = False
-            if self._held or self._ended:
+            if self._held or (self._ended and not self._told):
                 self._loop.call_soon(self._deliver)
 
     def is_reading(self) -> bool:
@@ -75,7 +90,7 @@ class ByteStream:
         if stream.local_closed:
             self._loop.call_soon(self._lose, None)
         if not stream.remote_closed:
-            self._loop.call_later(LINGER_S, stream.reset, wire.NO_ERROR)
+            self._loop.call_later(LINGER_S, self._linger, stream.queued)
 
     def abort(self) -> None:
         stream = self.stream
@@ -118,7 +133,7 @@ class ByteStream:
             if data:
                 stream.reset(wire.CANCEL)
             return
-        if self._paused:
+        if self._paused or self._held:  # what is held comes first, even if it may be read again
             if data:
                 self._held.append(data)
             self._ended = end
@@ -142,6 +157,9 @@ class ByteStream:
 
     def on_reset(self, stream: Stream, code: int) -> None:
         clean = code == wire.NO_ERROR or (self._closing and code >= 0)
+        if clean and self._held and not self._closing:
+            self._gone = True
+            return
         self._closing = True
         self._held.clear()
         self._lose(None if clean else ConnectionResetError("hop-reset"))
@@ -149,7 +167,7 @@ class ByteStream:
     # How it is done.
 
     def _end(self) -> None:
-        self._ended = True
+        self._ended = self._told = True
         if not self._protocol.eof_received():
             self.close()
 
@@ -160,8 +178,22 @@ class ByteStream:
             self._protocol.data_received(data)
             if self.stream is not None:
                 self.stream.consumed(len(data))
-        if self._ended and not held and not self._paused and not self._closing:
+        if held or self._paused or self._closing:
+            return
+        if self._ended and not self._told:
             self._end()
+        if self._gone:
+            self._closing = True
+            self._lose(None)
+
+    def _linger(self, queued: int) -> None:
+        """Wait for the far end's half no longer, unless it is still reading ours."""
+        stream = self.stream
+        assert stream is not None
+        if stream.queued and stream.queued < queued:
+            self._loop.call_later(LINGER_S, self._linger, stream.queued)
+        else:
+            stream.reset(wire.NO_ERROR)
 
     def _drop_held(self) -> None:
         if self.stream is not None:

@@ -139,6 +139,65 @@ def test_an_end_that_came_while_paused_is_told_afterwards() -> None:
     assert (ends.far_user.data, ends.far_user.told) == (b"last words", ["eof"])
 
 
+def test_what_comes_after_a_pause_does_not_overtake_what_came_in_it() -> None:
+    ends = Ends()
+    ends.far.pause_reading()
+    ends.near.write(b"first, ")
+    ends.pair.exchange()
+    ends.far.resume_reading()
+    ends.near.write(b"second")
+    ends.near.write_eof()
+    ends.pair.exchange()  # before the loop has turned
+    ends.run()
+    assert (ends.far_user.data, ends.far_user.told) == (b"first, second", ["eof"])
+
+
+def test_the_end_is_told_once_however_often_reading_pauses() -> None:
+    ends = Ends()
+    ends.near.write(b"all")
+    ends.near.write_eof()
+    ends.run()
+    ends.far.pause_reading()
+    ends.far.resume_reading()
+    ends.run()
+    assert ends.far_user.told == ["eof"]
+    ends.far.write(b"answer")  # its own half is still open
+    ends.run()
+    assert ends.near_user.data == b"answer"
+
+
+def test_a_slow_reader_gets_all_of_what_was_said_before_the_end() -> None:
+    ends = Ends()
+    ends.far.pause_reading()
+    ends.near.write(b"last words")
+    ends.near.close()
+    ends.run(LINGER_S + 1)  # the stream is gone, its bytes are not
+    assert not ends.pair.client.streams
+    assert ends.far_user.told == []
+    ends.far.resume_reading()
+    ends.run()
+    assert ends.far_user.data == b"last words"
+    assert ends.far_user.told == ["eof", ("lost", None)]
+
+
+def test_a_reader_that_is_slow_but_reads_is_waited_for() -> None:
+    ends = Ends(window=10)
+    ends.far.pause_reading()
+    ends.near.write(b"0123456789abcdefghijklmnopqrstuvwxyz")
+    ends.near.close()
+    ends.run()
+    ends.far.resume_reading()
+    ends.pair.exchange()
+    ends.clock.advance(0.0)
+    ends.far.pause_reading()
+    ends.run(LINGER_S + 1)
+    assert ends.pair.client.streams  # it has read some of it
+    ends.far.resume_reading()
+    ends.run(LINGER_S + 1)
+    assert ends.far_user.data == b"0123456789abcdefghijklmnopqrstuvwxyz"
+    assert ends.near_user.told == [("lost", None)]
+
+
 def test_closing_sends_what_waits_before_it_is_lost() -> None:
     ends = Ends(window=10)
     ends.far.pause_reading()
