@@ -17,6 +17,7 @@ _WORD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: |$)")
 _METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE")
 # Said loosely: what looks like HTTP and is wrong has to meet the strict parser, not slip by as opaque bytes.
 _VERSION = re.compile(rb"HTTP/[0-9.]*[ \t\r]*$")
+_TEXT = re.compile(rb"[\t\x20-\x7e]*+\r?")
 
 
 class Kind(Enum):
@@ -65,12 +66,10 @@ def _http1(data: bytes) -> Detected:
     data = data.lstrip(b"\r\n")  # RFC 9112, 2.2
     if not data:
         return MORE
-    if not _WORD.match(data):
-        return OPAQUE
     end = data.find(b"\n")
     if end < 0:
         if len(data) < _LINE_LIMIT:
-            return MORE
+            return MORE if _WORD.match(data) or _TEXT.fullmatch(data) else OPAQUE
         return _HTTP1 if data.startswith(tuple(method + b" /" for method in _METHODS)) else OPAQUE
     line = data[:end]
     if _VERSION.search(line):

@@ -230,6 +230,8 @@ class Reader:
                     if data.find(b"\n", at + 2) >= 0 or there - at > _CHUNK_LINE_LIMIT:
                         raise RefusedError(400, "bad-chunk")
                     return at
+                if match.end() - at > _CHUNK_LINE_LIMIT:
+                    raise RefusedError(400, "bad-chunk")
                 at = match.end()
                 self._left = int(match[1], 16)
                 self._phase = _CHUNK if self._left else _TRAILERS
@@ -242,6 +244,8 @@ class Reader:
                         if there - at > HEAD_LIMIT:
                             raise RefusedError(400, "trailers-too-long")
                         return at
+                    if end - at > HEAD_LIMIT:
+                        raise RefusedError(400, "trailers-too-long")
                     if not trailers(data[at:end]):
                         raise RefusedError(400, "bad-trailers")
                     self.trailers = data[at:end]

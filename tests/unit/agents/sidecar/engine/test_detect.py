@@ -36,6 +36,13 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
         (b"GET / HTTP/9.9\r\n", Kind.HTTP1),
         (b"GET /\r\n", Kind.HTTP1),
         (b"GET /" + b"a" * 9000, Kind.HTTP1),
+        (b" GET / HTTP/1.1\r\n", Kind.HTTP1),  # methods that are none: for the strict parser, too
+        (b"GET\t/ HTTP/1.1\r\n", Kind.HTTP1),
+        (b"G@T / HTTP/1.1\r\n", Kind.HTTP1),
+        (b"G\x00T / HTTP/1.1\r\n", Kind.HTTP1),
+        (b"A" * 40 + b" / HTTP/1.1\r\n", Kind.HTTP1),
+        (b"/ HTTP/1.1\r\n", Kind.HTTP1),
+        (b" GET / HT", Kind.MORE),
         (b"GET key\r\n", Kind.OPAQUE),  # Redis, inline
         (b"*1\r\n$4\r\nPING\r\n", Kind.OPAQUE),
         (b"get key\r\n", Kind.OPAQUE),

@@ -144,6 +144,19 @@ def test_bad_chunks(text: bytes, bytewise: bool) -> None:
     assert server.messages == []
 
 
+@pytest.mark.parametrize(
+    "body", [b"5;" + b"a" * 600 + b"\r\nhello\r\n0\r\n\r\n", b"0\r\nx: " + b"a" * 40_000 + b"\r\n\r\n"]
+)
+@pytest.mark.parametrize("step", [100, 100_000])
+def test_long_lines_of_chunks_are_refused_however_they_come(body: bytes, step: int) -> None:
+    server = Server()
+    data = CHUNKED_HEAD + body
+    for at in range(0, len(data), step):
+        server.receive(data[at : at + step])
+    assert server.refused is not None
+    assert not server.messages
+
+
 def test_head_limits() -> None:
     for text, status in (
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", 431),
