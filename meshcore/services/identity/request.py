@@ -13,6 +13,16 @@ MAX_BYTES = 8192
 # What sidecars, gRPC's BoringSSL and OpenSSL all accept in a handshake; P-521 is refused by the second.
 CURVES = (ec.SECP256R1, ec.SECP384R1)
 
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    InvalidSignature,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+
 
 class RequestError(Exception):
     """A request that will not be signed; `str()` says why in one line."""
@@ -28,7 +38,7 @@ def public_key(der: bytes, identity: SpiffeId) -> ec.EllipticCurvePublicKey:
         extensions = list(csr.extensions)
         signed = csr.is_signature_valid
         hash_ok = csr.signature_hash_algorithm is not None and csr.signature_hash_algorithm.digest_size >= 32
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.DuplicateExtension) as error:
+    except _UNREADABLE as error:
         raise RequestError(f"the request is not a PKCS #10 request in DER: {_line(error)}") from None
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, CURVES):
         raise RequestError("the key must be ECDSA on P-256 or P-384")
