@@ -105,7 +105,7 @@ def test_opaque_bytes_between_sidecars(world: World, version: int) -> None:
 
 @families
 def test_megabytes_both_ways(world: World, version: int) -> None:
-    size = 8 << 20
+    size = 32 << 20
     assert world.client("a", "bulk", world.ip("b", version), str(ECHO), str(size)) == str(size)
 
 
