@@ -1,11 +1,13 @@
 """Routes: which name a request goes under. Compiled once per policy; first match wins.
 
-state/rules owns them, stages/route asks. All routes of a port become one expression over `METHOD path`, so that a
+state/rules owns them, stages/route asks. All routes of a port become one expression over `path METHOD`, so that a
 hundred routes cost one match and not a hundred.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import NamedTuple
 
 from meshcore.wire import policy_pb2
 
@@ -20,6 +22,14 @@ class Route:
         self.timeout_s = timeout_s  # 0: none
 
 
+class Choice(NamedTuple):
+    """One match of a route: what a request's `path METHOD` begins with, and the expression for the rest."""
+
+    literal: bytes
+    rest: bytes
+    route: Route
+
+
 class Routes:
     """The routes of a port or a service, in order."""
 
@@ -27,42 +37,74 @@ class Routes:
 
     def __init__(self, routes: Iterable[policy_pb2.Route] = ()) -> None:
         """Compile; raises re.error for an expression that cannot be compiled."""
-        table: list[Route | None] = [None]
-        parts: list[bytes] = []
+        choices: list[Choice] = []
         for route in routes:
             made = Route(route.name, route.request_timeout_ms / 1000)
-            for match in route.matches or (policy_pb2.RouteMatch(),):
-                pattern = _pattern(match)
-                groups = re.compile(pattern).groups
-                parts.append(b"(" + pattern + b")")
-                table += [made] * (1 + groups)
-        self.empty = not parts
-        self._table = tuple(table)
-        self._match = re.compile(b"|".join(parts), re.DOTALL).fullmatch if parts else None
+            choices += [_choice(match, made) for match in route.matches or (policy_pb2.RouteMatch(),)]
+        self.empty = not choices
+        table: list[Route | None] = [None]
+        self._match = re.compile(_alternatives(choices, table), re.DOTALL).fullmatch if choices else None
+        self._table = tuple(table)  # by the number of the group that matched
 
     def find(self, method: bytes, path: bytes) -> Route | None:
         """Return the first route that a request matches; the query does not take part."""
         if self._match is None:
             return None
-        found = self._match(method + b" " + path.partition(b"?")[0])
+        found = self._match(path.partition(b"?")[0] + b" " + method)
         if found is None or found.lastindex is None:
             return None
         return self._table[found.lastindex]
 
 
-def _pattern(match: policy_pb2.RouteMatch) -> bytes:
-    method = re.escape(match.method.upper().encode()) if match.method else rb"[^ ]+"
+def _choice(match: policy_pb2.RouteMatch, route: Route) -> Choice:
+    method = match.method.upper().encode()
+    end = b" " + (re.escape(method) if method else rb"[^ ]+")
     if match.path_exact:
-        path = re.escape(match.path_exact.encode())
-    elif match.path_regex:
-        path = b"(?:" + match.path_regex.encode() + b")"
-        re.compile(path)  # alone, so that an unbalanced bracket is told here and not made good by a neighbour
-    elif match.path_prefix:
-        prefix = match.path_prefix.rstrip("/").encode()
-        path = re.escape(prefix) + rb"(?:/.*)?"
-    else:
-        path = rb".*"
-    return method + b" " + path
+        return Choice(match.path_exact.encode() + b" ", end[1:], route)
+    if match.path_regex:
+        expression = match.path_regex.encode().removeprefix(b"^")  # the whole path is meant, anchored or not
+        if expression.endswith(b"$") and not expression.endswith(b"\\$"):
+            expression = expression[:-1]
+        re.compile(expression)  # alone, so that an unbalanced bracket is told here and not made good by a neighbour
+        found = None if b"|" in expression else _BEGINNING.match(expression)
+        literal = found[0] if found else b""
+        return Choice(literal, b"(?:" + expression[len(literal) :] + b")" + end, route)
+    return Choice(
+        match.path_prefix.rstrip("/").encode(), (rb"(?:/[^ ]*)?" if match.path_prefix else rb"[^ ]*") + end, route
+    )
 
 
+def _alternatives(choices: Sequence[Choice], table: list[Route | None]) -> bytes:
+    """Return the expression that tries choices in order; those that begin alike share their beginning.
+
+    Choices whose literals differ in the next byte exclude each other, so putting those that agree in it together
+    changes no answer, and a request is compared with one beginning and not with a hundred.
+    """
+    parts: list[bytes] = []
+    for literal, run in groupby(choices, key=lambda choice: bool(choice.literal)):
+        if not literal:
+            for choice in run:
+                table += [choice.route] * (1 + re.compile(choice.rest).groups)
+                parts.append(b"(" + choice.rest + b")")
+            continue
+        alike: dict[int, list[Choice]] = {}
+        for choice in run:
+            alike.setdefault(choice.literal[0], []).append(choice)
+        for group in alike.values():
+            shared = _shared(group[0].literal, *(choice.literal for choice in group[1:]))
+            rests = [choice._replace(literal=choice.literal[len(shared) :]) for choice in group]
+            parts.append(re.escape(shared) + _alternatives(rests, table))
+    return b"(?:" + b"|".join(parts) + b")"
+
+
+def _shared(first: bytes, *others: bytes) -> bytes:
+    """Return what all begin with."""
+    size = len(first)
+    for other in others:
+        size = next((at for at in range(min(size, len(other))) if first[at] != other[at]), min(size, len(other)))
+    return first[:size]
+
+
+# The plain characters that an expression begins with; the last one may belong to what repeats it.
+_BEGINNING = re.compile(rb"[A-Za-z0-9/_-]*(?![*+?{A-Za-z0-9/_-])")
 NO_ROUTES = Routes()
