@@ -35,6 +35,7 @@ from meshtui.widgets.foot import Foot
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
+REMEMBERED = 100  # commands to go back to
 CRASHED = 70  # EX_SOFTWARE of sysexits.h
 
 
@@ -222,7 +223,7 @@ class MeshApp(App[int]):
             self._say("no mesh runs yet: enter starts the demo", "warn")
         elif step.view:
             del self._past[self._here + 1 :]
-            self._past.append(step)
+            self._past = [*self._past, step][-REMEMBERED:]
             self._here = len(self._past) - 1
             await self._go_to(step)
 

@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from meshcore.wire.control_pb2 import StatusResponse
 from meshtui.messages import NamespaceAsked
+from meshtui.model import figures
 from meshtui.model.scope import Trouble
 
 
@@ -60,25 +61,29 @@ class Header(Widget):
         left.append("  ")
         left.append("ns ", self._style("faint"))
         left.append(self.namespace or "all", self._style("strong"))
-        right = Text(no_wrap=True)
-        if self.paused:
-            right.append("‼ paused", self._style("warn", bold=True))
-            right.append("  ")
+        gap = "   " if width >= 100 else "  "
+        right = Text(gap).join(self._right(width - left.cell_len, width, gap))
+        return Text.assemble(left, " " * max(1, width - left.cell_len - right.cell_len), right)
+
+    def _right(self, room: int, width: int, gap: str) -> list[Text]:
+        """Return what stands at the right, without what has no room: proxies go first, then success, then the rate."""
+        parts: dict[str, Text] = {}
         status = self.status
+        if self.paused:
+            parts["paused"] = Text("‼ paused", self._style("warn", bold=True))
         if status is not None and self.mesh:
-            gap = "   " if width >= 100 else "  "
             if not math.isnan(status.rps):
-                right.append(f"{_rate(status.rps)}", self._style("strong", bold=True))
-                right.append(" rps", self._style("faint"))
-                right.append(gap)
+                rate = (figures.rate(status.rps), self._style("strong", bold=True))
+                parts["rps"] = Text.assemble(rate, (" rps", self._style("faint")))
             if not math.isnan(status.success):
-                right.append_text(self._success(status.success))
-                right.append(gap)
-            right.append_text(self._uplinks(status, width))
-            right.append(gap)
-        right.append_text(self._health(width))
-        room = width - cell_len(left.plain) - cell_len(right.plain)
-        return Text.assemble(left, " " * max(1, room), right)
+                parts["success"] = self._success(status.success)
+            parts["uplinks"] = self._uplinks(status, width)
+        parts["health"] = self._health(width)
+        for name in ("uplinks", "success", "rps"):
+            if sum(part.cell_len + len(gap) for part in parts.values()) <= room:
+                break
+            parts.pop(name, None)
+        return list(parts.values())
 
     def _success(self, success: float) -> Text:
         text = f"{success:.1%}"
@@ -93,7 +98,8 @@ class Header(Widget):
     def _uplinks(self, status: StatusResponse, width: int) -> Text:
         text = Text(no_wrap=True)
         short = status.uplinks < status.expected
-        text.append(f"{status.uplinks}/{status.expected}", self._style("warn" if short else "strong"))
+        count = f"{status.uplinks}/{status.expected}"
+        text.append(f"‼ {count}" if short else count, self._style("warn" if short else "strong"))
         text.append(" proxies" if width >= 76 else " px", self._style("faint"))
         if status.failing:
             text.append(f"  × {status.failing} failing", self._style("bad", bold=True))
@@ -152,9 +158,3 @@ class Header(Widget):
         text.append(key, self._style("primary"))
         text.append(f" {word}", self._style("faint"))
         text.append("   ")
-
-
-def _rate(rps: float) -> str:
-    if rps >= 9_999.5:
-        return f"{rps / 1000:.1f}k"
-    return f"{rps:.0f}" if rps >= 99.95 else f"{rps:.1f}"
