@@ -45,6 +45,7 @@ class Carrier(Edge):
         self.carriers = carriers
         self.context = context
         self.since = 0.0  # idle since
+        self.leaving = False  # the server has said that it will take no more streams soon
         self.flow: TcpCell | None = None  # where it counts as a connection
         self._turn = 0
         self._pings = 0
@@ -83,6 +84,10 @@ class Carrier(Edge):
             self.carriers.serve(self)
 
     def on_goaway(self, last: int, code: int) -> None:
+        if not self.h2.draining:  # announced: still of use, until there is another one
+            self.leaving = True
+            self.carriers.dial()
+            return
         self.carriers.left(self)
         super().on_goaway(last, code)
 
@@ -161,7 +166,7 @@ class Carriers:
     def arrived(self, carrier: Carrier) -> None:
         """A connection is ready: it takes what waits, and the place of those that it replaces."""
         self._dialling = False
-        before = [known for known in self.open if known.context is not carrier.context]
+        before = [known for known in self.open if known.leaving or known.context is not carrier.context]
         self.open.append(carrier)
         self.current = carrier.h2
         for known in before:

@@ -30,6 +30,7 @@ class HopServed(Served):
         super().__init__(host, fleet, door, UNKNOWN_PEER, None, HOP)
         self._identity = ""
         self._address = ""
+        self._introduced = False
 
     def connection_made(self, transport: Any) -> None:
         self._identity = identity(transport)
@@ -44,7 +45,9 @@ class HopServed(Served):
         super().connection_made(transport)
 
     def on_hello(self, payload: bytes) -> None:
-        self._know(payload)
+        if not self._introduced:
+            self._introduced = True
+            self._know(payload)
 
     def on_stream(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
         name = fields.get(b":protocol")

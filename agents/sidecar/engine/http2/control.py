@@ -21,6 +21,7 @@ from .wire import (
     HELLO,
     INITIAL_WINDOW_SIZE,
     LARGEST_FRAME,
+    LARGEST_ID,
     LARGEST_WINDOW,
     MAX_CONCURRENT_STREAMS,
     MAX_FRAME_SIZE,
@@ -168,7 +169,8 @@ def _goaway(connection: Connection, payload: bytes) -> None:
         raise ConnectionFault(FRAME_SIZE_ERROR, "GOAWAY of a wrong size")
     connection.spend(ANSWERED, "goodbyes")
     last = int.from_bytes(payload[:4], "big") & 0x7FFFFFFF
-    connection.draining = True
+    if last < LARGEST_ID:  # else it is announced only, and streams are taken until the next one (section 6.8)
+        connection.draining = True
     if connection.role:  # a client's streams above `last` were never looked at: safe to send again
         connection.end_streams(last, REFUSED_STREAM)
     connection.handler.on_goaway(last, int.from_bytes(payload[4:8], "big"))

@@ -169,6 +169,27 @@ def test_what_the_server_refused_unseen_is_sent_again(goaway: bool) -> None:
     assert (book.exchanges[0].attempt, book.exchanges[0].grpc_status) == (2, 0)
 
 
+@pytest.mark.parametrize("another", [True, False])
+def test_an_announced_goodbye_fails_nothing(another: bool) -> None:
+    book = _book()
+    book.ask(CALL)
+    if not another:
+        book.fleet.refusing.update(book.served.door.target.endpoints)  # type: ignore[union-attr]
+    leaving = book.ears[0].connection
+    assert leaving is not None
+    leaving.shutdown(final=False)
+    book.run()
+    book.ask(CALL)
+    assert [len(ear.streams) for ear in book.ears] == ([1, 1] if another else [2])
+    leaving.shutdown()
+    book.run()
+    for served in tuple(book.ears[0].streams):
+        served.send_headers([*OK, *DONE], True)
+    book.run()
+    assert {x.error for x in book.exchanges} == {""}
+    assert book.links[1][1].closed
+
+
 def test_a_lost_connection_is_told_and_replaced() -> None:
     book = _book()
     book.ask(CALL)
