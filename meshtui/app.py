@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 REMEMBERED = 100  # commands to go back to
+THEME = "MESHTUI_THEME"  # names a theme for good
 CRASHED = 70  # EX_SOFTWARE of sysexits.h
 
 
@@ -74,7 +75,7 @@ class MeshApp(App[int]):
             self._filters.append(Ascii())
         for each in THEMES:
             self.register_theme(each)
-        self.theme = choose(theme, colours=self.console.color_system, no_color=self.no_color)
+        self.theme = choose(theme or os.environ.get(THEME, ""), colours=self.console.color_system, no_color=self.no_color)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return DEFAULTS

@@ -160,9 +160,10 @@ DEFAULTS: dict[str, str] = {
 
 
 def choose(wanted: str, *, colours: str | None, no_color: bool) -> str:
-    """Return the theme for a terminal: `wanted` if named, else what it can show without guessing."""
-    if wanted:
-        return wanted
+    """Return the theme for a terminal: the one named (`dark`, `light`, `16`), else what it can show for certain."""
+    named = wanted if wanted in NAMES else f"mesh-{wanted}"
+    if named in NAMES:
+        return named
     if no_color or colours in (None, "standard", "windows"):
         return SIXTEEN.name
     return DARK.name
