@@ -17,19 +17,12 @@ from meshcore.wire import common_pb2, stats_pb2, stats_pb2_grpc
 from meshcore.wire.ids import join
 from tests.netns.server import ECHO, GREETER, GRPC, SECURE, SKIPPED_IN, SKIPPED_OUT
 from tests.support.mesh import new_authority
-from tests.support.netns import INBOUND, OUTBOUND, ROOT, World, require
+from tests.support.netns import INBOUND, OUTBOUND, ROOT, World
 
 A, B = "spiffe://local/ns/default/sa/a", "spiffe://local/ns/default/sa/b"
 HTTP = 8080
 RULES = ("--skip-inbound-ports", str(SKIPPED_IN), "--skip-outbound-ports", str(SKIPPED_OUT))
 families = pytest.mark.parametrize("version", [4, 6], ids=["IPv4", "IPv6"])
-
-
-@pytest.fixture(scope="module", params=["nft", "legacy"])
-def backend(request: pytest.FixtureRequest) -> str:
-    kind = str(request.param)
-    require(kind)
-    return kind
 
 
 @pytest.fixture(scope="module")
