@@ -86,7 +86,20 @@ class Served(Edge):
         else:
             x.link = self.link
             x.endpoint = door.endpoint
-        relay.begin(self.stack_head(x))
+        verdict = self.stack_head(x)
+        if verdict is None and not x.deadline and x.method != b"HEAD":
+            # The way that nearly every request goes; `Relay.begin` knows all the others.
+            carriers = x.endpoint.carriers  # type: ignore[union-attr]
+            if carriers is not None:
+                connection = carriers.current
+                if (
+                    connection is not None
+                    and len(connection.streams) < connection.peer_streams
+                    and not connection.draining
+                ):
+                    relay.up = connection.open(headers, end, relay)
+                    return
+        relay.begin(verdict)
 
     def carriers(self, endpoint: Endpoint) -> Carriers:
         """Return the connections to an endpoint that has none yet."""
