@@ -66,11 +66,12 @@ class Recording:
         """Nothing to close."""
 
     async def _play(self, question: str, scope: Scope) -> AsyncIterator[Any]:
-        for answer in self._find(question, scope):
+        for answer in self.find(question, scope):
             yield answer
         await asyncio.Event().wait()
 
-    def _find(self, question: str, scope: Scope) -> list[Any]:
+    def find(self, question: str, scope: Scope) -> list[Any]:
+        """Return what was answered to a question, or to the one nearest to it."""
         keys: tuple[Key, ...] = (
             (question, scope.kind, scope.name or scope.owner),
             (question, scope.owner_kind, scope.owner),
