@@ -4,7 +4,10 @@ A completion never complains: without a mesh, or one that answers too late, it o
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterable
+
+import typer
 
 from meshcore.client.channel import Session, open_session
 from meshcore.client.failure import ClientError
@@ -15,31 +18,37 @@ from meshcore.wire.kinds import KINDS, parse_kind
 PATIENCE_S = 0.8  # a person waits for the shell
 
 
-def resources(incomplete: str) -> list[str]:
-    """Return types, or TYPE/NAME for the names that begin so."""
+def resources(context: typer.Context, incomplete: str) -> list[str]:
+    """Return types, TYPE/NAME, or after a TYPE its names, that begin so."""
+    before = context.params.get("words") or []
     kind, slash, _ = incomplete.partition("/")
-    if not slash:
-        return begin([kind.short[0] if kind.short else kind.name for kind in KINDS] + ["all"], incomplete)
-    known = parse_kind(kind)
-    if known is None:
+    if slash:
+        return begin((f"{kind}/{name}" for name in _names(context, kind)), incomplete)
+    if before and "/" not in before[0]:
+        return begin(set(_names(context, before[0])) - set(before), incomplete)
+    return begin([kind.short[0] if kind.short else kind.name for kind in KINDS] + ["all"] * (not before), incomplete)
+
+
+def workloads(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the workloads that begin so, for the launcher's verbs."""
+    if context.params.get("words"):
         return []
     from meshcore.client.inventory import pods
-    from meshtui.cli.scope import names
 
     async def ask(session: Session) -> Iterable[str]:
-        return names((await pods(session)).pods, Resource(kind=known.name))
+        return {pod.status.name for pod in (await pods(session)).pods}
 
-    return begin((f"{kind}/{name}" for name in _ask(ask)), incomplete)
+    return begin(_ask(context, ask), incomplete)
 
 
-def namespaces(incomplete: str) -> list[str]:
+def namespaces(context: typer.Context, incomplete: str) -> list[str]:
     """Return the namespaces that begin so."""
     from meshcore.client.control import status
 
     async def ask(session: Session) -> Iterable[str]:
         return (await status(session)).namespaces
 
-    return begin(_ask(ask), incomplete)
+    return begin(_ask(context, ask), incomplete)
 
 
 def meshes(incomplete: str) -> list[str]:
@@ -55,9 +64,26 @@ def begin(words: Iterable[str], incomplete: str) -> list[str]:
     return sorted(word for word in words if word.startswith(incomplete))
 
 
-def _ask(question: Callable[[Session], Awaitable[Iterable[str]]]) -> Iterable[str]:
+def _names(context: typer.Context, word: str) -> Iterable[str]:
+    kind = parse_kind(word)
+    if kind is None:
+        return ()
+    from meshcore.client.inventory import pods
+    from meshtui.cli.scope import names
+
+    async def ask(session: Session) -> Iterable[str]:
+        namespace = context.params.get("namespace") or ""
+        return names((await pods(session)).pods, Resource(kind=kind.name, namespace=namespace))
+
+    return _ask(context, ask)
+
+
+def _ask(context: typer.Context, question: Callable[[Session], Awaitable[Iterable[str]]]) -> Iterable[str]:
+    """Return the answer of the mesh that the words so far mean."""
+    mesh = context.params.get("mesh") or os.environ.get("MESHTUI_MESH")
+
     async def main() -> Iterable[str]:
-        async with asyncio.timeout(PATIENCE_S), open_session(find()) as session:
+        async with asyncio.timeout(PATIENCE_S), open_session(find(mesh)) as session:
             return await question(session)
 
     try:

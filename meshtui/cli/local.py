@@ -7,9 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
+from meshtui.cli import completion
+
+Logged = Annotated[list[str] | None, typer.Argument(metavar="NAME", autocompletion=completion.workloads)]
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
@@ -45,9 +49,9 @@ def ps(context: typer.Context) -> None:
     hand_on("ps", context.args)
 
 
-def logs(context: typer.Context) -> None:
+def logs(context: typer.Context, words: Logged = None) -> None:
     """Print the log of a workload: NAME [-f] [--proxy]."""
-    hand_on("logs", context.args)
+    hand_on("logs", [*(words or []), *context.args])
 
 
 def run(context: typer.Context) -> None:

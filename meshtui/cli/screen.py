@@ -33,6 +33,8 @@ def demo(detach: Detach = False, rate: Rate = None, ascii_only: bool = options.A
         local.hand_on("demo", [*words[1:], "--detach"])
     mine = not _runs(DEMO)
     if mine:
+        if interactive():
+            output.note("starting the demo: a control plane, and five programs with a sidecar each …")
         status = local.call(*words, "--detach", "--owner-pid", str(os.getpid()), quiet=True)
         if status:
             raise typer.Exit(status)
