@@ -58,13 +58,15 @@ class Status:
 
 
 def _endpoint(endpoints: EndpointSet, endpoint: Endpoint) -> discovery_pb2.EndpointStatus:
-    service = endpoints.service
+    service, edge = endpoints.service, endpoint.link.edge
+    port = f":{service.port}" if service.port else ""
     return discovery_pb2.EndpointStatus(
-        service=f"{service.name}.{service.namespace}:{service.port}" if service.name else endpoints.target,
+        service=f"{service.name}.{service.namespace}{port}" if service.name else endpoints.target,
         pod=endpoint.peer.pod,
         address=join(endpoint.ip, endpoint.port),
         ewma_ms=endpoint.ewma * 1000 if endpoint.stamp else 0.0,
         inflight=max(0, endpoint.inflight),
+        connections=max(0, edge.tcp.open) if edge is not None else 0,
         weight=endpoint.weight,
         state="ready" if endpoint.weight else "draining",
         identity=endpoint.peer.identity,
