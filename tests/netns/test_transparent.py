@@ -205,6 +205,26 @@ def test_the_control_plane_shows_the_edges(world: World) -> None:
     assert any(tls == common_pb2.TLS_NONE for tls in (edge.tls for edge in found.values()))
 
 
+def test_a_sidecar_that_is_killed_is_missed_and_not_passed_by(backend: str, tmp_path: Path) -> None:
+    with World(tmp_path) as world:
+        for number, pod in enumerate(("a", "b"), start=1):
+            world.pod(pod, number)
+            world.redirect(pod, "--backend", backend)
+        world.start("b", [sys.executable, "-m", "http.server", str(HTTP), "--bind", "::"], "b.http")
+        world.sidecar("a", ports={})
+        doomed = world.sidecar("b", ports={"http": HTTP})
+        world.wait(lambda: world.get("a", url(world, "b", 4)) == "200", "b.http")
+        doomed.kill()
+        doomed.wait()
+        plain = Counted(world, "a", "request_total", tls="no_identity")
+        assert world.get("a", url(world, "b", 4)) in ("502", "503")
+        world.sidecar("b", ports={"http": HTTP})
+        received = Counted(world, "b", "request_total", tls="true", client_id=A)
+        world.wait(lambda: world.get("a", url(world, "b", 4)) == "200", "a.proxy")
+        assert received.grown >= 1
+        assert plain.grown == 0
+
+
 def test_without_a_control_plane_new_addresses_are_still_reached(backend: str, tmp_path: Path) -> None:
     with World(tmp_path) as world:
         world.pod("a", 1)

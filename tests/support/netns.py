@@ -116,7 +116,7 @@ class World:
         saved = self.run(pod, [tool, "-t", "nat"]).stdout.splitlines()
         return [line for line in saved if line.startswith("-A")]
 
-    def sidecar(self, pod: str, ports: dict[str, int], **more: Any) -> None:
+    def sidecar(self, pod: str, ports: dict[str, int], **more: Any) -> subprocess.Popen[bytes]:
         """Start a pod's sidecar under its own uid, and wait until it is ready."""
         asked = identity_pb2.IssueTokenRequest(namespace="default", service_account=pod, pod=f"{pod}-0")
         token = identity_pb2_grpc.LocalIdentityStub(self.channel).IssueToken(asked, timeout=10)
@@ -149,6 +149,7 @@ class World:
         command = [*other, *caps, sys.executable, "-m", "agents", "sidecar", "--config", "-"]
         process = self.start(pod, command, f"{pod}.proxy", stdin=json.dumps(config).encode())
         self.wait(lambda: self.get("hub", f"http://{self.ip(pod)}:{ADMIN}/ready") == "200", f"{pod}.proxy", process)
+        return process
 
     def metrics(self, pod: str) -> list[str]:
         """Return the lines of a sidecar's /metrics, as they are after all that was done so far."""
