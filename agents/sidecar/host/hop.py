@@ -31,6 +31,7 @@ class HopServed(Served):
         self._identity = ""
         self._address = ""
         self._introduced = False
+        self._generation = host.runtime.certs.generation
 
     def connection_made(self, transport: Any) -> None:
         self._identity = identity(transport)
@@ -43,6 +44,10 @@ class HopServed(Served):
             transport.abort()
             return
         super().connection_made(transport)
+
+    def tick(self) -> None:
+        if self._generation != self.host.runtime.certs.generation:
+            self.drain()  # certificates or anchors changed: the client comes again and is looked at anew
 
     def on_hello(self, payload: bytes) -> None:
         if not self._introduced:

@@ -204,3 +204,28 @@ async def test_a_foreign_authority_is_nobody(application: Application, stranger:
         assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
         assert near.ended.exchanges[0].error in ("tls-failed", "upstream-closed")
         assert not far.ended.exchanges
+
+
+async def test_new_anchors_are_asked_of_open_connections_too(application: Application) -> None:
+    async with Mesh() as mesh:
+        far, near = mesh.sidecar("voting"), mesh.sidecar("web")
+        endpoint = near.endpoint(far, far.inbound(application.port))
+        entry = near.outbound("voting", endpoint)
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{entry}", OPTIONS) as channel:
+            unary, echo = channel.unary_unary("/t.T/Unary"), channel.stream_stream("/t.T/Echo")()
+            await echo.write(b"open")
+            assert await echo.read() == b"open"
+            (before,) = tuple(far.host.open)
+            far.renew()
+            for _ in range(20):
+                before.tick()
+                assert await unary(b"x") == b"x"
+                await asyncio.sleep(0.05)
+            assert len(far.host.open) == 2
+            await echo.write(b"still open")
+            assert await echo.read() == b"still open"
+            await echo.done_writing()
+            assert await echo.read() is grpc.aio.EOF
+            await asyncio.sleep(0.1)
+            assert before not in far.host.open
+        assert {x.error for x in near.ended.exchanges} == {""}
