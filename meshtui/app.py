@@ -29,7 +29,7 @@ from meshtui.screens.view import View
 from meshtui.sources.mesh import Mesh
 from meshtui.terminal import held, log_to_file, only_ascii, state_folder
 from meshtui.themes import DEFAULTS, NAMES, THEMES, choose
-from meshtui.widgets.ascii import Ascii
+from meshtui.widgets.filters import Ascii, Bare
 from meshtui.widgets.foot import Foot
 
 log = logging.getLogger(__name__)
@@ -71,11 +71,13 @@ class MeshApp(App[int]):
         self._past: list[commands.Step] = []
         self._here = -1
         self.crash = ""
+        self._filters.append(Bare())
         if ascii:
             self._filters.append(Ascii())
         for each in THEMES:
             self.register_theme(each)
-        self.theme = choose(theme or os.environ.get(THEME, ""), colours=self.console.color_system, no_color=self.no_color)
+        wanted = theme or os.environ.get(THEME, "")
+        self.theme = choose(wanted, colours=self.console.color_system, no_color=self.no_color)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return DEFAULTS

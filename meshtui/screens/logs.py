@@ -15,6 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from meshtui import keys
+from meshtui.model.clean import clean
 from meshtui.model.filter import EVERYTHING, Filter
 from meshtui.model.scope import Scope, Trouble
 from meshtui.pump import Pump
@@ -83,7 +84,7 @@ class LogsView(View):
         self._pumps["log"] = Pump(self, "log", lambda: self.mesh.log(self.scope, proxy=self.proxy), every=True)
 
     def take(self, tag: str, answer: Any) -> None:
-        self._kept.extend(line.expandtabs()[:LONGEST] for line in answer)
+        self._kept.extend(clean(line)[:LONGEST] for line in answer)
         if not self.paused:
             self._paint()
 

@@ -18,6 +18,7 @@ from meshtui import keys
 from meshtui.columns import endpoints, pods
 from meshtui.messages import ViewAsked
 from meshtui.model.cell import Column
+from meshtui.model.clean import clean
 from meshtui.model.document import aligned
 from meshtui.model.scope import Scope
 from meshtui.model.table import Table
@@ -109,7 +110,7 @@ class MeshedView(TableView):
         text = Text()
         text.append(f"× {pods.message(pod)}\n", f"bold {bad}")
         for line in pod.status.last_lines:
-            text.append(f"  {line}\n")
+            text.append(f"  {clean(line)}\n")
         self._why.update(text)
 
     def drill(self, row: Any) -> tuple[str, Scope] | None:

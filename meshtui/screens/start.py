@@ -11,6 +11,7 @@ from textual.widgets import Static
 from meshcore.wire.version import VERSION
 from meshtui import keys
 from meshtui.messages import MeshFound, ViewAsked
+from meshtui.model.clean import clean
 from meshtui.model.scope import Scope, Trouble
 from meshtui.pump import Opener, Pump
 from meshtui.screens.scene import Scene
@@ -96,5 +97,5 @@ class StartView(View):
         if self._failed:
             text.append(f"\n× {self._failed}\n", colours["bad"])
         for line in self._said[-6:]:
-            text.append(f"\n{line}", faint)
+            text.append(f"\n{clean(line)}", faint)
         self._card.update(text)

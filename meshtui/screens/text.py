@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from meshtui import keys
+from meshtui.model.clean import clean
 from meshtui.model.filter import Filter
 from meshtui.model.scope import Scope
 from meshtui.screens.scene import Scene
@@ -42,7 +43,7 @@ class TextView(View):
     def __init__(self, scene: Scene, scope: Scope, *, title: str = "", text: str = "") -> None:
         super().__init__(scene, scope)
         self._heading = title
-        self._lines = text.splitlines()
+        self._lines = [clean(line) for line in text.splitlines()]
         self._static = Static()
 
     def body(self) -> Iterable[Widget]:

@@ -6,6 +6,7 @@ stays on its row when the order changes.
 
 from typing import Any, ClassVar
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -216,6 +217,8 @@ class Grid(ScrollView, can_focus=True):
                 text = cell.text[-width:]  # the newest end of a sparkline
             else:
                 text = clip(cell.text, width, keep_end=column.key in self.table.tails)
+            if not text.isascii() and cell_len(text) != len(text):
+                text = set_cell_size(text, width)
             text = text.rjust(width) if column.align == "right" else text.ljust(width)
             quiet = on and ansi and cell.level not in (Level.BAD, Level.WARN)
             segments += [Segment(text, base if quiet else base + self._style(cell.level)), space]

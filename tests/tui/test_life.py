@@ -16,13 +16,13 @@ from meshtui.app import MeshApp
 from meshtui.model.scope import Trouble
 from meshtui.sources import local
 from meshtui.themes import SIXTEEN
-from tests.tui.support.fake import FakeMesh
+from tests.tui.support.fake import FakeMesh, observe
 from tests.tui.support.stage import stage
 
 SCRIPT = """
 import os, sys
 from meshtui import app
-from tests.tui.support.fake import FakeMesh
+from tests.tui.support.fake import FakeMesh, observe
 first = app.MeshApp._open_first
 async def begin(self):
     await first(self)
@@ -169,3 +169,30 @@ def test_the_terminal_is_left_as_it_was(way: str, status: int, said: str, tmp_pa
         assert "Traceback" in log
     os.close(ours)
     os.close(theirs)
+
+
+async def test_what_others_wrote_cannot_command_the_terminal() -> None:
+    class Rude(FakeMesh):
+        def log(self, scope, *, proxy=False):  # type: ignore[no-untyped-def]
+            return self._each_turn(lambda: ["\x1b[31mred\x1b[0m words\x07", "\x1b]0;title\x07second"])
+
+        def observe(self, scope, match=None):  # type: ignore[no-untyped-def]
+            def rude():  # type: ignore[no-untyped-def]
+                answer = observe(0)
+                for event in answer.events:
+                    event.request_init.path = "/\x1b[2J\x1b]0;owned\x07x"
+                return answer
+
+            return self._each_turn(rude)
+
+    async with stage(mesh=Rude()) as scene:
+        await scene.command("logs web")
+        await scene.until(lambda: "red words" in scene.text())
+        assert "second" in scene.text()
+        for command, key in (("tap deploy/web emojivoto", "enter"), ("tap deploy/web emojivoto", "d")):
+            await scene.command(command)
+            await scene.until(lambda: scene.view.table.rows)
+            assert "\x1b" not in scene.app.export_screenshot()
+            await scene.press(key)
+            await scene.settle(0.3)
+            assert "\x1b" not in scene.text()
