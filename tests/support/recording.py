@@ -62,6 +62,9 @@ class Recording:
     def log(self, scope: Scope, *, proxy: bool = False) -> AsyncIterator[Any]:
         return self._play("log", scope)
 
+    def alive(self) -> bool:
+        return True
+
     async def close(self) -> None:
         """Nothing to close."""
 
