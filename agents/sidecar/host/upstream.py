@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))  # RFC 9110, 9.2.2
 ATTEMPTS = 3
 _WAITING_LIMIT = 64 * 1024
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 
 
 class Upstream(Responses, asyncio.Protocol):
@@ -234,6 +235,8 @@ class Upstream(Responses, asyncio.Protocol):
         down.respond(x, head, data, head.length == UNTIL_CLOSE)
         if last:
             self._end(x.replied)
+        elif len(data) == head.size and not self.pool.endpoint.meshed:
+            acknowledge(self.transport)
 
     def on_body(self, data: bytes, last: bool) -> None:
         x, down = self.x, self.down
@@ -283,6 +286,17 @@ class Upstream(Responses, asyncio.Protocol):
             if not self._lost:
                 self.transport.close()
         down.finish(x)
+
+
+def acknowledge(transport: Any) -> None:
+    """Confirm at once what has come.
+
+    A server that writes its head and its body one after the other, without TCP_NODELAY, holds the body back until the
+    head is confirmed; on a kept connection the kernel takes 40 ms over that.
+    """
+    found = transport.get_extra_info("socket")
+    if found is not None and found.family != socket.AF_UNIX and _QUICKACK is not None:
+        found.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
 
 def reason(error: BaseException | None, reached: bool) -> str:

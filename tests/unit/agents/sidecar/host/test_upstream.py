@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from typing import ClassVar
 
 import pytest
 
@@ -76,3 +77,25 @@ def test_what_must_not_be_repeated_takes_no_connection_that_was_idle_for_long() 
     book.server() >> OK
     book.client >> b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
     assert len(book.dials.sides) == 2
+
+
+def test_a_head_that_comes_alone_is_confirmed_at_once() -> None:
+    class Socket:
+        family = socket.AF_INET
+        options: ClassVar[list[tuple[int, int, int]]] = []
+
+        def setsockopt(self, *option: int) -> None:
+            self.options.append(option)  # type: ignore[arg-type]
+
+    book = Playbook()
+    book.client >> GET
+    server = book.server()
+    server.get_extra_info = lambda name, default=None: Socket() if name == "socket" else default  # type: ignore[method-assign]
+    server >> OK
+    assert not Socket.options
+    book.client >> GET
+    server >> OK[:-2]
+    assert Socket.options == [(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)]
+    server >> OK[-2:]
+    book.client << OK * 2
+    assert len(Socket.options) == 1
