@@ -48,7 +48,8 @@ def test_we_understand_what_others_encode(life: list[Fields | int]) -> None:
     for step in life:
         if isinstance(step, int):
             codec.header_table_size = step
-            reference.header_table_size = step
+            if reference.header_table_size != step:  # told the same size twice, it forgets to say the first
+                reference.header_table_size = step
             continue
         for decoded in (one.decode(codec.encode(step)), other.decode(reference.encode(step))):
             assert [field[:2] for field in decoded] == [field[:2] for field in step]  # both index secrets they know
