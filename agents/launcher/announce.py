@@ -83,5 +83,8 @@ def _words(state: State) -> tuple[str, str]:
     if state.phase in (FAILING, SUCCEEDED):
         return state.phase.lower(), state.message
     if state.ready and not state.message:
-        return "ready", f"pid {state.pid}" + (f", sidecar {state.proxy_pid}" if state.proxy_pid else "")
+        sidecar = f", sidecar {state.proxy_pid}" if state.proxy_pid else ""
+        # Who calls the program's own port passes the mesh by, and is not seen.
+        ports = "".join(f", {port.name} through the mesh: 127.0.0.1:{port.mesh}" for port in state.ports if port.mesh)
+        return "ready", f"pid {state.pid}{sidecar}{ports}"
     return ("waiting", state.message) if state.message else ("", "")

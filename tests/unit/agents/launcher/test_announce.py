@@ -24,6 +24,11 @@ def test_one_line_per_change() -> None:
     assert said(state(), state(pid=7), ready, ready) == ["shop/web-0  ready     pid 7, sidecar 8"]
 
 
+def test_who_is_ready_says_where_it_is_called() -> None:
+    ready = state(phase=RUNNING, ready=True, pid=7, proxy_pid=8, ports=[PortState("http", 8080, 41000)])
+    assert said(ready) == ["shop/web-0  ready     pid 7, sidecar 8, http through the mesh: 127.0.0.1:41000"]
+
+
 def test_a_failure_comes_with_its_last_lines() -> None:
     failing = state(phase=FAILING, message="exit status 3, again in 1 s", last_lines=["boom"])
     assert said(failing) == ["shop/web-0  failing   exit status 3, again in 1 s", "            | boom"]
