@@ -135,7 +135,7 @@ class Downstream(Client):
             pool = x.endpoint.pool or self._pool(x)  # type: ignore[union-attr]
             idle = pool.idle
             if idle and (head.method in REPEATABLE or x.started - idle[-1].since < FRESH_S):
-                self.up = up = idle.pop()
+                self.up = up = pool.take(self)
             else:
                 self.up = up = pool.connect(self)
             up.send(self, x, head, data, last)
@@ -252,7 +252,7 @@ class Downstream(Client):
         x.server = other.peer
         x.link = other.link
         pool = self._pool(x)
-        self.up = pool.idle.pop() if pool.idle else pool.connect(self)
+        self.up = pool.take(self)
         self.up.resend(self, x, data)
         return True
 
@@ -301,7 +301,7 @@ class Downstream(Client):
         self._held_body.clear()
         assert head is not None
         pool = self._pool(x)
-        self.up = pool.idle.pop() if pool.idle else pool.connect(self)
+        self.up = pool.take(self)
         self.up.send(self, x, head, body, self.received)
         if x.deadline:
             self._watch(x)

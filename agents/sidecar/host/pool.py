@@ -1,6 +1,6 @@
 """HTTP/1 connections to one endpoint, kept for the next request. One per endpoint, on the endpoint itself.
 
-host/downstream takes from `idle` and gives the rest to `connect`; host/upstream puts itself back.
+host/downstream takes, host/upstream puts itself back.
 """
 
 from typing import TYPE_CHECKING
@@ -36,6 +36,20 @@ class Pool:
         self.open += 1
         self.host.dialer.open(self.endpoint, b"http/1.1", upstream)
         return upstream
+
+    def take(self, down: "Downstream") -> Upstream:
+        """Return a connection for a request: the last one used, or a new one."""
+        idle = self.idle
+        while idle:
+            upstream = idle.pop()
+            if not upstream.transport.is_closing():  # it may have been lost in this very turn of the loop
+                return upstream
+        return self.connect(down)
+
+    def forget(self, upstream: Upstream) -> None:
+        """A connection is over."""
+        if upstream in self.idle:
+            self.idle.remove(upstream)
 
     def keep(self, upstream: Upstream) -> bool:
         """Take a connection back; False: it is not wanted."""

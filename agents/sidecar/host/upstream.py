@@ -90,6 +90,8 @@ class Upstream(Responses, asyncio.Protocol):
             self.ended = True
             self.down.half_close()
             return not self.down.ended  # both have said all they had to say: it is over
+        if self.x is None:
+            self.pool.forget(self)  # now: connection_lost comes a turn later, and a request may come before it
         self.eof()
         return False
 
@@ -99,8 +101,7 @@ class Upstream(Responses, asyncio.Protocol):
         if self.flow is not None and self.transport is not None:
             self.flow.closing(errno_name(error))
         if self.x is None:
-            if self in self.pool.idle:
-                self.pool.idle.remove(self)
+            self.pool.forget(self)
             return
         down = self.down
         assert down is not None
@@ -260,8 +261,7 @@ class Upstream(Responses, asyncio.Protocol):
     def on_surplus(self) -> None:
         """Bytes without a request: a server that does this cannot be trusted to keep its answers in order."""
         if self.x is None:
-            if self in self.pool.idle:
-                self.pool.idle.remove(self)
+            self.pool.forget(self)
             self.stop()
             self.transport.abort()
         else:
@@ -275,7 +275,7 @@ class Upstream(Responses, asyncio.Protocol):
         self.x = self.down = None
         self._used = True
         x.ended = now
-        if self.persistent and not self._held and down.received:
+        if self.persistent and not self._tunnel and not self._held and down.received:
             self.since = now
             if self._paused:
                 self.resume()

@@ -633,3 +633,28 @@ def test_counted_once_per_edge_and_outcome() -> None:
     found = {(cell.status, cell.classification): cell.count for cell in edge.cells.values()}
     assert found == {(200, SUCCESS): 2, (500, FAILURE): 1}
     assert book.runtime.counters.inflight == 0
+
+
+def test_a_connection_that_became_a_tunnel_is_never_used_again() -> None:
+    book = Playbook()
+    book.client >> b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+    book.server() >> b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+    book.server() >> b"hello"
+    book.server().lose()
+    assert book.client.closed
+    assert book.connect() >> GET
+    book.server() << GET
+    assert len(book.dials.sides) == 2
+
+
+def test_an_idle_connection_that_is_about_to_be_lost_is_not_used() -> None:
+    book = Playbook()
+    book.client >> GET
+    book.server() >> OK
+    book.server().closed = True  # the loop has yet to say so
+    book.client >> GET
+    assert len(book.dials.sides) == 2
+    book.server() >> OK
+    assert not book.server().protocol.eof_received()  # closed by the server, and at once out of the way
+    book.client >> GET
+    assert len(book.dials.sides) == 3
