@@ -3,11 +3,16 @@
 Under MESHTUI_REQUIRE_TIERS=all, as CI sets it, what is missing is a failure.
 """
 
+import hashlib
 import os
 import shutil
+import subprocess
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+GO = Path(__file__).resolve().parents[1] / "peers/go"
 
 
 def need(program: str, package: str) -> str:
@@ -16,6 +21,27 @@ def need(program: str, package: str) -> str:
     if found is None:
         absent(f"{program} is missing: apt-get install {package}")
     return found
+
+
+def need_go(package: str) -> str:
+    """Return the path of a Go program that tests/peers/go pins, built once per set of versions."""
+    name = package.rpartition("/")[2]
+    if name.upper() in os.environ:
+        return os.environ[name.upper()]
+    versions = hashlib.sha256((GO / "go.mod").read_bytes() + (GO / "go.sum").read_bytes()).hexdigest()[:12]
+    built = Path.home() / ".cache/meshtui/go" / versions / name
+    if not built.exists():
+        go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+        if go is None:
+            absent(f"{name} is missing, and Go to build it: https://go.dev/dl, or {name.upper()}=PATH")
+        partial = built.with_name(f"{name}.{os.getpid()}")
+        done = subprocess.run(
+            [go, "build", "-o", str(partial), package], cwd=GO, capture_output=True, text=True, timeout=280, check=False
+        )
+        if done.returncode:
+            absent(f"{name} cannot be built: {done.stderr.strip()[-300:]}")
+        partial.rename(built)
+    return str(built)
 
 
 def absent(reason: str) -> NoReturn:
