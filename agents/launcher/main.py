@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
             case "ps":
                 from agents.launcher.ps import ps
 
-                return ps(parsed.mesh, parsed.output)
+                return ps(parsed.mesh, parsed.output, parsed.namespace)
             case _:
                 from agents.launcher.logs import logs
 
@@ -124,7 +124,9 @@ def _parser() -> Parser:
 
     down = verbs.add_parser("down", help="end a mesh", description="End a mesh and everything it started.")
     ps = verbs.add_parser("ps", help="list a mesh's processes", description="List a mesh's processes.")
-    ps.add_argument("--output", "-o", choices=("table", "wide", "json"), default="table")
+    ps.add_argument("--output", "-o", choices=("table", "wide", "json", "yaml"), default="table")
+    ps.add_argument("--namespace", "-n", default="", help="default: all of them")
+    ps.add_argument("--all-namespaces", "-A", action="store_const", const="", dest="namespace", help="as without -n")
     logs = verbs.add_parser("logs", help="print logs", description="Print the log of a workload or pod.")
     logs.add_argument("name", metavar="NAME", help="web, web-0, deploy/web, or control-plane")
     logs.add_argument("--namespace", "-n", default="", help="default: any")

@@ -3,24 +3,37 @@
 import sys
 import time
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import msgspec
+import yaml
 
 from agents.launcher.announce import SHOWN
 from agents.launcher.state import FAILING, LauncherState, State, load
 from meshcore.client.place import PlaceError, find
 
 
-def ps(mesh: str | None, output: str) -> int:
-    """Print the instances of a mesh; return the exit status."""
+def ps(mesh: str | None, output: str, namespace: str = "") -> int:
+    """Print the instances of a mesh, of one namespace if named; return the exit status."""
     try:
         place = find(mesh)
     except PlaceError as error:
         sys.stderr.write(f"{error}; {error.hint}\n")
         return 1
     launchers = load(place)
+    known = sorted({state.namespace for launcher in launchers for state in launcher.instances})
+    if namespace and namespace not in known:
+        near = get_close_matches(namespace, known, 1)
+        fix = f"did you mean {near[0]}?" if near else f"there is {', '.join(known) or 'none'}"
+        sys.stderr.write(f"unknown namespace {namespace!r}; {fix}\n")
+        return 2
+    for launcher in launchers:
+        launcher.instances = [state for state in launcher.instances if namespace in ("", state.namespace)]
     if output == "json":
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(_document(place.name, launchers))).decode() + "\n")
+        return 0
+    if output == "yaml":
+        yaml.safe_dump(msgspec.to_builtins(_document(place.name, launchers)), sys.stdout, sort_keys=False)
         return 0
     control = [launcher.control for launcher in launchers if launcher.control is not None]
     states = sorted(

@@ -1,7 +1,11 @@
-import pytest
+from types import SimpleNamespace
 
+import pytest
+import yaml
+
+from agents.launcher import ps as command
 from agents.launcher.ps import age, table
-from agents.launcher.state import FAILING, RUNNING, PortState, State
+from agents.launcher.state import FAILING, RUNNING, LauncherState, PortState, State
 
 
 def test_the_table_shows_what_is_wrong_below_its_row() -> None:
@@ -32,3 +36,24 @@ def test_wide_adds_ports_sidecars_and_commands() -> None:
 )
 def test_ages_are_kubectl_s(seconds: float, text: str) -> None:
     assert age(seconds) == text
+
+
+@pytest.fixture
+def shop(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = [State(space, "deployment", "web", "web-0") for space in ("shop", "static")]
+    launcher = LauncherState("1", 1, "shop", "mesh.yaml", 0, instances=states)
+    monkeypatch.setattr(command, "find", lambda _: SimpleNamespace(name="shop"))
+    monkeypatch.setattr(command, "load", lambda _: [launcher])
+
+
+@pytest.mark.usefixtures("shop")
+def test_one_namespace_in_yaml(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.ps(None, "yaml", "static") == 0
+    (only,) = yaml.safe_load(capsys.readouterr().out)["instances"]
+    assert (only["namespace"], only["pod"]) == ("static", "web-0")
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_namespace_nobody_has(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.ps(None, "table", "statik") == 2
+    assert capsys.readouterr().err == "unknown namespace 'statik'; did you mean static?\n"
