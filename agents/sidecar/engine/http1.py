@@ -172,8 +172,9 @@ class Reader:
                 raise RefusedError(414, "target-too-long")
             if len(held) > HEAD_LIMIT:
                 raise RefusedError(431, "head-too-long")
-            if self._searched == 0 and b"\n" in held and b"\r\n" not in held:
-                raise RefusedError(400, "bad-head")  # a bare LF would be waited on for ever
+            line = held.find(b"\n")
+            if line >= 0 and held[line - 1 : line] != b"\r":
+                raise RefusedError(400, "bad-head")  # a blank line of bare LFs would be waited on for ever
             self._searched = max(0, len(held) - 3)
             return False
         if end > HEAD_LIMIT:

@@ -157,6 +157,15 @@ def test_long_lines_of_chunks_are_refused_however_they_come(body: bytes, step: i
     assert not server.messages
 
 
+@pytest.mark.parametrize("step", [1, 3, 100])
+def test_a_head_of_bare_lf_is_refused_before_it_ends(step: int) -> None:
+    server = Server()
+    data = b"GET / HTTP/1.1\nHost: a\n\n"
+    for at in range(0, len(data), step):
+        server.receive(data[at : at + step])
+    assert server.refused is not None
+
+
 def test_head_limits() -> None:
     for text, status in (
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", 431),
