@@ -7,7 +7,7 @@ PROTOS := $(wildcard meshcore/wire/*.proto)
 SERVICES := $(filter-out meshcore/wire/common.proto,$(PROTOS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types floors unit tui flows netns house bench shots stubs clean
+.PHONY: help install demo test lint format types floors unit tui flows netns peers fuzz house bench shots stubs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,8 @@ test: $(STAMP) lint ## lint and run every test tier whose tools are here
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup tests/house tests/unit tests/tui
 	@$(BIN)/python -m pytest -q tests/flows
 	@$(BIN)/python -m pytest -q tests/netns
+	@$(BIN)/python -m pytest -q tests/fuzz
+	@$(BIN)/python -m pytest -q tests/peers
 
 lint: $(STAMP) ## formatting, style, import floors, stubs and types
 	@$(BIN)/ruff format --check --quiet .
@@ -56,6 +58,12 @@ flows: $(STAMP) ## real processes over loopback
 
 netns: $(STAMP) ## redirect and original destination in network namespaces of its own (root, iptables)
 	@$(BIN)/python -m pytest -q tests/netns
+
+peers: $(STAMP) ## real servers, clients and conformance suites against sidecars (Debian packages, Go)
+	@$(BIN)/python -m pytest -q tests/peers
+
+fuzz: $(STAMP) ## random bytes for the protocol engines, about half a minute: SECONDS_EACH=8
+	@FUZZ_SECONDS=$(or $(SECONDS_EACH),8) $(BIN)/python -m pytest -q tests/fuzz
 
 house: $(STAMP) ## tests of the repository itself
 	@$(BIN)/python -m pytest -q tests/house
