@@ -139,9 +139,12 @@ class ByteStream:
             self._ended = end
             return
         if data:
-            self._protocol.data_received(data)
+            try:
+                self._protocol.data_received(data)
+            except Exception as error:  # noqa: BLE001 - as with a loop's transports: the end of this stream, not of all
+                self._fault(error)
             stream.consumed(len(data))
-        if end:
+        if end and not self._closing:
             self._end()
 
     def on_trailers(self, stream: Stream, headers: Fields) -> None:
@@ -166,6 +169,13 @@ class ByteStream:
 
     # How it is done.
 
+    def _fault(self, error: Exception) -> None:
+        """Our user has failed: say where, as asyncio does, and end its stream."""
+        self._loop.call_exception_handler(
+            {"message": "Fatal error on a stream of the hop", "exception": error, "protocol": self._protocol}
+        )
+        self.abort()
+
     def _end(self) -> None:
         self._ended = self._told = True
         if not self._protocol.eof_received():
@@ -175,7 +185,10 @@ class ByteStream:
         held = self._held
         while held and not self._paused and not self._closing:
             data = held.pop(0)
-            self._protocol.data_received(data)
+            try:
+                self._protocol.data_received(data)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._fault(error)
             if self.stream is not None:
                 self.stream.consumed(len(data))
         if held or self._paused or self._closing:

@@ -240,3 +240,27 @@ def test_a_refusal_is_a_connection_that_never_was(status: bytes) -> None:
     pair.served.streams[0].reset(wire.NO_ERROR)
     pair.exchange()
     assert user.told == [("lost", "hop-refused")]
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_user_that_fails_loses_its_stream_and_nobody_elses(held: bool) -> None:
+    ends = Ends()
+    faults: list[dict[str, Any]] = []
+    ends.clock.call_exception_handler = faults.append  # type: ignore[attr-defined]
+
+    def fail(data: bytes) -> None:
+        raise RuntimeError("a fault")
+
+    ends.far_user.data_received = fail  # type: ignore[method-assign]
+    if held:
+        ends.far.pause_reading()
+    ends.near.write(b"hello")
+    ends.run()
+    if held:
+        ends.far.resume_reading()
+        ends.run()
+    assert [str(fault["exception"]) for fault in faults] == ["a fault"]
+    assert ends.far_user.told == [("lost", None)]
+    assert ends.near_user.told == [("lost", "hop-reset")]
+    assert not ends.pair.server.closed
+    assert not ends.pair.client.closed
