@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from meshcore.client import stats
+from meshcore.client.failure import ClientError
 from meshcore.client.place import PlaceError, find
 from meshcore.wire.stats_pb2 import EdgesResponse, StatResponse
 from meshtui.cli import local, options, output
 from meshtui.cli.fault import USAGE, Fault
 from meshtui.cli.machine import categories
 from meshtui.cli.resources import parse_resources
-from meshtui.cli.scope import run, session_of
+from meshtui.cli.scope import namespace_of, run, session_of
 from meshtui.cli.stat import show
 from meshtui.columns import edges as edge_columns
 
@@ -62,18 +63,40 @@ def open_screen(mesh: str, *, ascii_only: bool = False, command: str = "", names
             status=USAGE,
         )
     from meshtui.app import run as run_app
+    from meshtui.commands import interpret
     from meshtui.sources.mesh import LocalMesh
 
+    refusal = interpret(command, namespace, ()).refusal
+    if refusal:
+        raise Fault(f"--command: {refusal}", status=USAGE)
     try:
         place = find(mesh or None)
     except PlaceError as error:
         if mesh or "several" in str(error):
             raise Fault(str(error), error.hint, status=USAGE) from None
         place = None
+    if place and namespace:
+        _require(mesh, namespace)
     mesh_ = LocalMesh(place) if place else None
     code = run_app(mesh_, view=command, namespace=namespace, ascii=ascii_only, machine=categories)
     if code:
         raise typer.Exit(code)
+
+
+def _require(mesh: str, namespace: str) -> None:
+    """Raise Fault for a namespace that does not exist. A control plane that is away is for the screens to show."""
+
+    async def verb() -> None:
+        async with session_of(mesh) as session:
+            await namespace_of(session, namespace, everywhere=False)
+
+    try:
+        run(verb)
+    except ClientError:
+        return
+    except Fault as fault:
+        if fault.status == USAGE:
+            raise
 
 
 def summary(mesh: str) -> None:
