@@ -27,6 +27,8 @@ Answers: TypeAlias = AsyncIterator[Answer | Trouble]
 
 POINTS = 60  # of each series: a minute of seconds
 TOP_ROWS = 500
+TAP_RPS = 400.0  # more than anybody reads, and split among the sidecars
+TOP_RPS = 1000.0  # enough that counts are counts
 OWNED_S = 3.0  # how often the pods of an owner are looked up again
 
 
@@ -84,7 +86,9 @@ class LocalMesh:
     def observe(self, scope: Scope, match: TapMatch | None = None) -> Answers[ObserveResponse]:
         async def ask(session: Session) -> AsyncIterator[ObserveResponse]:
             targets = await _tapped(session, scope)
-            async with aclosing(cast("Any", tap.observe(session, targets, match=match, headers=True))) as answers:
+            async with aclosing(
+                cast("Any", tap.observe(session, targets, match=match, max_rps=TAP_RPS, headers=True))
+            ) as answers:
                 async for answer in answers:
                     yield answer
 
