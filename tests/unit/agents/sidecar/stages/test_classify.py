@@ -19,6 +19,7 @@ from agents.sidecar.state.peers import Peer
         (HTTP1, 503, None, "no-endpoints", FAILURE),
         (HTTP1, 599, None, "", FAILURE),
         (HTTP1, 0, None, "client-closed", FAILURE),
+        (HTTP1, 200, None, "client-closed", SUCCESS),  # in the middle of the answer
         (HTTP1, 200, None, "upstream-closed", FAILURE),
         (HTTP1, 400, None, "bad-head", SUCCESS),
         (GRPC, 200, 0, "", SUCCESS),
