@@ -22,6 +22,7 @@ from agents.sidecar.state.doors import Door
 from agents.sidecar.state.endpoints import Endpoint
 from agents.sidecar.state.peers import Link, Peer
 
+FAREWELL_S = 1.0  # for a client that has said that it leaves
 GOODBYE_S = 0.5  # between the announcement and the last word, so that requests on their way are not refused
 
 
@@ -107,6 +108,10 @@ class Served(Edge):
 
     def tick(self) -> None:
         """Some seconds have gone by; HTTP/2 has its own limits."""
+
+    def on_goaway(self, last: int, code: int) -> None:
+        # It closes by itself after this. Closing under what it still says would reset what it has not yet read.
+        self.loop.call_later(FAREWELL_S, self.on_room)
 
     def drain(self) -> None:
         """Take no further request, let the open ones end; the client is told before it is refused."""
