@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 
 import grpc
 import grpc.aio
@@ -92,6 +93,12 @@ async def channel(
 ) -> AsyncIterator[grpc.aio.Channel]:
     port = mesh.outbound("voting") if request.param == "pair" else mesh.inbound("voting")
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", OPTIONS) as channel:
+        unary = channel.unary_unary("/t.T/Unary")
+        for _ in range(50):  # the test before took its server with it, and the sidecar waits before it dials again
+            with suppress(grpc.aio.AioRpcError):
+                await unary(b"ready")
+                break
+            await asyncio.sleep(0.05)
         yield channel
 
 
