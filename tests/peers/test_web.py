@@ -11,6 +11,7 @@ import pytest
 from agents.sidecar.state.endpoints import Endpoint
 from agents.sidecar.state.peers import Peer
 from tests.peers.origin import Origin
+from tests.peers.plain2 import Plain2
 from tests.support.local import Local, free_port, inside
 from tests.support.mesh import Mesh
 from tests.support.tools import need
@@ -155,6 +156,24 @@ async def test_wrk(origin: Origin, port: int) -> None:
     assert int(re.search(r"(\d+) requests in", text)[1]) > 200  # type: ignore[index]
     assert "Socket errors" not in text
     assert "Non-2xx" not in text
+
+
+async def test_h2load(port: int) -> None:
+    made: list[Plain2] = []
+
+    def make() -> Plain2:
+        made.append(Plain2())
+        return made[-1]
+
+    server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", PORT)
+    await asyncio.sleep(1.1)  # longer than a sidecar waits before it dials again
+    words = ["-n", "2000", "-c", "4", "-m", "16", f"http://127.0.0.1:{port}/"]
+    text = await run(need("h2load", "nghttp2-client"), *words)
+    server.close()
+    for connection in made:
+        connection.abort()
+    assert "2000 succeeded, 0 failed, 0 errored, 0 timeout" in text, text
+    assert "status codes: 2000 2xx" in text, text
 
 
 @pytest.mark.parametrize("where", ["unix", "ipv6"])
