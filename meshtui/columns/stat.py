@@ -132,7 +132,8 @@ def _meshed(row: StatRow) -> Cell:
     level = Level.PLAIN if row.meshed == row.running else Level.WARN
     if row.failing or not row.running:
         level = Level.BAD
-    return Cell(f"{row.meshed}/{row.running}", level)
+    sign = "× " if row.failing else ""
+    return Cell(f"{sign}{row.meshed}/{row.running}", level)
 
 
 def _success(row: StatRow) -> Cell:
