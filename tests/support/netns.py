@@ -157,8 +157,9 @@ class World:
         if done == self._done:
             return lines
         time.sleep(max(0.0, at + SCRAPE_S - time.monotonic()))
-        done, at = self._done, time.monotonic()
+        done = self._done
         lines = self.client("hub", "http", f"http://{self.ip(pod)}:{ADMIN}/metrics").splitlines()
+        at = time.monotonic()  # the page may be as new as this, and is kept from then on
         self._done = done
         self._scrapes[pod] = (done, at, lines)
         return lines
