@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import ipaddress
-import logging
 import os
 import sys
 from pathlib import Path
@@ -24,13 +23,12 @@ def main(argv: list[str] | None = None) -> int:
 
     import uvloop
 
-    from meshcore.server import log
+    from meshcore.log import setup
     from meshcore.server.options import Options
     from meshcore.server.serve import StartError, serve
     from meshcore.services.identity.authority import AuthorityError
 
-    log.setup(options.log_level)
-    logger = logging.getLogger("meshcore")
+    logger = setup(options.log_level, "meshcore")
     plane = Options(options.mesh, options.dir.absolute(), options.trust_domain, options.config, options.listen)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

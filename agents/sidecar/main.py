@@ -17,7 +17,6 @@ import uvloop
 
 from agents.runtime.config import Inbound, SidecarConfig, parse_listen
 from agents.runtime.drain import Drain
-from agents.runtime.log import setup
 from agents.sidecar.admin.server import Admin
 from agents.sidecar.engine.exchange import INBOUND, OUTBOUND
 from agents.sidecar.engine.hop import hello
@@ -42,6 +41,7 @@ from agents.sidecar.state.peers import Peer
 from agents.sidecar.state.rules import Rules
 from agents.sidecar.state.runtime import Runtime
 from agents.sidecar.state.taps import Taps
+from meshcore.log import setup
 from meshcore.wire import common_pb2, discovery_pb2
 
 REFUSED = 77  # exit status, EX_NOPERM of sysexits.h: the control plane gives this sidecar no identity

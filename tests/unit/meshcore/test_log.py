@@ -4,7 +4,7 @@ import io
 import json
 import logging
 
-from agents.runtime.log import setup
+from meshcore.log import setup
 
 
 def test_a_line_is_json_with_its_fields(monkeypatch):

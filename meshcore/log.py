@@ -1,6 +1,6 @@
-"""Logging of every mesh process that runs beside a workload: one JSON line per event on stderr.
+"""Logging of every process of the mesh: one JSON line per event on stderr.
 
-Called once by each command. Nothing logs per request.
+Called once by each command, the control plane's and the agents'. Nothing logs per request.
 """
 
 import json
