@@ -8,6 +8,7 @@ import asyncio
 import errno
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from agents.sidecar.engine.detect import HANDSHAKE, PEEK, Detected, Kind, detect
@@ -39,8 +40,16 @@ class Ways(Protocol):
         """Return the door of a connection whose target discovery has not answered for in time."""
 
 
+def _keep(listener: "Listener", accepted: socket.socket) -> bool:
+    """Hand nothing over: a sidecar of one process."""
+    return False
+
+
 class Listener:
-    """One listening socket and its door; with `ways`, connections have each their own."""
+    """One listening socket and its door; with `ways`, connections have each their own.
+
+    Without a socket, another process of this sidecar accepts, and hands over (crew/handover).
+    """
 
     def __init__(
         self,
@@ -48,7 +57,7 @@ class Listener:
         makers: Makers,
         contexts: Contexts,
         door: Door,
-        listening: socket.socket,
+        listening: socket.socket | None,
         ways: Ways | None = None,
     ) -> None:
         self.host = host
@@ -57,17 +66,20 @@ class Listener:
         self.contexts = contexts
         self.door = door
         self.listening = listening
+        self.share: Callable[[Listener, socket.socket], bool] = _keep  # has another process taken it over?
         self.arrivals: set[Arrival] = set()
         self.tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Accept from now on."""
-        self.host.loop.add_reader(self.listening, self._accept)
+        if self.listening is not None:
+            self.host.loop.add_reader(self.listening, self._accept)
 
     def stop(self) -> None:
         """Accept no more, and forget who has not said anything yet. The socket itself stays with whoever opened it."""
-        self.host.loop.remove_reader(self.listening)
-        self.listening.close()
+        if self.listening is not None:
+            self.host.loop.remove_reader(self.listening)
+            self.listening.close()
         for arrival in tuple(self.arrivals):
             arrival.drop()
 
@@ -77,7 +89,18 @@ class Listener:
             return door.opaque or door.target.opaque
         return door.opaque or self.host.runtime.rules.opaque(door.port)
 
+    def take(self, accepted: socket.socket) -> None:
+        """Let in a connection that another process has accepted."""
+        try:
+            address = accepted.getpeername()
+        except OSError:
+            accepted.close()  # it has gone again
+            return
+        accepted.setblocking(False)
+        self._admit(accepted, join(address[0], address[1]) if address else "")
+
     def _accept(self) -> None:
+        assert self.listening is not None
         for _ in range(_AT_ONCE):
             try:
                 accepted, address = self.listening.accept()
@@ -88,6 +111,8 @@ class Listener:
                     raise
                 self._pause(error)
                 return
+            if self.share(self, accepted):
+                continue
             accepted.setblocking(False)
             self._admit(accepted, join(address[0], address[1]) if address else "")
 
@@ -106,12 +131,13 @@ class Listener:
     def _pause(self, error: OSError) -> None:
         """No descriptors left: open connections go on, new ones wait in the backlog."""
         loop = self.host.loop
+        assert self.listening is not None
         loop.remove_reader(self.listening)
         loop.call_later(_PAUSE_S, self._resume)
         self.host.runtime.log.warning("accepting on %s pauses: %s", self.door.name or self.door.port, error.strerror)
 
     def _resume(self) -> None:
-        if self.listening.fileno() >= 0 and not self.host.runtime.drain.draining:
+        if self.listening is not None and self.listening.fileno() >= 0 and not self.host.runtime.drain.draining:
             self.start()
 
 
