@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 
+from meshcore.client.api import ApiChannel, Call, Fetch
 from meshcore.client.failure import ClientError, closed, explain
 from meshcore.client.place import Place
 from meshcore.wire import (
@@ -62,12 +63,12 @@ class Session:
 
     where: str
     hello: control_pb2.HelloResponse
-    channel: grpc.aio.Channel
     control: "ControlAsyncStub"
     stats: "StatsQueryAsyncStub"
     tap: "TapQueryAsyncStub"
     inventory: "InventoryAsyncStub"
     identity: "LocalIdentityAsyncStub"
+    namespace: str = ""  # of a cluster's user: where those may look who may not look everywhere
 
     async def ask(self, call: grpc.aio.UnaryUnaryCall[Question, Answer]) -> Answer:
         """Return the answer of a call; raises ClientError."""
@@ -98,6 +99,8 @@ class Session:
             raise closed(self.where) from None
         finally:
             call.cancel()
+            if isinstance(call, Call):
+                await call.aclose()
         if endless:
             raise closed(self.where)
 
@@ -114,18 +117,15 @@ async def open_session(place: Place | Path | str, *, wait: float = 0.0) -> Async
     socket = place.socket if isinstance(place, Place) else Path(place)
     where = str(socket)
     async with grpc.aio.insecure_channel(f"unix:{socket.absolute()}", options=OPTIONS) as channel:
-        control: ControlAsyncStub = control_pb2_grpc.ControlStub(channel)
-        hello = await _greet(control, where, wait)
-        yield Session(
-            where,
-            hello,
-            channel,
-            control,
-            stats_pb2_grpc.StatsQueryStub(channel),
-            tap_pb2_grpc.TapQueryStub(channel),
-            discovery_pb2_grpc.InventoryStub(channel),
-            identity_pb2_grpc.LocalIdentityStub(channel),
-        )
+        yield await _session(channel, where, wait=wait)
+
+
+async def open_api(fetch: Fetch, where: str, *, namespace: str = "") -> Session:
+    """Return a Session to the mesh of a cluster through its API server; raises ClientError.
+
+    `namespace` is where a user who may not look everywhere looks. There is nothing to close but what `fetch` needs.
+    """
+    return await _session(ApiChannel(fetch), where, namespace=namespace)
 
 
 async def follow(start: Callable[[], AsyncIterator[Answer]]) -> AsyncIterator[Answer | ClientError]:
@@ -145,6 +145,20 @@ async def follow(start: Callable[[], AsyncIterator[Answer]]) -> AsyncIterator[An
         else:
             return
         await asyncio.sleep(RETRY_S)
+
+
+async def _session(channel: Any, where: str, *, wait: float = 0.0, namespace: str = "") -> Session:
+    control: ControlAsyncStub = control_pb2_grpc.ControlStub(channel)
+    return Session(
+        where,
+        await _greet(control, where, wait),
+        control,
+        stats_pb2_grpc.StatsQueryStub(channel),
+        tap_pb2_grpc.TapQueryStub(channel),
+        discovery_pb2_grpc.InventoryStub(channel),
+        identity_pb2_grpc.LocalIdentityStub(channel),
+        namespace,
+    )
 
 
 async def _greet(control: "ControlAsyncStub", where: str, wait: float) -> control_pb2.HelloResponse:

@@ -15,33 +15,34 @@ LEAST_S = 0.1
 
 
 class Control(control_pb2_grpc.ControlServicer):
-    """The control plane about itself; figures and checks are asked for when a question comes."""
+    """The control plane about itself; `status` (of a namespace, or of all) and `check` are called as questions come."""
 
     def __init__(
         self,
         mesh: str,
         *,
-        status: Callable[[], control_pb2.StatusResponse],
+        home: str = "local",
+        status: Callable[[str], control_pb2.StatusResponse],
         check: Callable[[], control_pb2.CheckResponse],
     ) -> None:
-        self._mesh = mesh
+        self.hello = control_pb2.HelloResponse(
+            version=VERSION, protocol=PROTOCOL, oldest_protocol=OLDEST, mesh=mesh, home=home
+        )
         self._status = status
         self._check = check
 
     async def Hello(self, request: control_pb2.HelloRequest, context: "Context") -> control_pb2.HelloResponse:
-        return control_pb2.HelloResponse(
-            version=VERSION, protocol=PROTOCOL, oldest_protocol=OLDEST, mesh=self._mesh, home="local"
-        )
+        return self.hello
 
     async def Status(self, request: control_pb2.StatusRequest, context: "Context") -> control_pb2.StatusResponse:
-        return self._status()
+        return self._status(request.namespace)
 
     async def WatchStatus(
         self, request: control_pb2.StatusRequest, context: "Context"
     ) -> AsyncIterator[control_pb2.StatusResponse]:
         pause = max(LEAST_S, request.interval_ms / 1000 or INTERVAL_S)
         while True:
-            yield self._status()
+            yield self._status(request.namespace)
             await asyncio.sleep(pause)
 
     async def Check(self, request: control_pb2.CheckRequest, context: "Context") -> control_pb2.CheckResponse:

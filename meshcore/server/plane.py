@@ -134,12 +134,14 @@ class Plane:
             tasks.create_task(self.stats.keep(self._counts))
             tasks.create_task(self._tick())
 
-    def status(self) -> control_pb2.StatusResponse:
-        """Return the figures of the whole mesh."""
-        rps, success = self.stats.pulse(time.time())
-        pods = self.inventory.pods()
+    def status(self, namespace: str = "") -> control_pb2.StatusResponse:
+        """Return the figures of a namespace, or of the whole mesh."""
+        rps, success = self.stats.pulse(time.time(), namespace)
+        pods = [pod for pod in self.inventory.pods() if namespace in ("", pod.status.namespace)]
         described = self.policy.description
         namespaces = {pod.status.namespace for pod in pods} | {service.namespace for service in described.services}
+        if namespace:
+            namespaces &= {namespace}
         return control_pb2.StatusResponse(
             time_ms=_wall_ms(),
             mesh=self.options.mesh,

@@ -226,12 +226,12 @@ def check_namespace(rollup: Rollup, roster: Roster, namespace: str) -> None:
         raise QueryError(f"there is no namespace {namespace}", hint, missing=True)
 
 
-def pulse(rollup: Rollup, watermark: int, seconds: int = 10) -> tuple[float, float]:
-    """Return requests per second and the share of successes (NaN: none) of the whole mesh."""
+def pulse(rollup: Rollup, watermark: int, seconds: int = 10, *, namespace: str = "") -> tuple[float, float]:
+    """Return requests per second and the share of successes (NaN: none) of a namespace, or of the whole mesh."""
     of = frame(rollup.ring, stats_pb2.Window(length_ms=seconds * 1000), watermark)
     total = Sum()
     for edge in rollup.edges.values():
-        if edge.name.direction == common_pb2.INBOUND:
+        if edge.name.direction == common_pb2.INBOUND and namespace in ("", edge.name.reporter.namespace):
             for line in edge.lines.values():
                 total.add_line(line, of.tiles)
     http = total.http(of.seconds)

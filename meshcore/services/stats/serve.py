@@ -51,9 +51,9 @@ class Store:
 
     intake: Intake
 
-    def pulse(self, now: float) -> tuple[float, float]:
-        """Return requests per second and success of the whole mesh over the last ten seconds."""
-        return pulse(self.intake.rollup, self.intake.watermark(now))
+    def pulse(self, now: float, namespace: str = "") -> tuple[float, float]:
+        """Return requests per second and success of a namespace, or of the whole mesh, over the last ten seconds."""
+        return pulse(self.intake.rollup, self.intake.watermark(now), namespace=namespace)
 
     async def keep(self, file: Path) -> NoReturn:
         """Write all counts to a file again and again, until cancelled."""

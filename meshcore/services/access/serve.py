@@ -1,0 +1,183 @@
+"""The aggregated API over HTTP: who asks is checked, whether they may is asked, and the services answer.
+
+The server puts the application on a TLS port behind the APIService `v1alpha1.observe.meshtui.dev`:
+
+    Access(answers, front=..., allowed=..., hello=...).application()
+
+`answers` are the services' own methods by gRPC name, `front()` says how the API server proves itself, and
+`allowed(user, verb, resource, namespace)` says why something is not allowed (SubjectAccessReview); empty: it is.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, cast
+
+import grpc
+from aiohttp import web
+from google.protobuf.message import Message
+
+from meshcore.services.access.ask import request_of
+from meshcore.services.access.caller import CallerError, FrontProxy, User, identify
+from meshcore.services.access.context import Context
+from meshcore.services.access.form import Form, Frames, Json, Refusal, discovery, failure
+from meshcore.wire import frames, observe
+from meshcore.wire.control_pb2 import HelloResponse
+
+log = logging.getLogger("meshcore.access")
+
+Answers = Mapping[str, Callable[[Any, Any], Any]]
+Allowed = Callable[[User, str, str, str], Awaitable[str]]
+
+MAX_STREAMS = 1000
+FIRST_S = 1.0  # how long a stream may take to its first answer before its head goes out
+LINE_LIMIT = 64 << 10  # of a path: a request stands in it
+
+
+class Access:
+    """Answers people's questions that come through the API server."""
+
+    def __init__(
+        self, answers: Answers, *, front: Callable[[], FrontProxy], allowed: Allowed, hello: HelloResponse
+    ) -> None:
+        self._answers = answers
+        self._front = front
+        self._allowed = allowed
+        self._hello = observe.pack(hello.SerializeToString())
+        self.streams = 0
+
+    def application(self) -> web.Application:
+        """Return what serves the port; open it with `handler_args`."""
+        app = web.Application()
+        app.router.add_get("/{path:.*}", self._get)
+        return app
+
+    @property
+    def handler_args(self) -> dict[str, Any]:
+        """What AppRunner has to be told: long paths are ours, and a question ends with its asker's connection."""
+        return {"max_line_size": LINE_LIMIT, "handler_cancellation": True, "access_log": None}
+
+    async def _get(self, request: web.Request) -> web.StreamResponse:
+        form: Form = Frames() if frames.CONTENT_TYPE in request.headers.get("Accept", "") else Json()
+        try:
+            certificate = request.transport.get_extra_info("peercert") if request.transport else None
+            user = identify(self._front(), certificate, request.headers.items())
+        except CallerError as error:
+            log.warning("a question was refused", extra={"fields": {"from": request.remote, "reason": str(error)}})
+            return web.json_response(failure(Refusal(grpc.StatusCode.UNAUTHENTICATED, str(error))), status=401)
+        if request.path == observe.ROOT:
+            return web.json_response(discovery(), headers={observe.HELLO_HEADER: self._hello})
+        try:
+            question, space = observe.read_path(request.path)
+        except observe.PathError as error:
+            return web.json_response(failure(Refusal(grpc.StatusCode.NOT_FOUND, str(error))), status=404)
+        try:
+            asked = request_of(question, list(request.query.items()), space)
+            await self._permit(user, question, asked)
+            if not question.watch:
+                return await self._once(question, asked, form)
+        except observe.PathError as error:
+            return _refuse(form, Refusal(grpc.StatusCode.INVALID_ARGUMENT, str(error)))
+        except Refusal as refusal:
+            return _refuse(form, refusal)
+        return await self._stream(request, question, asked, form)
+
+    async def _permit(self, user: User, question: observe.Question, asked: Message) -> None:
+        """Raise Refusal unless the user may ask this of every namespace that it touches."""
+        verb = "watch" if question.watch else "get"
+        for space in sorted(question.spaces(asked)):
+            reason = await self._allowed(user, verb, question.resource, space)
+            if reason:
+                role = "meshtui-tap" if question.resource in ("taps", "tops") else "meshtui-view"
+                where = f"in namespace {space}" if space else "in all namespaces"
+                bind = f"rolebinding -n {space}" if space else "clusterrolebinding"
+                raise Refusal(
+                    grpc.StatusCode.PERMISSION_DENIED,
+                    f"{user.name} may not {verb} {question.resource} of {observe.GROUP} {where}",
+                    f"an administrator allows it with: kubectl create {bind} NAME --clusterrole {role} "
+                    f"--user {user.name}{'' if space else '; or ask of one namespace, with -n'}",
+                )
+
+    async def _once(self, question: observe.Question, asked: Message, form: Form) -> web.Response:
+        answer = await _guard(self._answers[question.method](asked, Context()))
+        return web.Response(body=form.message(answer) + form.end(None), content_type=form.content_type)
+
+    async def _stream(
+        self, request: web.Request, question: observe.Question, asked: Message, form: Form
+    ) -> web.StreamResponse:
+        if self.streams >= MAX_STREAMS:
+            return _refuse(form, Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{MAX_STREAMS} streams are open already"))
+        self.streams += 1
+        try:
+            async with aclosing(_guarded(self._answers[question.method](asked, Context()))) as answers:
+                first = asyncio.ensure_future(_next(answers))
+                try:
+                    await asyncio.wait((first,), timeout=FIRST_S)
+                    if first.done() and isinstance(first.exception(), Refusal):
+                        return _refuse(form, cast("Refusal", first.exception()))
+                    response = web.StreamResponse(headers={"Content-Type": form.content_type})
+                    await response.prepare(request)
+                    await _send(response, first, answers, form)
+                    return response
+                finally:
+                    first.cancel()
+                    await asyncio.wait((first,))
+        finally:
+            self.streams -= 1
+
+
+async def _send(
+    response: web.StreamResponse,
+    first: "asyncio.Future[Message | None]",
+    answers: AsyncIterator[Message],
+    form: Form,
+) -> None:
+    """Write answers as they come, and how they ended; a reader that has gone is no error."""
+    refusal: Refusal | None = None
+    try:
+        try:
+            answer = await first
+            while answer is not None:
+                await response.write(form.message(answer))
+                answer = await _next(answers)
+        except Refusal as error:
+            refusal = error
+        await response.write(form.end(refusal))
+        await response.write_eof()
+    except ConnectionError:
+        return
+
+
+async def _guard(answer: Awaitable[Message]) -> Message:
+    """Return an answer; a fault of ours becomes a refusal that says so."""
+    try:
+        return await answer
+    except Refusal:
+        raise
+    except Exception as error:
+        log.exception("a question could not be answered")
+        raise Refusal(grpc.StatusCode.INTERNAL, f"{type(error).__name__}; the control plane's log says more") from None
+
+
+async def _next(answers: AsyncIterator[Message]) -> Message | None:
+    async for answer in answers:
+        return answer
+    return None
+
+
+async def _guarded(answers: AsyncIterator[Message]) -> AsyncGenerator[Message, None]:
+    async with aclosing(cast("Any", answers)):
+        try:
+            async for answer in answers:
+                yield answer
+        except Refusal:
+            raise
+        except Exception as error:
+            log.exception("a stream of answers broke")
+            line = f"{type(error).__name__}; the control plane's log says more"
+            raise Refusal(grpc.StatusCode.INTERNAL, line) from None
+
+
+def _refuse(form: Form, refusal: Refusal) -> web.Response:
+    return web.Response(body=form.end(refusal), status=form.status(refusal), content_type=form.content_type)
