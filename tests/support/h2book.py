@@ -6,6 +6,7 @@ book.ears[0].streams[0].send_headers(OK, True)
 book.run()
 """
 
+from dataclasses import replace
 from typing import Any
 
 from agents.sidecar.engine.exchange import OUTBOUND, Exchange
@@ -69,7 +70,7 @@ class Book:
         self.links: list[tuple[Any, Side, Connection]] = []
         self.ears: list[Ear] = []  # of the servers, as they were dialled
         self.served = Served(self.host, self.fleet, door, ME, None)
-        self.answers = self.far(self.served, CLIENT, client)
+        self.answers = self.far(self.served, CLIENT, replace(client, trusted=True))  # it hears all that is said
         self.client = self.answers.connection
         self.served.connection_made(self.served.side)  # type: ignore[attr-defined]
         self.run()

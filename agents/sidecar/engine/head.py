@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from agents.sidecar.engine.headers import RESERVED
+
 CHUNKED = -1  # values of `length` besides a number of bytes
 UNTIL_CLOSE = -2
 
@@ -24,12 +26,12 @@ _PAIR = re.compile(rb"([^:\r\n]++):[ \t]*+([^\r]*?)[ \t]*+\r\n")
 # most lines cost one comparison.
 _NAMES = (
     rb"[Hh](?i:ost)|[Cc][Oo][Nn](?i:tent-length|nection)|[Tt](?i:ransfer-encoding|e)|[Uu](?i:pgrade)|[Ee](?i:xpect)"
-    rb"|[Kk](?i:eep-alive)|[Pp](?i:roxy-connection|roxy-authorization)|[Mm](?i:eshtui-)[^:]++"
+    rb"|[Kk](?i:eep-alive)|[Pp](?i:roxy-connection|roxy-authorization)|(?i:" + RESERVED + rb")"
 )
 _FIELDS = re.compile(rb"\n(?=[CHTUEKPMchtuekpm])(" + _NAMES + rb"):[ \t]*+([^\r]*+)")
 _ANSWER_NAMES = (
     rb"[Cc][Oo][Nn](?i:tent-length|nection)|[Tt](?i:ransfer-encoding|e)|[Uu](?i:pgrade)|[Kk](?i:eep-alive)"
-    rb"|[Pp](?i:roxy-connection)|[Mm](?i:eshtui-)[^:]++"
+    rb"|[Pp](?i:roxy-connection)|(?i:" + RESERVED + rb")"
 )
 _ANSWER_FIELDS = re.compile(rb"\n(?=[CTUKPMctukpm])(" + _ANSWER_NAMES + rb"):[ \t]*+([^\r]*+)")
 _HOST = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]*+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5}+)?")
@@ -37,7 +39,7 @@ _ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+\-.]*+)://([^/?@]++)((?:[/?].*+)?)
 _AUTHORITY = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]++|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}+")
 _FRAMING = re.compile(
     rb"(?:^|\n)(?i:content-length|transfer-encoding|host|connection|te|trailer|upgrade|content-encoding"
-    rb"|content-type|content-range|authorization|cookie|set-cookie|meshtui-[^:]*):"
+    rb"|content-type|content-range|authorization|cookie|set-cookie|" + RESERVED + rb"):"
 )
 _BODILESS = frozenset((204, 304))
 
@@ -207,14 +209,15 @@ class Request(Head):
         self.path = match[3] if match[3][:1] == b"/" else b"/" + match[3]
         self.edited = True
 
-    def forward(self) -> bytes:
-        """Return the head as the next hop shall have it."""
+    def forward(self, more: bytes = b"") -> bytes:
+        """Return the head as the next hop shall have it, with `more` lines."""
         if not self.edited:
-            return self.data[: self.size]
+            return self.data[: self.size - 2] + more + b"\r\n"
         lines = self.lines(bool(self.upgrade) and b"upgrade" in self.connection)
         if self.target is not self.path and self.path:
             lines = b"Host: " + self.authority + b"\r\n" + _HOST_LINE.sub(b"", b"\n" + lines)[1:]
-        return b"%b %b HTTP/1.%d\r\n%b" % (self.method, self.path or self.target, self.minor, lines)
+        first = b"%b %b HTTP/1.%d\r\n" % (self.method, self.path or self.target, self.minor)
+        return first + lines[:-2] + more + b"\r\n"
 
 
 class Response(Head):
@@ -284,7 +287,7 @@ def pairs(lines: bytes) -> list[tuple[bytes, bytes]]:
 def _drop(options: frozenset[bytes], trusted: bool) -> re.Pattern[bytes]:
     """Return what finds lines of one hop: the usual, and those that Connection names. Framing cannot be named away."""
     named = [re.escape(option) for option in options - _KEPT if option]
-    names = [_HOP, *named] if trusted else [_HOP, _OURS, *named]
+    names = [_HOP, *named] if trusted else [_HOP, RESERVED, *named]
     return re.compile(rb"\n(?i:" + b"|".join(names) + rb"):[^\r]*+\r(?=\n)")
 
 
@@ -303,6 +306,5 @@ _SCHEMES = frozenset((b"http", b"https", b"ws", b"wss"))
 _NO_OPTIONS: frozenset[bytes] = frozenset()
 _KEPT = frozenset((b"close", b"host", b"content-length", b"transfer-encoding", b"expect", b"authorization", b"cookie"))
 _HOP = rb"connection|keep-alive|proxy-connection|proxy-authorization|te|upgrade"
-_OURS = rb"meshtui-[^:]++"
 _HOST_LINE = re.compile(rb"\n(?i:host):[^\r]*+\r(?=\n)")
 _KINDS = {name: name.lower() for name in (b"Host", b"host", b"Content-Length", b"content-length", b"Connection")}

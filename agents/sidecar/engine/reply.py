@@ -3,9 +3,9 @@
 host/downstream writes them; HTTP/2 has its own way. `meshtui-error` is what people grep for.
 """
 
+from agents.sidecar.engine.headers import ERROR_HEADER
 from agents.sidecar.engine.stack import Reply
 
-ERROR_HEADER = b"meshtui-error"
 _PHRASES = {
     400: b"Bad Request",
     403: b"Forbidden",

@@ -8,6 +8,7 @@ from time import perf_counter
 
 from agents.sidecar.engine.balance import fail
 from agents.sidecar.engine.exchange import HTTP1, OUTBOUND, Exchange
+from agents.sidecar.engine.headers import client_line
 from agents.sidecar.engine.http1 import RefusedError, Request, Requests, Response
 from agents.sidecar.engine.reply import refusal, render
 from agents.sidecar.engine.stack import HOLD, Reply, Verdict
@@ -36,6 +37,7 @@ class Downstream(Client):
         "_stack_head",
         "_stack_reply",
         "client",
+        "client_line",
         "door",
         "ended",
         "link",
@@ -66,6 +68,7 @@ class Downstream(Client):
         self._stack_reply = door.stack.reply
         self._stack_end = door.stack.end
         self._outbound = door.direction == OUTBOUND
+        self.client_line = b"" if self._outbound else client_line(client)  # for the application
 
     # What asyncio calls. `data_received` is the reader's own method: one call less per chunk.
 
@@ -183,18 +186,18 @@ class Downstream(Client):
         if until_close or not self.received:
             self.persistent = False
         if head.edited or not self.persistent or head.minor == 0 or request.minor == 0:
-            data = head.forward(request.minor, not self.persistent, self._outbound) + data[head.size :]
+            data = head.forward(request.minor, not self.persistent, self._trusting(x)) + data[head.size :]
         self.write(data)
 
-    def interim(self, data: bytes) -> None:
+    def interim(self, x: Exchange, head: Response) -> None:
         """A 1xx response on the way; HTTP/1.0 has no such thing (RFC 9110, 15.2)."""
         if self._request is not None and self._request.minor:
-            self.write(data)
+            self.write(head.forward(1, False, self._trusting(x)))
 
-    def switch(self, head: Response) -> None:
+    def switch(self, x: Exchange, head: Response) -> None:
         """Both ends have agreed to speak something else."""
         self.switched = True
-        self.write(head.forward(1, False, self._outbound))
+        self.write(head.forward(1, False, self._trusting(x)))
         held = self.tunnel()
         if held:
             self.on_body(held, False)
@@ -305,6 +308,10 @@ class Downstream(Client):
         self.up.send(self, x, head, body, self.received)
         if x.deadline:
             self._watch(x)
+
+    def _trusting(self, x: Exchange) -> bool:
+        """Tell whether a sidecar answers, whose word about the mesh is passed on: not an application."""
+        return self._outbound and x.endpoint is not None and x.endpoint.meshed
 
     def _unhold(self) -> None:
         if self.timer is not None:

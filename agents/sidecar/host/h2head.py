@@ -9,8 +9,8 @@ from time import perf_counter
 from urllib.parse import quote, unquote_to_bytes
 
 from agents.sidecar.engine.exchange import GRPC, Exchange
+from agents.sidecar.engine.headers import ERROR_HEADER
 from agents.sidecar.engine.http2.fields import Fields
-from agents.sidecar.engine.reply import ERROR_HEADER
 from agents.sidecar.engine.stack import Reply
 
 _CODES = {str(code).encode(): code for code in range(17)}

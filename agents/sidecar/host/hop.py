@@ -7,6 +7,7 @@ HELLO adds what the identity bears out. Native streams are requests, extended CO
 from typing import Any
 
 from agents.sidecar.engine.exchange import INBOUND
+from agents.sidecar.engine.headers import CLIENT_HEADER
 from agents.sidecar.engine.hop import ACCEPTED, REFUSED, introduce
 from agents.sidecar.engine.http2.fields import Fields
 from agents.sidecar.engine.http2.limits import HOP
@@ -31,6 +32,7 @@ class HopServed(Served):
         self._identity = ""
         self._address = ""
         self._introduced = False
+        self._signature = (CLIENT_HEADER, b"", False)  # for the application, on each request
         self._generation = host.runtime.certs.generation
 
     def connection_made(self, transport: Any) -> None:
@@ -61,6 +63,7 @@ class HopServed(Served):
             self.flow = self.host.flow(INBOUND, self.link)
             self.flow.opening()
         if name is None:
+            headers.append(self._signature)
             super().on_stream(stream, headers, fields, end)
             return
         protocol: Any = serve(self.host, self.door, self.client, name)
@@ -79,3 +82,4 @@ class HopServed(Served):
     def _know(self, payload: bytes) -> None:
         self.client = introduce(self._identity, self._address, payload)
         self.link = self.door.link(self.client)
+        self._signature = (CLIENT_HEADER, self._identity.encode(), False)

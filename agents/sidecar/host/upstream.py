@@ -145,7 +145,10 @@ class Upstream(Responses, asyncio.Protocol):
         self._method = head.method
         self.busy = False
         if head.edited:
-            data = head.forward() + data[head.size :]
+            data = head.forward(down.client_line) + data[head.size :]
+        elif down.client_line:
+            end = head.size - 2  # before the blank line
+            data = data[:end] + down.client_line + data[end:]
         if self.write is None:
             self._waiting.append(data)
             self._waiting_size = len(data)
@@ -213,7 +216,7 @@ class Upstream(Responses, asyncio.Protocol):
         assert down is not None
         if head.status < 200:
             if head.status != 101:
-                down.interim(data)
+                down.interim(x, head)
                 return
             if not down.upgrading:
                 raise RefusedError(502, "bad-upgrade")
@@ -228,7 +231,7 @@ class Upstream(Responses, asyncio.Protocol):
         if self._tunnel or (x.method == b"CONNECT" and head.status < 300):
             self._tunnel = True
             down.door.stack.reply(x)
-            down.switch(head)
+            down.switch(x, head)
             held = self.tunnel()
             if held:
                 self.on_body(held, False)

@@ -144,7 +144,8 @@ async def test_pipeline(pair: Pair, application: Application) -> None:
     answer = await pair.ask(get(b"/1") * 50 + get(b"/2", b"Connection: close"))
     assert answer.count(b"HTTP/1.1 200 OK") == 51
     assert application.connections == 1
-    assert application.heads[-1] == get(b"/2")  # what concerned our connection alone has gone
+    client = b"meshtui-client-id: " + pair.near.me.identity.encode()
+    assert application.heads[-1] == get(b"/2", client)  # what concerned our connection alone has gone
 
 
 async def test_cut_short_is_seen_by_the_client(pair: Pair) -> None:

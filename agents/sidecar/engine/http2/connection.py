@@ -223,7 +223,7 @@ class Connection(Session):
             return
         try:
             if self.role == CLIENT and not stream.head:
-                status, length = _fields.reply(headers)
+                status, length = _fields.reply(headers, self.limits.trusted)
                 if status < 200:
                     self._informational(end)
                 else:
@@ -237,7 +237,7 @@ class Connection(Session):
                         self.forget(stream)
                 sink.on_headers(stream, headers, status, end == 1)
                 return
-            _fields.trailers(headers)
+            _fields.trailers(headers, self.role == CLIENT and self.limits.trusted)
         except MalformedError:
             self.fault(stream, PROTOCOL_ERROR)
             return

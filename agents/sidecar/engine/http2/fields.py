@@ -9,12 +9,13 @@ import re
 from itertools import permutations
 from typing import Final
 
+from agents.sidecar.engine.headers import reserved
+
 # As the codec gives and takes them: name, value, "never index" (forwarded as such, RFC 7541 section 7.1.3).
 Field = tuple[bytes, bytes, bool]
 Fields = list[Field]
 
 UNTOLD: Final = -1  # the length of a body without content-length
-RESERVED: Final = b"meshtui-"  # the mesh's own names: taken out of what clients say
 
 _WORD = rb"[\x21-\x7e\x80-\xff]"
 _VALUE = re.compile(rb"(?![ \t])" + _WORD + rb"*+(?:[ \t]++" + _WORD + rb"++)*+").fullmatch
@@ -62,19 +63,22 @@ def request(headers: Fields, extended: bool = False) -> dict[bytes, bytes]:
     return fields
 
 
-def reply(headers: Fields) -> tuple[int, int]:
-    """Return a reply's status and content-length (or UNTOLD), or raise. One with a length takes the long way."""
+def reply(headers: Fields, trusted: bool = False) -> tuple[int, int]:
+    """Return a reply's status and content-length (or UNTOLD), or raise. One with a length takes the long way.
+
+    `headers` loses what only the mesh may say, unless a sidecar says it (`trusted`).
+    """
     if headers:
         known = _statuses.get(headers[0])
         if known is not None and _all_known_plain(headers[1:]):
             return known
-    return _learn_reply(headers)
+    return _learn_reply(headers, trusted)
 
 
-def trailers(headers: Fields) -> None:
-    """Raise if closing fields are malformed."""
-    if not _all_known_plain(headers):
-        _learn_plain(headers)
+def trailers(headers: Fields, trusted: bool = False) -> None:
+    """Raise if closing fields are malformed. `headers` loses what only the mesh may say, as with `reply`."""
+    if not _all_known_plain(headers) and _learn_plain(headers) and not trusted:
+        _remove_reserved(headers)
 
 
 def length(value: bytes) -> int:
@@ -105,22 +109,23 @@ def _learn_request(headers: Fields) -> bool:
                 continue
         else:
             _look(name, value)
-            if name.startswith(RESERVED):
+            if reserved(name):
                 special = True
                 continue
             if name in _SINGLE:
                 _single(name, value)
         _remember(_request_fields, field)
     if special:
-        headers[:] = [field for field in headers if not field[0].startswith(RESERVED)]
+        _remove_reserved(headers)
     return special
 
 
-def _learn_reply(headers: Fields) -> tuple[int, int]:
+def _learn_reply(headers: Fields, trusted: bool) -> tuple[int, int]:
     if not headers or headers[0][0] != b":status":
         raise MalformedError("no :status")
     rest = headers[1:]
-    _learn_plain(rest)
+    if _learn_plain(rest) and not trusted:
+        _remove_reserved(headers)
     status = headers[0][1]
     if len(status) != 3 or not status.isdigit() or status < b"100" or status == b"101":
         raise MalformedError("an invalid :status, or 101, which is HTTP/1.1's (section 8.6)")
@@ -132,11 +137,21 @@ def _learn_reply(headers: Fields) -> tuple[int, int]:
     return int(status), length(lengths[0]) if lengths else UNTOLD
 
 
-def _learn_plain(headers: Fields) -> None:
+def _learn_plain(headers: Fields) -> bool:
+    """Look at new fields. True if some are the mesh's own; these are never remembered."""
+    ours = False
     for field in headers:
         if field not in _plain_fields:
             _look(field[0], field[1])
-            _remember(_plain_fields, field)
+            if reserved(field[0]):
+                ours = True
+            else:
+                _remember(_plain_fields, field)
+    return ours
+
+
+def _remove_reserved(headers: Fields) -> None:
+    headers[:] = [field for field in headers if not reserved(field[0])]
 
 
 def _look(name: bytes, value: bytes) -> None:

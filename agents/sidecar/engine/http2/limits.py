@@ -19,13 +19,16 @@ class Limits:
     header_block: int = 256 << 10  # encoded or decoded; more ends the connection
     continuations: int = 32  # CONTINUATION frames of one head
     connect: bool = False  # extended CONNECT is offered (RFC 8441)
+    trusted: bool = False  # the peer is a sidecar: what it says about the mesh in its answers is passed on
     burst: int = 4000  # Budget, in units
     refill: int = 1000  # units a second
 
 
 APPLICATION = Limits()
 UPSTREAM = Limits(connection_window=64 << 20, frame=1 << 16)  # servers that we chose to ask, shared by all clients
-HOP = Limits(streams=20_000, connect=True, connection_window=64 << 20, frame=1 << 16, burst=20_000, refill=10_000)
+HOP = Limits(
+    streams=20_000, connect=True, trusted=True, connection_window=64 << 20, frame=1 << 16, burst=20_000, refill=10_000
+)
 
 # What frames that bring nothing cost a peer. A stream that is opened and reset within one read is rapid reset
 # (CVE-2023-44487): it gets round the limit on streams. Later resets are cancellations, common with deadlines.

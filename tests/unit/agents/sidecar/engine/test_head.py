@@ -57,9 +57,52 @@ def test_framing_cannot_be_named_away() -> None:
     assert head.forward() == b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n"
 
 
-def test_what_the_mesh_says_cannot_be_said_by_others() -> None:
-    head = request(b"GET / HTTP/1.1\r\nHost: a\r\nMeshtui-Client-Id: spiffe://x\r\n\r\n")
-    assert head.forward() == b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+FORGED = [
+    b"meshtui-client-id: spiffe://x\r\n",
+    b"Meshtui-Client-Id:spiffe://x\r\n",
+    b"MESHTUI-CLIENT-ID:\t spiffe://x \r\n",
+    b"meshtui-client-id: one\r\nX: y\r\nmeshtui-client-id: two\r\n",
+    b"meshtui_client_id: spiffe://x\r\n",
+    b"Meshtui-client_Id: spiffe://x\r\n",
+    b"meshtui.client.id: spiffe://x\r\n",
+    b"meshtui-:\r\n",
+    b"meshtui-error: \xff: meshtui-error\r\n",
+    b"Connection: meshtui-client-id\r\nmeshtui-client-id: spiffe://x\r\n",
+]
+
+
+@pytest.mark.parametrize("lines", FORGED)
+def test_what_the_mesh_says_cannot_be_said_by_others(lines: bytes) -> None:
+    for before, after in ((b"Host: a\r\n", b""), (b"", b"Host: a\r\n")):
+        head = request(b"GET / HTTP/1.1\r\n" + before + lines + after + b"\r\n")
+        assert head.forward().replace(b"X: y\r\n", b"") == b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    answer = b"HTTP/1.1 200 OK\r\n" + lines + b"Content-Length: 0\r\n\r\n"
+    kept = response(answer).forward(1, False, trusted=False).replace(b"X: y\r\n", b"")
+    assert kept == b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    if not lines.startswith(b"Connection"):
+        assert response(answer).forward(1, False, trusted=True) == answer
+        assert not trailers(lines + b"\r\n")
+
+
+@pytest.mark.parametrize(
+    "line", [b"meshtuix: y", b"x-meshtui-client-id: y", b"meshtui: y", b"a: \tmeshtui-client-id: y"]
+)
+def test_names_that_only_resemble_ours_are_left_alone(line: bytes) -> None:
+    text = b"GET / HTTP/1.1\r\nHost: a\r\n" + line + b"\r\n\r\n"
+    assert not request(text).edited
+    assert request(text).forward() == text
+
+
+def test_a_continued_line_is_refused_not_read_as_ours() -> None:
+    with pytest.raises(RefusedError):
+        request(b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n meshtui-client-id: spiffe://x\r\n\r\n")
+
+
+def test_the_mesh_adds_what_it_has_to_say() -> None:
+    head = request(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert head.forward(b"A: b\r\n") == b"GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n"
+    head = request(b"GET / HTTP/1.1\r\nHost: a\r\nmeshtui-client-id: x\r\n\r\n")
+    assert head.forward(b"A: b\r\n") == b"GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n"
 
 
 def test_absolute_form_names_the_host() -> None:

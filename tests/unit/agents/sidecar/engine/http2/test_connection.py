@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agents.sidecar.engine.http2 import wire
 from agents.sidecar.engine.http2.connection import CLIENT, SERVER, Connection
-from agents.sidecar.engine.http2.limits import APPLICATION, HOP, Limits
+from agents.sidecar.engine.http2.limits import APPLICATION, HOP, UPSTREAM, Limits
 from tests.support.http2 import REQUEST, Ear, Pair, head, plain
 
 OK = [(b":status", b"200", False), (b"content-type", b"application/grpc", False)]
@@ -191,11 +191,37 @@ def test_content_length_is_what_the_body_must_have(length: bytes, body: bytes) -
     assert pair.asked.events == [("reset", 1, wire.PROTOCOL_ERROR)]
 
 
-def test_the_meshs_own_fields_are_taken_out_of_requests() -> None:
-    pair = Pair()
-    pair.open([*REQUEST, (b"meshtui-client-id", b"spiffe://forged", False)], True)
-    pair.exchange()
-    assert pair.served.events[-1] == ("stream", 1, plain(REQUEST), True)
+@pytest.mark.parametrize("name", [b"meshtui-client-id", b"meshtui_client_id", b"meshtui-", b"meshtui.error"])
+@pytest.mark.parametrize("client", [APPLICATION, HOP])
+def test_the_meshs_own_fields_are_taken_out_of_requests(name: bytes, client: Limits) -> None:
+    pair = Pair(client=client, server=client)
+    forged = (name, b"spiffe://forged", False)
+    for number in (1, 3):  # what was seen once is no better the second time
+        stream = pair.open([*REQUEST, forged, forged])
+        stream.send_trailers([(b"x", b"y", False), forged])
+        pair.exchange()
+        assert pair.served.events[-2:] == [
+            ("stream", number, plain(REQUEST), False),
+            ("trailers", number, [(b"x", b"y")]),
+        ]
+
+
+@pytest.mark.parametrize(("limits", "trusted"), [(UPSTREAM, False), (HOP, True)])
+def test_in_answers_they_are_believed_of_sidecars_alone(limits: Limits, trusted: bool) -> None:
+    pair = Pair(client=limits)
+    ok, said = (b":status", b"200", False), (b"meshtui-error", b"connect-refused", False)
+    for number in (1, 3):
+        pair.open(REQUEST, True)
+        pair.exchange()
+        stream = pair.served.streams[-1]
+        stream.send_headers([ok, said])
+        stream.send_trailers([(b"grpc-status", b"0", False), said])
+        pair.exchange()
+        more = [(b"meshtui-error", b"connect-refused")] if trusted else []
+        assert pair.asked.events[-2:] == [
+            ("headers", number, [(b":status", b"200"), *more], False),
+            ("trailers", number, [(b"grpc-status", b"0"), *more]),
+        ]
 
 
 def script() -> bytes:
