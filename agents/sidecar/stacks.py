@@ -10,6 +10,7 @@ from agents.sidecar.engine.stack import Stack
 from agents.sidecar.stages.balance import Balance
 from agents.sidecar.stages.classify import Classify
 from agents.sidecar.stages.identity import Identity
+from agents.sidecar.stages.limit import Limit
 from agents.sidecar.stages.measure import Measure
 from agents.sidecar.stages.route import Route
 from agents.sidecar.stages.tap import Tap
@@ -23,6 +24,7 @@ def inbound_stack(runtime: Runtime) -> Stack:
         Measure(runtime.counters),  # before anything that may refuse, so that refusals are counted too
         Identity(runtime.me),  # who is at both ends
         Route(runtime.rules),  # under which name it is counted, and how long it may take
+        Limit(runtime.counters, runtime.bounds),  # after all that a refusal is counted under
         Tap(runtime.taps),  # after all that says more about the request
     )
 
@@ -33,6 +35,7 @@ def outbound_stack(runtime: Runtime) -> Stack:
         Classify(),  # first at the end, as above
         Measure(runtime.counters),
         Route(runtime.rules),  # routes belong to the service, whichever endpoint is taken
+        Limit(runtime.counters, runtime.bounds),  # before a place is taken at an endpoint
         Balance(random),  # only what really goes out takes an endpoint's place
         Tap(runtime.taps),  # after all that says more about the request, above all which endpoint it goes to
     )

@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import random
+import resource
 import socket
 import time
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from agents.sidecar.host.original_dst import Inward, Outward
 from agents.sidecar.host.serve import Makers
 from agents.sidecar.host.tls import Contexts
 from agents.sidecar.stacks import inbound_stack, outbound_stack
+from agents.sidecar.state.bounds import Bounds, affordable
 from agents.sidecar.state.certs import Certs
 from agents.sidecar.state.counters import Counters
 from agents.sidecar.state.doors import Door
@@ -68,6 +70,8 @@ def make_runtime(config: SidecarConfig, log: logging.Logger) -> Runtime:
         identity=config.identity,
     )
     boot_id = os.urandom(6).hex()
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    connections = affordable(config.max_connections, descriptors)
     return Runtime(
         me=me,
         boot_id=boot_id,
@@ -79,6 +83,7 @@ def make_runtime(config: SidecarConfig, log: logging.Logger) -> Runtime:
         config=config,
         directory=Directory(own=frozenset(config.transparent.addresses if config.transparent else ())),
         rules=Rules(config.detect_timeout_s),
+        bounds=Bounds(connections, config.max_requests, config.max_waiting_bytes, config.max_streams),
     )
 
 
@@ -98,6 +103,7 @@ class Traffic:
         runtime.certs.subscribe(fleet.renew)
         self.host = Host(runtime, loop, Dialer(loop, Hops(fleet)), random.random)
         fleet.flow = self.host.outward
+        fleet.meter = runtime.bounds
         self._makers = Makers(partial(Served, self.host, fleet), partial(HopServed, self.host, fleet))
         self._sweeping: asyncio.Task[None] | None = None
         self._listen(config)
@@ -105,8 +111,7 @@ class Traffic:
     @property
     def clients(self) -> int:
         """Return how many connections there are, those that have not shown yet what they speak among them."""
-        arriving = sum(len(listener.arrivals) + len(listener.tasks) for listener in self.listeners)
-        return len(self.host.open) + arriving
+        return self.host.connections
 
     def start(self) -> None:
         """Let clients in."""

@@ -65,6 +65,7 @@ class Book:
         self.exchanges: list[Exchange] = []
         self.host = Host(runtime, self.loop, Dials(self.loop), lambda: 0.0)  # type: ignore[arg-type]
         self.fleet = Dialled(self, self.loop)
+        self.fleet.meter = runtime.bounds
         stack = Stack(*stages, *outbound_stack(runtime).stages, Recorder(self.exchanges))
         door = Door(OUTBOUND, stack, service=target.service, target=target)
         self.links: list[tuple[Any, Side, Connection]] = []

@@ -111,6 +111,7 @@ class Plane:
         self.contexts = Contexts(certs)
         self.fleet = Fleet(loop, self.contexts, hello(self.me), self.runtime.log)
         certs.subscribe(self.fleet.renew)
+        self.fleet.meter = self.runtime.bounds
         self.host = Host(self.runtime, loop, Dialer(loop, Hops(self.fleet)), random.random)
         self.makers = Makers(partial(Served, self.host, self.fleet), partial(HopServed, self.host, self.fleet))
         self.ended = Ended()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from agents.sidecar.admin import process
 from agents.sidecar.admin.exposition import Family, Histogram, join, labels
+from agents.sidecar.state.bounds import BYTES, CONNECTIONS, REQUESTS
 from agents.sidecar.state.cells import HttpCell
 from agents.sidecar.state.counters import OUTBOUND, Edge
 from agents.sidecar.state.runtime import Runtime
@@ -141,6 +142,20 @@ def _mesh(runtime: Runtime, uplinks: Callable[[], Collection[str]]) -> list[Fami
     counters, taps = runtime.counters, runtime.taps
     requests = Family("meshtui_inflight_requests", "gauge", "Requests in flight through this proxy.")
     requests.add("", counters.inflight)
+    bounds = runtime.bounds
+    limits = Family("meshtui_limit", "gauge", "How much this proxy takes on at once.")
+    now = Family("meshtui_limit_used", "gauge", "How much of a limit is in use.")
+    refused = Family("meshtui_limit_refused_total", "counter", "Connections and requests refused at a limit.")
+    for name, most, used, why in (
+        ("connections", bounds.connections, bounds.clients(), CONNECTIONS),
+        ("requests", bounds.requests, counters.inflight, REQUESTS),
+        ("waiting_bytes", bounds.waited, bounds.waiting, BYTES),
+    ):
+        base = labels({"limit": name})
+        limits.add(base, most)
+        now.add(base, used)
+        refused.add(base, bounds.refused[why])
+    limits.add(labels({"limit": "streams"}), bounds.streams)  # of one client, which is told the number
     overflowed = Family(
         "meshtui_series_overflows_total", "counter", "Counts that found no room for a series of their own."
     )
@@ -153,4 +168,4 @@ def _mesh(runtime: Runtime, uplinks: Callable[[], Collection[str]]) -> list[Fami
     up = uplinks()
     for name in ("presence", "policy", "stats", "tap", "trust"):
         uplink.add(labels({"stream": name}), int(name in up))
-    return [ewma, inflight, weight, requests, overflowed, active, dropped, uplink]
+    return [ewma, inflight, weight, requests, limits, now, refused, overflowed, active, dropped, uplink]

@@ -15,6 +15,7 @@ _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _LINE_LIMIT = 8192 + 64
 _WORD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: |$)")
 _METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE")
+_BEGUN = tuple(method + b" /" for method in _METHODS)
 # Said loosely: what looks like HTTP and is wrong has to meet the strict parser, not slip by as opaque bytes.
 _VERSION = re.compile(rb"HTTP/[0-9.]*[ \t\r]*$")
 _TEXT = re.compile(rb"[\t\x20-\x7e]*+\r?")
@@ -62,6 +63,16 @@ def detect(data: bytes) -> Detected:
     return _http1(data)
 
 
+def conclude(data: bytes) -> Detected:
+    """Return what to take a connection for whose client has said `data` and lets the time limit pass.
+
+    Who has begun a request is held to it: the rest, however late, is for the strict parser and its own limit.
+    """
+    if data[:4] == _PREFACE[:4]:
+        return _HTTP2
+    return _HTTP1 if data.lstrip(b"\r\n").startswith(_BEGUN) else OPAQUE
+
+
 def _http1(data: bytes) -> Detected:
     data = data.lstrip(b"\r\n")  # RFC 9112, 2.2
     if not data:
@@ -70,7 +81,7 @@ def _http1(data: bytes) -> Detected:
     if end < 0:
         if len(data) < _LINE_LIMIT:
             return MORE if _WORD.match(data) or _TEXT.fullmatch(data) else OPAQUE
-        return _HTTP1 if data.startswith(tuple(method + b" /" for method in _METHODS)) else OPAQUE
+        return _HTTP1 if data.startswith(_BEGUN) else OPAQUE
     line = data[:end]
     if _VERSION.search(line):
         return _HTTP1

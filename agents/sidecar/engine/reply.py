@@ -27,6 +27,8 @@ STATUS = {
     "discovery-timeout": 503,
     "draining": 503,
     "overloaded": 503,
+    "out-of-descriptors": 503,
+    "upstream-silent": 504,
     "connect-refused": 503,
     "connect-timeout": 504,
     "timeout": 504,

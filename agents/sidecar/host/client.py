@@ -25,6 +25,7 @@ class Client(Requests, asyncio.Protocol):
         "paused",
         "persistent",
         "received",
+        "stuck",
         "ticks",
         "timer",
         "transport",
@@ -41,9 +42,10 @@ class Client(Requests, asyncio.Protocol):
         self.received = True
         self.timer: asyncio.TimerHandle | None = None
         self.lost = False
+        self.stuck = 0  # bytes that the client was slow to take when it was last said to be slow
         self.paused = 0  # reasons to read no further: upstream is slow, or too much is pipelined
         self.crowded = False
-        self.ticks = 0  # sweeps since a head began that has not ended
+        self.ticks = 0  # sweeps since a head began that has not ended; negative: since the last request ended
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -55,6 +57,7 @@ class Client(Requests, asyncio.Protocol):
     def connection_lost(self, error: BaseException | None) -> None:
         self.lost = True
         self.host.open.discard(self)
+        self.host.bounds.waiting -= self.stuck
         if self.flow is not None:
             self.flow.closing(errno_name(error))
         if self.timer is not None:

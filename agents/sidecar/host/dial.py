@@ -5,11 +5,28 @@ in is told `connection_made(stream)`, or `connection_lost(error)` if there was n
 """
 
 import asyncio
-from typing import Protocol
+import errno
+import socket
+from contextlib import suppress
+from typing import Any, Protocol
 
 from agents.sidecar.state.endpoints import Endpoint
 
+FULL = frozenset((errno.EMFILE, errno.ENFILE))  # no descriptors left
+_ALIVE = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
 CONNECT_TIMEOUT_S = 3.0  # long enough for one SYN that a full backlog has dropped
+
+
+def keep_alive(connection: Any) -> None:
+    """Have the kernel ask a silent far end whether it is still there; one that died without a word is lost in 30 s."""
+    if connection.family == socket.AF_UNIX:
+        return
+    with suppress(OSError):  # it may be over already
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _ALIVE:
+            option = getattr(socket, name, None)
+            if option is not None:
+                connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 class Hops(Protocol):
@@ -47,7 +64,8 @@ class Dialer:
                 if endpoint.ip.startswith("unix:"):
                     await self._loop.create_unix_connection(lambda: protocol, endpoint.ip.removeprefix("unix:"))
                 else:
-                    await self._loop.create_connection(lambda: protocol, endpoint.ip, endpoint.port)
+                    transport, _ = await self._loop.create_connection(lambda: protocol, endpoint.ip, endpoint.port)
+                    keep_alive(transport.get_extra_info("socket"))
         except TimeoutError:
             protocol.connection_lost(TimeoutError("connect-timeout"))
         except OSError as error:

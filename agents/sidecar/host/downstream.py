@@ -12,14 +12,14 @@ from agents.sidecar.engine.headers import client_line
 from agents.sidecar.engine.http1 import RefusedError, Request, Requests, Response
 from agents.sidecar.engine.reply import refusal, render
 from agents.sidecar.engine.stack import HOLD, Reply, Verdict
+from agents.sidecar.host.backlog import backlog
 from agents.sidecar.host.client import Client
-from agents.sidecar.host.host import HOLD_S, Host
+from agents.sidecar.host.host import HEAD_TICKS, HOLD_S, IDLE_TICKS, Host
 from agents.sidecar.host.pool import Pool
 from agents.sidecar.host.upstream import ATTEMPTS, REPEATABLE, Upstream
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.peers import Link, Peer
 
-HEAD_TICKS = 6  # of the host's sweep, every 5 s
 # A server closes connections that are idle, and a request that meets this on the way is lost. What may be repeated is;
 # for the rest, a connection that was used a moment ago is taken, or a new one.
 FRESH_S = 2.0
@@ -29,6 +29,7 @@ class Downstream(Client):
     """One client connection. `x` is the request in progress; `received`: all of its body is here."""
 
     __slots__ = (
+        "_asked",
         "_held_body",
         "_holding",
         "_outbound",
@@ -56,6 +57,7 @@ class Downstream(Client):
         self.link = link  # inbound: the edge from the client
         self.number = next(host.numbers)
         self.requests = 0
+        self._asked = 0  # requests at the last sweep
         self.x: Exchange | None = None
         self.up: Upstream | None = None
         self.upgrading = False
@@ -100,10 +102,14 @@ class Downstream(Client):
         self._over(x)
 
     def pause_writing(self) -> None:
+        self.stuck = backlog(self.transport)
+        self.host.bounds.waiting += self.stuck
         if self.up is not None:
             self.up.pause()
 
     def resume_writing(self) -> None:
+        self.host.bounds.waiting -= self.stuck
+        self.stuck = 0
         if self.up is not None:
             self.up.resume()
 
@@ -275,14 +281,21 @@ class Downstream(Client):
             self.transport.close()
 
     def tick(self) -> None:
-        """Some seconds have gone by: a head that never ends is not waited for for ever."""
-        if self.x is not None or not self.held or self.busy:
+        """Some seconds have gone by: neither a head that never ends nor a client without a wish is kept for ever."""
+        if self.requests != self._asked:
+            self._asked = self.requests
             self.ticks = 0
-            return
-        self.ticks += 1
-        if self.ticks > HEAD_TICKS:
-            self.stop()
-            self.on_refused(RefusedError(408, "head-timeout"))
+        if self.x is not None or self.busy:
+            self.ticks = 0
+        elif self.held:
+            self.ticks = max(0, self.ticks) + 1
+            if self.ticks > HEAD_TICKS:
+                self.stop()
+                self.on_refused(RefusedError(408, "head-timeout"))
+        else:
+            self.ticks = min(0, self.ticks) - 1
+            if self.ticks < -IDLE_TICKS:
+                self.transport.close()
 
     # How it is done.
 
@@ -358,7 +371,7 @@ class Downstream(Client):
         x.status = reply.status
         x.replied = perf_counter()
         self._stack_reply(x)
-        if not self.received or self.host.draining:
+        if not self.received or self.host.draining or reply.close:
             self.persistent = False
         close = not self.persistent or (head is not None and head.minor == 0)
         self.persistent = not close

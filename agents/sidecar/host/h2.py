@@ -10,13 +10,14 @@ from typing import Any
 from agents.sidecar.engine.exchange import GRPC, HTTP2, OUTBOUND, Exchange
 from agents.sidecar.engine.http2.connection import SERVER
 from agents.sidecar.engine.http2.fields import Fields
-from agents.sidecar.engine.http2.limits import APPLICATION, Limits
+from agents.sidecar.engine.http2.limits import Limits
 from agents.sidecar.engine.http2.stream import Stream
+from agents.sidecar.engine.http2.wire import ENHANCE_YOUR_CALM
 from agents.sidecar.host.h2carrier import Carriers, Fleet
 from agents.sidecar.host.h2edge import Edge
 from agents.sidecar.host.h2head import Head
 from agents.sidecar.host.h2relay import Relay
-from agents.sidecar.host.host import Host
+from agents.sidecar.host.host import HEAD_TICKS, IDLE_TICKS, Host
 from agents.sidecar.state.cells import TcpCell, errno_name
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.endpoints import Endpoint
@@ -36,9 +37,10 @@ class Served(Edge):
         door: Door,
         client: Peer,
         link: Link | None,
-        limits: Limits = APPLICATION,
+        limits: Limits | None = None,
     ) -> None:
-        super().__init__(host.loop, SERVER, limits)
+        super().__init__(host.loop, SERVER, limits or host.limits)
+        self.h2.meter = host.bounds
         self.host = host
         self.fleet = fleet
         self.door = door
@@ -50,6 +52,9 @@ class Served(Edge):
         self.stack_end = door.stack.end
         self._outbound = door.direction == OUTBOUND
         self._leaving = False
+        self._idle = 0  # sweeps without a stream or a word
+        self._turn = 0
+        self._heads = 0  # sweeps with the first SETTINGS, or the rest of a head, still to come
         self.flow: TcpCell | None = None  # where it counts as a connection
 
     def connection_made(self, transport: Any) -> None:
@@ -107,7 +112,18 @@ class Served(Edge):
         return self.fleet.to(endpoint)
 
     def tick(self) -> None:
-        """Some seconds have gone by; HTTP/2 has its own limits."""
+        """Some seconds have gone by: nobody keeps a connection that is over the limit, or that is of no use to them."""
+        h2 = self.h2
+        self._heads = self._heads + 1 if h2.expect else 0
+        if self._heads > HEAD_TICKS:
+            h2.fail(ENHANCE_YOUR_CALM, "a head without end")
+        elif h2.streams or h2.turn != self._turn:
+            self._turn = h2.turn
+            self._idle = 0
+        else:
+            self._idle += 1
+            if self._idle > IDLE_TICKS or self.door.shut:
+                self.drain()
 
     def on_goaway(self, last: int, code: int) -> None:
         # It closes by itself after this. Closing under what it still says would reset what it has not yet read.

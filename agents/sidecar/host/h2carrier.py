@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from agents.sidecar.engine.http2.connection import CLIENT, Connection
-from agents.sidecar.engine.http2.limits import HOP, UPSTREAM
+from agents.sidecar.engine.http2.limits import HOP, UPSTREAM, Meter
+from agents.sidecar.host.dial import FULL, keep_alive
 from agents.sidecar.host.h2edge import Edge
 from agents.sidecar.host.tls import Contexts, identity
 from agents.sidecar.state.cells import TcpCell, errno_name
@@ -23,7 +24,12 @@ HANDSHAKE_TIMEOUT_S = 5.0
 CONNECTIONS = 8  # to one endpoint, however few streams each may carry
 BACKOFF_S = 0.02
 BACKOFF_LIMIT_S = 1.0
-SWEEP_S = 10.0
+SWEEP_S = 1.0
+# A server that died without a word is asked for a sign of life after a request that it has not answered. Another
+# sidecar answers at once, so a request is stuck for 5 s at most; an application may be busy with something else.
+PATIENCE_S = 3.0
+APPLICATION_PATIENCE_S = 15.0
+PINGS = 2  # to an application that sends nothing else; gRPC's servers end a connection over the third in five minutes
 IDLE_S = 300.0
 
 
@@ -43,15 +49,22 @@ class Carrier(Edge):
     def __init__(self, carriers: "Carriers", context: ssl.SSLContext | None) -> None:
         super().__init__(carriers.fleet.loop, CLIENT, HOP if context else UPSTREAM)
         self.carriers = carriers
+        self.h2.meter = carriers.fleet.meter
         self.context = context
         self.since = 0.0  # idle since
         self.leaving = False  # the server has said that it will take no more streams soon
         self.flow: TcpCell | None = None  # where it counts as a connection
-        self._turn = 0
-        self._pings = 0
+        self._turn = 0  # reads when it was last heard of
+        self._next = 1  # the next stream's number at that time
+        self._words = 0  # reads, but for those that only brought a sign of life
+        self._pings = 0  # since it last said something else
+        self._asked = 0.0  # when it was asked for one that has not come
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        accepted = transport.get_extra_info("socket")
+        if accepted is not None:
+            keep_alive(accepted)
         endpoint = self.carriers.endpoint
         if self.context is not None and identity(transport) != endpoint.peer.identity:
             self.carriers.fleet.impostor(endpoint, identity(transport))
@@ -112,13 +125,20 @@ class Carrier(Edge):
             self.retire()
         elif h2.turn != self._turn:
             self._turn = h2.turn
-            self._pings = h2.pongs
-        elif h2.streams:
-            if self._pings > h2.pongs:
-                self.abort()  # silent for two sweeps with a ping unanswered
-            else:
-                self._pings = h2.pongs + 1
-                h2.ping()
+            self._next = h2.next
+            self._asked = 0.0
+            words = h2.turn - h2.pongs
+            if words != self._words:
+                self._words = words
+                self._pings = 0
+        elif self._asked:
+            if now - self._asked >= (PATIENCE_S if self.context else APPLICATION_PATIENCE_S):
+                h2.why = "upstream-silent"
+                self.abort()
+        elif h2.streams and (self.context or (h2.next != self._next and self._pings < PINGS)):
+            self._asked = now
+            self._pings += 1
+            h2.ping()
 
 
 class Carriers:
@@ -218,6 +238,7 @@ class Fleet:
         self.contexts = contexts
         self.hello = hello
         self.flow: Callable[[Endpoint], TcpCell | None] = lambda endpoint: None  # where connections are counted
+        self.meter = Meter()  # of bytes that wait, the process's
         self.impostors = 0
         self._log = log
         self._all: list[Carriers] = []
@@ -262,8 +283,8 @@ class Fleet:
             carriers.failed("tls-failed")
         except ConnectionRefusedError:
             carriers.failed("connect-refused")
-        except OSError:
-            carriers.failed("connect-failed")
+        except OSError as error:
+            carriers.failed("out-of-descriptors" if error.errno in FULL else "connect-failed")
 
     def renew(self) -> None:
         """The certificate or the anchors changed: dial anew, and only then let the old connections end."""

@@ -268,12 +268,12 @@ class Relay:
         if unseen and self._again(x, code):
             return
         if x.replied or code >= 0:
-            x.error = "upstream-reset" if code >= 0 else "upstream-closed"
+            x.error = "upstream-reset" if code >= 0 else stream.connection.why or "upstream-closed"
             x.reset_code = wire.INTERNAL_ERROR if code < 0 else code
             self.down.reset(x.reset_code)
             self._count(x)
         else:
-            self._answer(refusal("upstream-closed"))
+            self._answer(refusal(stream.connection.why or "upstream-closed"))
 
     # The end.
 
@@ -293,6 +293,8 @@ class Relay:
         self._ended = True
         if not self._requested:
             self.down.reset(wire.NO_ERROR)  # section 8.1: the rest of the request is not wanted
+        if reply.close:
+            self.served.drain()
         self._count(x)
 
     def _finish(self) -> None:

@@ -48,6 +48,7 @@ class HopServed(Served):
         super().connection_made(transport)
 
     def tick(self) -> None:
+        super().tick()
         if self._generation != self.host.runtime.certs.generation:
             self.drain()  # certificates or anchors changed: the client comes again and is looked at anew
 

@@ -98,6 +98,7 @@ class ByteStream:
             return
         self._closing = True
         stream.reset(wire.CANCEL)
+        self._drop_held()
         self._loop.call_soon(self._lose, None)
 
     def is_closing(self) -> bool:
@@ -136,6 +137,7 @@ class ByteStream:
         if self._paused or self._held:  # what is held comes first, even if it may be read again
             if data:
                 self._held.append(data)
+                stream.connection.meter.waiting += len(data)
             self._ended = end
             return
         if data:
@@ -164,7 +166,7 @@ class ByteStream:
             self._gone = True
             return
         self._closing = True
-        self._held.clear()
+        self._drop_held()
         self._lose(None if clean else ConnectionResetError("hop-reset"))
 
     # How it is done.
@@ -185,6 +187,8 @@ class ByteStream:
         held = self._held
         while held and not self._paused and not self._closing:
             data = held.pop(0)
+            if self.stream is not None:
+                self.stream.connection.meter.waiting -= len(data)
             try:
                 self._protocol.data_received(data)
             except Exception as error:  # noqa: BLE001 - as above
@@ -209,9 +213,11 @@ class ByteStream:
             stream.reset(wire.NO_ERROR)
 
     def _drop_held(self) -> None:
-        if self.stream is not None:
-            self.stream.consumed(sum(map(len, self._held)))
-        self._held.clear()
+        if self.stream is not None and self._held:
+            size = sum(map(len, self._held))
+            self._held.clear()
+            self.stream.connection.meter.waiting -= size
+            self.stream.consumed(size)
 
     def _lose(self, error: Exception | None) -> None:
         if not self._lost:

@@ -5,23 +5,33 @@ main makes one; downstream and upstream protocols hold it.
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agents.sidecar.engine.balance import choose
 from agents.sidecar.engine.exchange import OUTBOUND
+from agents.sidecar.engine.http2.limits import APPLICATION
+from agents.sidecar.state.bounds import CONNECTIONS
 from agents.sidecar.state.cells import TcpCell
+from agents.sidecar.state.doors import Door
 from agents.sidecar.state.endpoints import Endpoint, EndpointSet
-from agents.sidecar.state.peers import TLS_NONE, Link, Peer
+from agents.sidecar.state.peers import TLS_NONE, UNKNOWN_PEER, Link, Peer
 from agents.sidecar.state.runtime import Runtime
 from meshcore.wire.ids import parse_target
 
 if TYPE_CHECKING:
     from agents.sidecar.host.dial import Dialer
+    from agents.sidecar.host.listener import Listener
     from agents.sidecar.host.pool import Pool
 
 IDLE_S = 60.0  # how long an upstream connection is kept without a request
+HEAD_TICKS = 6  # of the sweep, every 5 s: how long a client may take over a head
+IDLE_TICKS = 720  # an hour, after which a client that asks for nothing is let go
 HOLD_S = 3.0  # how long a request waits for discovery, or for an endpoint to come back
+QUIET_S = 60.0
+OVER = 128  # connections above the limit that are told so; those above these are closed without a word
 
 
 class Host:
@@ -39,7 +49,44 @@ class Host:
         self.draining = False  # as runtime.drain says, near at hand
         self.forbidden: set[bytes] = set()  # authorities that are this sidecar itself: a request there would go round
         self.pools: list[Pool] = []
+        self.listeners: list[Listener] = []
+        self.bounds = runtime.bounds
+        self.limits = replace(APPLICATION, streams=self.bounds.streams)  # of HTTP/2 clients
+        self.bounds.clients = lambda: self.connections
+        self._quiet: dict[str, float] = {}  # what is not said again before when
         self._targets: dict[bytes, EndpointSet | None] = {}
+
+    @property
+    def connections(self) -> int:
+        """Return how many clients there are: those who have not said anything yet, too, and streams of the hop."""
+        arriving = sum(len(listener.arrivals) + len(listener.tasks) for listener in self.listeners)
+        return len(self.open) + arriving
+
+    @property
+    def over(self) -> int:
+        """Return by how many connections the limit is exceeded if one more comes; 0: it may come."""
+        return max(0, self.connections + 1 - self.bounds.connections)
+
+    def crowded(self) -> None:
+        """Say that connections are being refused."""
+        limit = self.bounds.connections
+        self.say("crowded", "%d connections are open, and more are refused (max_connections, descriptors)", limit)
+
+    def say(self, what: str, text: str, *more: object) -> None:
+        """Warn of something once a minute: whoever is flooded by clients has no need of a flooded log, too."""
+        now = time.monotonic()
+        if now >= self._quiet.get(what, 0.0):
+            self._quiet[what] = now + QUIET_S
+            self.runtime.log.warning(text, *more)
+
+    def refused(self, door: Door, link: Link | None) -> None:
+        """Count a connection that was closed because it was one too many, where nobody could be told."""
+        self.bounds.refused[CONNECTIONS] += 1
+        if link is None:
+            link = door.target.link if door.target is not None else Link(UNKNOWN_PEER, door.service)
+        cell = self.flow(door.direction, link)
+        cell.opening()
+        cell.closing(CONNECTIONS)
 
     def target(self, authority: bytes) -> EndpointSet | None:
         """Return the target that a client of the proxy port names; None: nothing that could be dialled."""

@@ -9,12 +9,14 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
-from agents.sidecar.engine.detect import HANDSHAKE, PEEK, Detected, Kind, detect
+from agents.sidecar.engine.detect import HANDSHAKE, PEEK, Detected, Kind, conclude, detect
 from agents.sidecar.engine.exchange import INBOUND
-from agents.sidecar.host.host import Host
-from agents.sidecar.host.serve import Makers, plain
+from agents.sidecar.host.dial import keep_alive
+from agents.sidecar.host.host import OVER, Host
+from agents.sidecar.host.serve import Makers, client_of, plain
 from agents.sidecar.host.tls import Contexts
 from agents.sidecar.state.doors import Door
 from meshcore.wire.ids import join
@@ -27,7 +29,9 @@ HANDSHAKE_S = 10.0
 # this long is a client without one that waits for the server to speak first.
 OPAQUE_S = 2.0
 DISCOVERY_S = 1.0  # how long a connection waits for the first word of discovery
+OVER_S = 1.0  # how long one that is over the limit may take to show how it wants to be told
 _OPAQUE = Detected(Kind.OPAQUE)
+_TOLD = (Kind.HTTP1, Kind.HTTP2, Kind.MESH)  # on the mesh's connection each stream is told
 
 
 class Ways(Protocol):
@@ -69,6 +73,9 @@ class Listener:
         self.share: Callable[[Listener, socket.socket], bool] = _keep  # has another process taken it over?
         self.arrivals: set[Arrival] = set()
         self.tasks: set[asyncio.Task[None]] = set()
+        host.listeners.append(self)
+        if listening is not None:
+            keep_alive(listening)  # what it accepts inherits it
 
     def start(self) -> None:
         """Accept from now on."""
@@ -117,12 +124,13 @@ class Listener:
             self._admit(accepted, join(address[0], address[1]) if address else "")
 
     def _admit(self, accepted: socket.socket, address: str) -> None:
-        if self.ways is None:
-            Arrival(self, self.door, accepted, address).look()
-            return
-        door = self.ways.door(accepted)
+        door = self.door if self.ways is None else self.ways.door(accepted)
         if door is None:
             accepted.close()
+        elif self.host.over:
+            Arrival(self, door, accepted, address, over=True).refuse()
+        elif self.ways is None:
+            Arrival(self, door, accepted, address).look()
         elif door.target is not None and door.target.exists is None:
             Arrival(self, door, accepted, address).discover()
         else:
@@ -134,7 +142,7 @@ class Listener:
         assert self.listening is not None
         loop.remove_reader(self.listening)
         loop.call_later(_PAUSE_S, self._resume)
-        self.host.runtime.log.warning("accepting on %s pauses: %s", self.door.name or self.door.port, error.strerror)
+        self.host.say("descriptors", "accepting pauses: %s; open connections go on", error.strerror)
 
     def _resume(self) -> None:
         if self.listening is not None and self.listening.fileno() >= 0 and not self.host.runtime.drain.draining:
@@ -144,13 +152,16 @@ class Listener:
 class Arrival:
     """An accepted socket that has not shown yet what it speaks."""
 
-    __slots__ = ("_accepted", "_address", "_door", "_listener", "_timer", "_waiting")
+    __slots__ = ("_accepted", "_address", "_door", "_listener", "_over", "_timer", "_waiting")
 
-    def __init__(self, listener: Listener, door: Door, accepted: socket.socket, address: str) -> None:
+    def __init__(
+        self, listener: Listener, door: Door, accepted: socket.socket, address: str, *, over: bool = False
+    ) -> None:
         self._listener = listener
         self._door = door
         self._accepted = accepted
         self._address = address
+        self._over = over  # the limit on connections
         self._timer: asyncio.TimerHandle | None = None
         self._waiting = False
 
@@ -188,6 +199,20 @@ class Arrival:
         else:
             self._wait(len(data))
 
+    def refuse(self) -> None:
+        """It is one too many: tell it, if it speaks something in which that can be said."""
+        host = self._listener.host
+        host.crowded()
+        if host.over > OVER:
+            self._refused()
+        else:
+            self.look()
+
+    def _refused(self) -> None:
+        host, door = self._listener.host, self._door
+        host.refused(door, door.link(client_of(host, door, self._address)) if door.direction == INBOUND else None)
+        self.drop()
+
     def drop(self) -> None:
         """Close it unanswered."""
         self._leave()
@@ -203,7 +228,9 @@ class Arrival:
             loop = self._listener.host.loop
             loop.add_reader(self._accepted, self.look)
             limit = self._listener.host.runtime.rules.detect_timeout_s
-            if self._listener.opaque(self._door):
+            if self._over:
+                limit = OVER_S
+            elif self._listener.opaque(self._door):
                 limit = min(limit, OPAQUE_S)
             self._timer = loop.call_later(limit, self._give_up)
             self._listener.arrivals.add(self)
@@ -226,9 +253,13 @@ class Arrival:
         self._discovered()
 
     def _give_up(self) -> None:
-        """It waits for the server to speak first."""
+        """It waits for the server to speak first, or is slow with what it has begun."""
         self._timer = None
-        self._settle(_OPAQUE)
+        detected = _OPAQUE
+        if not self._listener.opaque(self._door):
+            with suppress(OSError):
+                detected = conclude(self._accepted.recv(PEEK, socket.MSG_PEEK))
+        self._settle(detected)
 
     def _leave(self) -> None:
         if self._timer is not None:
@@ -238,6 +269,9 @@ class Arrival:
             self._listener.host.loop.remove_reader(self._accepted)
 
     def _settle(self, detected: Detected) -> None:
+        if self._over and detected.kind not in _TOLD:
+            self._refused()
+            return
         self._leave()
         accepted = self._accepted
         if self._waiting:
@@ -253,7 +287,9 @@ class Arrival:
         else:
             if detected.kind is Kind.MESH:
                 detected = Detected(Kind.TLS, detected.hello)
-            protocol = plain(listener.host, listener.makers, door, self._address, detected)
+            protocol = plain(
+                listener.host, listener.makers, door.over() if self._over else door, self._address, detected
+            )
         task = listener.host.loop.create_task(_hand_over(listener.host, accepted, protocol, tls))
         listener.tasks.add(task)
         task.add_done_callback(listener.tasks.discard)

@@ -11,6 +11,7 @@ from typing import Any
 
 from agents.sidecar.engine.balance import choose, fail, observe
 from agents.sidecar.engine.exchange import OUTBOUND
+from agents.sidecar.host.backlog import backlog
 from agents.sidecar.host.host import HOLD_S, Host
 from agents.sidecar.state.cells import TcpCell, errno_name
 from agents.sidecar.state.doors import Door
@@ -31,6 +32,7 @@ class End(asyncio.Protocol):
         self.early_eof = False
         self.sent_eof = False
         self.read = 0
+        self.stuck = 0  # bytes that it was slow to take when it was last said to be slow
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -55,13 +57,18 @@ class End(asyncio.Protocol):
         return self.other.finish() and not self.sent_eof
 
     def connection_lost(self, error: BaseException | None) -> None:
+        self.splice.host.bounds.waiting -= self.stuck
         self.splice.lost(self, error)
 
     def pause_writing(self) -> None:
+        self.stuck = backlog(self.transport)
+        self.splice.host.bounds.waiting += self.stuck
         if self.other is not None:
             self.other.transport.pause_reading()
 
     def resume_writing(self) -> None:
+        self.splice.host.bounds.waiting -= self.stuck
+        self.stuck = 0
         if self.other is not None:
             self.other.transport.resume_reading()
 

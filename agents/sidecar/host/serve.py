@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agents.sidecar.engine.detect import Detected, Kind, detect
+from agents.sidecar.engine.detect import Detected, Kind, conclude, detect
 from agents.sidecar.engine.exchange import INBOUND
 from agents.sidecar.engine.http1 import Request
 from agents.sidecar.engine.reply import refusal, render
@@ -60,6 +60,11 @@ def plain(host: Host, makers: Makers, door: Door, address: str, detected: Detect
 def stream(host: Host, door: Door, client: Peer, name: bytes) -> asyncio.Protocol | None:
     """Return what answers for a byte stream of a mesh connection; None if its `:protocol` is not one of ours."""
     link = door.link(client)
+    if host.over:
+        if name != b"http/1.1":
+            host.refused(door, link)
+            return None
+        door = door.over()
     if name == b"http/1.1":
         return Downstream(host, door, client, link)
     if name == b"tcp":
@@ -77,7 +82,7 @@ class Tunnelling(Downstream):
         self._makers = makers
 
     def on_head(self, head: Request, data: bytes, last: bool) -> None:
-        if head.method != b"CONNECT":
+        if head.method != b"CONNECT" or self.door.shut:
             super().on_head(head, data, last)
             return
         target = self.host.target(head.authority)
@@ -116,6 +121,7 @@ class Peeking(asyncio.Protocol):
     def take(self, transport: Any, held: bytes) -> None:
         """Take over a transport with what was already read from it."""
         self._transport = transport
+        self._host.open.add(self)
         transport.set_protocol(self)
         self._timer = self._host.loop.call_later(self._host.runtime.rules.detect_timeout_s, self._give_up)
         self.data_received(held)
@@ -130,13 +136,22 @@ class Peeking(asyncio.Protocol):
         return False
 
     def connection_lost(self, error: BaseException | None) -> None:
+        self._host.open.discard(self)
         if self._timer is not None:
             self._timer.cancel()
 
+    def drain(self) -> None:
+        """Nothing was said yet that would be lost."""
+        self._transport.close()
+
+    def tick(self) -> None:
+        """It has a time limit of its own."""
+
     def _give_up(self) -> None:
-        self._settle(Detected(Kind.OPAQUE))
+        self._settle(conclude(self._held))
 
     def _settle(self, detected: Detected) -> None:
+        self._host.open.discard(self)
         if self._timer is not None:
             self._timer.cancel()
         if detected.kind is Kind.MESH:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from agents.sidecar.engine.head import CHUNKED, UNTIL_CLOSE, pairs
 from agents.sidecar.engine.http1 import RefusedError, Request, Response, Responses
+from agents.sidecar.host.backlog import backlog
+from agents.sidecar.host.dial import FULL
 from agents.sidecar.state.cells import TcpCell, errno_name
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Upstream(Responses, asyncio.Protocol):
         "persistent",
         "pool",
         "since",
+        "stuck",
         "transport",
         "write",
         "x",
@@ -65,6 +68,7 @@ class Upstream(Responses, asyncio.Protocol):
         self.ended = False  # the server of a tunnel will send no more
         self._lost = False
         self._paused = False
+        self.stuck = 0  # bytes that the server was slow to take when it was last said to be slow
 
     # What asyncio calls. `data_received` is the reader's own method: one call less per chunk.
 
@@ -98,6 +102,7 @@ class Upstream(Responses, asyncio.Protocol):
     def connection_lost(self, error: BaseException | None) -> None:
         self._lost = True
         self.pool.open -= 1
+        self.pool.host.bounds.waiting -= self.stuck
         if self.flow is not None and self.transport is not None:
             self.flow.closing(errno_name(error))
         if self.x is None:
@@ -129,10 +134,14 @@ class Upstream(Responses, asyncio.Protocol):
         return self._used or self.pool.endpoint.meshed
 
     def pause_writing(self) -> None:
+        self.stuck = backlog(self.transport)
+        self.pool.host.bounds.waiting += self.stuck
         if self.down is not None:
             self.down.pause()
 
     def resume_writing(self) -> None:
+        self.pool.host.bounds.waiting -= self.stuck
+        self.stuck = 0
         if self.down is not None:
             self.down.resume()
 
@@ -311,6 +320,8 @@ def reason(error: BaseException | None, reached: bool) -> str:
         return "connect-timeout"
     if isinstance(error, ConnectionRefusedError) or (isinstance(error, OSError) and error.errno == errno.ENOENT):
         return "connect-refused"
+    if isinstance(error, OSError) and error.errno in FULL:
+        return "out-of-descriptors"
     if not reached:
         return text if text and " " not in text and len(text) < 40 else "connect-failed"
     if isinstance(error, ConnectionResetError):

@@ -8,17 +8,18 @@ from bisect import bisect_left
 from agents.sidecar.engine.exchange import INBOUND, Exchange
 from agents.sidecar.state.cells import HttpCell
 from agents.sidecar.state.counters import Counters
-from agents.sidecar.state.peers import Link
+from agents.sidecar.state.peers import UNKNOWN_PEER, UNKNOWN_SERVICE, Link
 from meshcore.wire.buckets import BOUNDS_MS
 
 
 class Measure:
     """Adds to Counters."""
 
-    __slots__ = ("_counters",)
+    __slots__ = ("_counters", "_nowhere")
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
+        self._nowhere = Link(UNKNOWN_PEER, UNKNOWN_SERVICE)  # for what never came to have a place to go
 
     def on_head(self, x: Exchange) -> None:
         self._counters.inflight += 1
@@ -27,7 +28,7 @@ class Measure:
         self._counters.inflight -= 1
         link = x.link
         if link is None:
-            return
+            link = self._nowhere
         key = (x.status, x.route, x.protocol, x.grpc_status, x.error)  # from which the class follows
         cell: HttpCell | None = link.cells.get(key)
         if cell is None:

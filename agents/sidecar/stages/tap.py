@@ -17,6 +17,8 @@ class Tap:
             self._taps.head(x)
 
     def on_reply(self, x: Exchange) -> None:
+        if x.error and x.tap is None and self._taps.active:
+            self._taps.head(x)  # refused by a stage before this one, or before there was a head to look at
         if x.tap is not None:
             self._taps.reply(x)
 

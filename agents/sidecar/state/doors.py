@@ -27,6 +27,7 @@ class Door:
         "protocol",
         "service",
         "shown",
+        "shut",
         "stack",
         "target",
     )
@@ -44,6 +45,7 @@ class Door:
         authority: bytes = b"",
         opaque: bool = False,
         protocol: int = 0,
+        shut: bool = False,
     ) -> None:
         self.direction = direction
         self.stack = stack
@@ -55,8 +57,27 @@ class Door:
         self.authority = authority  # the service's own, shown where clients name only a loopback address
         self.opaque = opaque
         self.protocol = protocol  # 0: detect
+        self.shut = shut  # whoever comes in by it is over a limit, and only told so
         self.links: dict[Peer, Link] = {}
         self.shown: dict[bytes, bytes] = {}
+
+    def over(self) -> "Door":
+        """Return the same door for a connection that is one too many."""
+        made = Door(
+            self.direction,
+            self.stack.shut,
+            name=self.name,
+            port=self.port,
+            service=self.service,
+            endpoint=self.endpoint,
+            target=self.target,
+            authority=self.authority,
+            opaque=self.opaque,
+            protocol=self.protocol,
+            shut=True,
+        )
+        made.links = self.links
+        return made
 
     @property
     def proxy(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from agents.sidecar.state.bounds import Bounds
 from agents.sidecar.state.endpoints import Directory, EndpointSet
 from agents.sidecar.state.peers import Peer
 from agents.sidecar.state.rules import Rules
@@ -37,6 +38,7 @@ class Runtime:
     config: Any = None  # agents.runtime.config.SidecarConfig
     directory: Directory = field(default_factory=Directory)
     rules: Rules = field(default_factory=Rules)
+    bounds: Bounds = field(default_factory=Bounds)
     clock: Callable[[], float] = time.perf_counter
 
     def discover(self, target: str) -> EndpointSet:

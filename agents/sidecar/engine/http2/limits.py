@@ -38,6 +38,15 @@ ANSWERED = 4  # PING, SETTINGS: a frame in return
 EMPTY = 4  # empty DATA, PRIORITY, unknown frames, frames of streams long closed
 
 
+class Meter:
+    """Adds up what waits in streams for windows and readers."""
+
+    __slots__ = ("waiting",)
+
+    def __init__(self) -> None:
+        self.waiting = 0
+
+
 class Budget:
     """Units that a peer may waste: a burst, refilled with time."""
 

@@ -12,7 +12,7 @@ from typing import Final
 from .fields import Field, Fields
 from .handler import NOBODY, Handler, Sink
 from .hpack import Encoder
-from .limits import Budget, Limits
+from .limits import Budget, Limits, Meter
 from .stream import Stream
 from .wire import (
     DEFAULT_FRAME,
@@ -69,6 +69,7 @@ class Session:
         "ignored",
         "last",
         "limits",
+        "meter",
         "next",
         "opened",
         "out",
@@ -88,6 +89,7 @@ class Session:
         "streams",
         "turn",
         "wake",
+        "why",
         "window",
     )
 
@@ -119,6 +121,7 @@ class Session:
         self.peer_header_list = 0  # 0: not told
         self.peer_connect = False  # extended CONNECT is allowed
         self.limits = limits
+        self.meter: Meter = Meter()  # the host's own, where it has one for all connections
         self.encoder = Encoder()
         self.represent: Callable[[Field], bytes] = self.encoder.lookup
         self.expect = FIRST  # a stream's number: only its CONTINUATION may come
@@ -127,6 +130,7 @@ class Session:
         self.next = 1 if role == CLIENT else 2
         self.ignored: dict[int, None] = {}
         self.before = 0  # `last` as it was when this read began, to tell rapid resets
+        self.why = ""  # it was lost, in one word, if whoever ended it knows
         self.turn = 0  # reads so far: whether the peer has said something since
         self._pumping = False
         self._budget = Budget(limits, clock)

@@ -159,7 +159,9 @@ class Stream:
     def drop(self) -> None:
         """Both sides are over; give the connection its window back, forget what waits."""
         self.local_closed = self.remote_closed = True
-        self.queue = None
+        if self.queue is not None:
+            self.connection.meter.waiting -= self.queue.size
+            self.queue = None
         self.consumed(self.read_bytes - self.taken)
 
     def announced(self) -> int:
@@ -188,6 +190,7 @@ class Stream:
         if data:
             queue.parts.append(data)
             queue.size += len(data)
+            connection.meter.waiting += len(data)
         queue.end = end
         connection.pump()
         return self.queue is None
@@ -215,6 +218,7 @@ class Stream:
                 parts.popleft()
                 size = len(data)
             queue.size -= size
+            connection.meter.waiting -= size
             self.window -= size
             connection.window -= size
         last = not parts

@@ -23,3 +23,14 @@ def test_the_class_is_known_before_anybody_counts_or_shows_it() -> None:
 def test_an_endpoint_is_taken_after_the_route_is_known_and_before_the_tap_looks() -> None:
     assert OUTBOUND.index("Route") < OUTBOUND.index("Balance") < OUTBOUND.index("Tap")
     assert "Balance" not in INBOUND
+
+
+def test_a_refusal_at_a_limit_is_counted_and_takes_no_place() -> None:
+    for stack in (INBOUND, OUTBOUND):
+        assert stack.index("Measure") < stack.index("Route") < stack.index("Limit")
+    assert OUTBOUND.index("Limit") < OUTBOUND.index("Balance")
+
+
+def test_the_shut_stack_differs_in_the_limit_alone() -> None:
+    shut = inbound_stack(make_runtime()).shut
+    assert [type(stage).__name__ for stage in shut.stages] == ["Full" if name == "Limit" else name for name in INBOUND]

@@ -47,6 +47,10 @@ def runtime():
             cell.latency_sum_ms += latency
     inbound.http("", 1, 0, None, 2, "timeout").count += 1
     inbound.tcp.closing("ECONNRESET")
+    made.bounds.connections = 7
+    made.bounds.clients = lambda: 3
+    made.bounds.waiting = 4096
+    made.bounds.refused["requests-limit"] = 2
     made.certs.install(Certificate("spiffe://x", b"", b"", "", 0.0, 86400.0, "1"), "A")
     put = discovery_pb2.Endpoint(id="voting-0", ip="127.0.0.1", port=1, weight=1)
     made.directory.discover("voting.emojivoto:8080").apply(discovery_pb2.EndpointsUpdate(exists=True, put=[put]))
@@ -83,6 +87,11 @@ IN = 'direction="inbound",target_port="80",tls="no_identity",no_tls_reason="no_t
         "identity_cert_refreshes_total 1",
         'meshtui_uplink_up{stream="stats"} 1',
         'meshtui_uplink_up{stream="tap"} 0',
+        'meshtui_limit{limit="connections"} 7',
+        'meshtui_limit{limit="streams"} 2000',
+        'meshtui_limit_used{limit="connections"} 3',
+        'meshtui_limit_used{limit="waiting_bytes"} 4096',
+        'meshtui_limit_refused_total{limit="requests"} 2',
         'meshtui_endpoint_inflight_requests{target="voting.emojivoto:8080",endpoint="voting-0"} 0',
     ],
 )

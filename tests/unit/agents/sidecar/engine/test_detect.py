@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.sidecar.engine.detect import MESH_ALPN, PEEK, Kind, detect
+from agents.sidecar.engine.detect import MESH_ALPN, PEEK, Kind, conclude, detect
 
 
 def hello(sni: str | None = None, alpn: list[str] | None = None) -> bytes:
@@ -109,3 +109,20 @@ def test_what_is_decided_stays_decided(data: bytes) -> None:
         kind = detect(data[:at]).kind
         assert known is Kind.MORE or kind is known
         known = kind
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"GET /", Kind.HTTP1),
+        (b"\r\nPOST /x HTTP/1.1", Kind.HTTP1),
+        (PREFACE[:-1], Kind.HTTP2),
+        (b"PRI ", Kind.HTTP2),
+        (b"GET ke", Kind.OPAQUE),
+        (b"Ge", Kind.OPAQUE),
+        (b"\x16\x03", Kind.OPAQUE),
+        (b"", Kind.OPAQUE),
+    ],
+)
+def test_who_has_begun_a_request_is_held_to_it_however_slow(data: bytes, kind: Kind) -> None:
+    assert conclude(data).kind is kind

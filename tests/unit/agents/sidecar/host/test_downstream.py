@@ -10,7 +10,7 @@ from agents.sidecar.engine.stack import Reply, Verdict
 from agents.sidecar.state.endpoints import Endpoint, EndpointSet
 from agents.sidecar.state.peers import Peer
 from meshcore.wire import discovery_pb2
-from tests.support.playbook import SERVICE, Playbook, endpoints
+from tests.support.playbook import SERVICE, Playbook, Side, endpoints
 from tests.support.smuggling import CHUNKED_HEAD, CHUNKS, HEADS
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -658,3 +658,68 @@ def test_an_idle_connection_that_is_about_to_be_lost_is_not_used() -> None:
     assert not book.server().protocol.eof_received()  # closed by the server, and at once out of the way
     book.client >> GET
     assert len(book.dials.sides) == 3
+
+
+def test_too_many_requests_in_flight() -> None:
+    book = Playbook()
+    book.runtime.bounds.requests = 1
+    book.client >> GET
+    other = book.connect()
+    other >> GET
+    other << failure(503, b"Service Unavailable", b"requests-limit")
+    book.server() >> OK
+    other >> GET  # the connection goes on, and there is room again
+    book.server() >> OK
+    other << OK
+    assert [(x.status, x.error) for x in book.exchanges] == [(503, "requests-limit"), (200, ""), (200, "")]
+    assert book.runtime.counters.inflight == 0
+
+
+def test_bytes_that_wait_for_slow_readers_are_given_back_when_they_leave() -> None:
+    class Slow(Side):
+        def get_extra_info(self, name: str, default: object = None) -> object:
+            return self
+
+        def get_write_buffer_size(self) -> int:
+            return 100_000
+
+    book = Playbook()
+    bounds = book.runtime.bounds
+    bounds.waited = 150_000
+    slow = [Slow(book.connect().protocol) for _ in range(2)]
+    for side in slow:
+        side.protocol.connection_made(side)
+        side.protocol.pause_writing()
+    assert bounds.waiting == 200_000
+    book.client >> GET
+    book.client << failure(503, b"Service Unavailable", b"buffer-limit")
+    slow[0].protocol.resume_writing()
+    slow[1].lose(ConnectionResetError())
+    assert bounds.waiting == 0
+    book.client >> GET
+    book.server() >> OK
+    book.client << OK
+
+
+def test_a_connection_over_the_limit_is_told_and_closed() -> None:
+    book = Playbook()
+    book.door = book.door.over()
+    client = book.connect()
+    client >> GET + GET
+    client << failure(503, b"Service Unavailable", b"connections-limit", close=True)
+    assert client.closed
+    assert not book.dials.sides
+    assert book.runtime.counters.inflight == 0
+    assert book.runtime.bounds.refused["connections-limit"] == 1
+
+
+def test_an_idle_client_is_let_go_after_an_hour() -> None:
+    book = Playbook()
+    busy = book.connect()
+    for _ in range(721):
+        book.client.protocol.tick()
+        busy >> GET
+        book.server() >> OK
+        busy.protocol.tick()
+    assert book.client.closed
+    assert not busy.closed

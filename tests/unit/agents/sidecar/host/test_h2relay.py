@@ -431,3 +431,117 @@ def test_no_byte_is_lost_or_repeated(steps: list[tuple[str, int]], near: int, fa
     assert book.answers.bodies.get(question.id, b"") == told
     (x,) = book.exchanges
     assert (x.request_bytes <= len(said), x.response_bytes, x.grpc_status) == (True, len(told), 0)
+
+
+@pytest.mark.parametrize("why", ["requests-limit", "buffer-limit"])
+@pytest.mark.parametrize("request_", [CALL, REQUEST])
+def test_limits_are_told(request_: Fields, why: str) -> None:
+    book = _book()
+    bounds = book.runtime.bounds
+    if why == "requests-limit":
+        bounds.requests = 0
+    else:
+        bounds.waiting = bounds.waited + 1
+    book.ask(request_)
+    fields = dict(book.heard("headers")[0][2])
+    assert (fields[b":status"], fields.get(b"grpc-status")) == ((b"200", b"14") if request_ is CALL else (b"503", None))
+    assert fields[b"meshtui-error"] == why.encode()
+    (x,) = book.exchanges
+    assert (x.error, x.endpoint, x.classification) == (why, None, FAILURE)
+    assert (book.runtime.counters.inflight, bounds.refused[why]) == (0, 1)
+
+
+def test_a_connection_over_the_limit_is_told_and_let_go() -> None:
+    book = _book()
+    book.served.door = book.served.door.over()
+    book.served.stack_head = book.served.door.stack.head
+    book.ask(CALL)
+    assert dict(book.heard("headers")[0][2])[b"meshtui-error"] == b"connections-limit"
+    book.run(1)
+    assert book.served.side.closed  # type: ignore[attr-defined]
+
+
+def test_a_connection_over_the_limit_that_asks_for_nothing_is_let_go_too() -> None:
+    book = _book()
+    book.served.door = book.served.door.over()
+    for _ in range(2):
+        book.served.tick()
+    book.run(1)
+    assert book.served.side.closed  # type: ignore[attr-defined]
+
+
+def test_an_idle_client_is_let_go_after_an_hour() -> None:
+    book = _book()
+    book.ask(CALL)
+    for _ in range(800):
+        book.served.tick()
+    _reply(book)
+    book.run(1)
+    assert not book.served.side.closed  # type: ignore[attr-defined]
+    for _ in range(722):
+        book.served.tick()
+    book.run(1)
+    assert book.served.side.closed  # type: ignore[attr-defined]
+
+
+def test_a_head_that_never_ends_is_given_up() -> None:
+    book = _book()
+    block = b"\x83\x86\x84\x01\x01a"
+    book.served.data_received(wire.frame(wire.HEADERS, 1, 1, block))
+    for _ in range(7):
+        assert not book.served.side.closed  # type: ignore[attr-defined]
+        book.served.tick()
+    assert book.served.side.closed  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("end", ["read", "client", "server", "connection"])
+def test_what_waits_is_counted_until_it_no_longer_does(end: str) -> None:
+    book = _book(client=Limits(stream_window=10_000))
+    stream = book.ask(CALL)
+    served = book.ears[0].streams[0]
+    served.send_headers(OK)
+    served.send_data(bytes(100_000))
+    book.run()
+    assert book.runtime.bounds.waiting == 90_000
+    if end == "read":
+        for _ in range(20):
+            stream.consumed(stream.read_bytes - stream.taken)
+            book.run()
+        assert stream.read_bytes == 100_000
+    elif end == "client":
+        stream.reset(wire.CANCEL)
+    elif end == "server":
+        served.reset(wire.CANCEL)
+    else:
+        book.served.side.lose()  # type: ignore[attr-defined]
+    book.run()
+    assert book.runtime.bounds.waiting == 0
+
+
+def test_a_server_that_died_without_a_word_is_found_out() -> None:
+    book = _book()
+    book.ask(CALL)
+    _reply(book)
+    book.run(100)  # an idle connection is nobody's concern
+    book.links.pop()
+    book.ask(CALL)
+    book.run(14)
+    assert len(book.exchanges) == 1
+    book.run(3)
+    assert book.exchanges[1].error == "upstream-silent"
+    assert dict(book.heard("headers")[-1][2])[b"grpc-status"] == b"14"
+    assert book.served.door.target.endpoints[0].carriers.current is None  # type: ignore[union-attr]
+
+
+def test_a_server_that_is_only_slow_is_waited_for_and_not_pestered() -> None:
+    book = _book()
+    for _ in range(30):
+        book.ask(CALL)
+        book.run(10)
+    assert not book.exchanges
+    assert book.links[-1][0].h2.pongs == 2
+    _reply(book)
+    book.run(2)
+    book.ask(CALL)
+    book.run(10)
+    assert book.links[-1][0].h2.pongs == 3

@@ -264,3 +264,28 @@ def test_a_user_that_fails_loses_its_stream_and_nobody_elses(held: bool) -> None
     assert ends.near_user.told == [("lost", "hop-reset")]
     assert not ends.pair.server.closed
     assert not ends.pair.client.closed
+
+
+@pytest.mark.parametrize("end", ["read", "close", "abort", "reset", "lost"])
+def test_what_is_held_is_counted_until_it_no_longer_is(end: str) -> None:
+    ends = Ends()
+    assert ends.far.stream is not None
+    connection = ends.far.stream.connection
+    meter = connection.meter
+    ends.far.pause_reading()
+    for _ in range(3):
+        ends.near.write(bytes(10_000))
+        ends.run()
+    assert meter.waiting == 30_000
+    if end == "read":
+        ends.far.resume_reading()
+    elif end == "close":
+        ends.far.close()
+    elif end == "abort":
+        ends.far.abort()
+    elif end == "reset":
+        ends.near.abort()
+    else:
+        connection.lost()
+    ends.run()
+    assert meter.waiting == 0

@@ -197,11 +197,66 @@ async def test_no_descriptors_left(bench: Bench, caplog: pytest.LogCaptureFixtur
 
     with caplog.at_level(logging.WARNING):
         bench.listener.listening = Full()  # type: ignore[assignment]
-        bench.listener._accept()
-    assert "pauses" in caplog.text
+        for _ in range(5):
+            bench.listener._accept()
+    assert caplog.text.count("accepting pauses: Too many open files") == 1
     bench.listener.listening = accepting
     await asyncio.sleep(0.6)
     assert await bench.ask(b"*1 hello\r\n") == b"*1 HELLO\r\n"
+
+
+async def test_over_the_limit_http_is_told_and_everything_else_closed(bench: Bench) -> None:
+    bounds = bench.runtime.bounds
+    bounds.connections = 1
+    _, first = await asyncio.open_connection("127.0.0.1", bench.port)
+    first.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    await asyncio.sleep(0.05)
+    assert bounds.clients() == 1
+    head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    for parts in ((head,), (head[:9], head[9:])):
+        answer = await bench.ask(*parts)
+        assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\nmeshtui-error: connections-limit\r\n")
+        assert b"connection: close" in answer
+    with contextlib.suppress(ConnectionError):
+        assert await bench.ask(b"*1 hello\r\n") == b""
+    assert bounds.refused["connections-limit"] == 3
+    (edge,) = [edge for edge in bench.runtime.counters.all() if edge.direction == INBOUND]
+    assert edge.tcp.errors == {"connections-limit": 1}
+    assert [(cell.status, cell.error, cell.count) for cell in edge.cells.values()] == [
+        (204, "", 1),
+        (503, "connections-limit", 2),
+    ]
+    first.close()
+    await asyncio.sleep(0.05)
+    assert bounds.clients() == 0
+    assert await bench.ask(b"*1 hello\r\n") == b"*1 HELLO\r\n"
+
+
+async def test_over_the_limit_silence_is_not_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "OVER_S", 0.05)
+    bench.runtime.bounds.connections = 0
+    with contextlib.suppress(ConnectionError):
+        assert await bench.ask() == b""
+    assert bench.runtime.bounds.clients() == 0
+    assert bench.runtime.bounds.refused["connections-limit"] == 1
+
+
+async def test_far_over_the_limit_nobody_is_listened_to(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "OVER", 0)
+    bench.runtime.bounds.connections = 0
+    with contextlib.suppress(ConnectionError):
+        assert await bench.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") == b""
+    assert bench.runtime.bounds.refused["connections-limit"] == 1
+
+
+async def test_who_begins_a_request_slowly_is_not_taken_for_opaque(bench: Bench) -> None:
+    bench.runtime.rules.detect_timeout_s = 0.05
+    reader, writer = await asyncio.open_connection("127.0.0.1", bench.port)
+    writer.write(b"GET / HT")
+    await asyncio.sleep(0.15)
+    writer.write(b"TP/1.1\nHost: a\n\n")
+    assert (await asyncio.wait_for(reader.read(100), 3)).startswith(b"HTTP/1.1 400 Bad Request")
+    writer.close()
 
 
 class Ways:

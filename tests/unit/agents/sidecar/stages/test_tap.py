@@ -38,3 +38,14 @@ def test_off_and_on() -> None:
     taps.active = (1,)
     run(taps)
     assert taps.calls == ["head", "reply", "end"]
+
+
+def test_what_was_refused_on_the_way_here_is_shown_with_its_answer() -> None:
+    taps = Taps()
+    taps.active = (1,)
+    stage = Tap(taps)  # type: ignore[arg-type]
+    x = Exchange(INBOUND, HTTP1, Peer(), 0.0)
+    x.error = "requests-limit"
+    stage.on_reply(x)
+    stage.on_end(x)
+    assert taps.calls == ["head", "reply", "end"]
