@@ -7,7 +7,7 @@ PROTOS := $(wildcard meshcore/wire/*.proto)
 SERVICES := $(filter-out meshcore/wire/common.proto,$(PROTOS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types floors unit tui flows netns peers fuzz house bench shots stubs clean
+.PHONY: help install demo test lint format types floors unit tui flows netns cluster-tools cluster peers fuzz house bench shots stubs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,7 @@ test: $(STAMP) lint ## lint and run every test tier whose tools are here
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup tests/house tests/unit tests/tui
 	@$(BIN)/python -m pytest -q tests/flows
 	@$(BIN)/python -m pytest -q tests/netns
+	@$(BIN)/python -m pytest -q tests/cluster/api
 	@$(BIN)/python -m pytest -q tests/fuzz
 	@$(BIN)/python -m pytest -q tests/peers
 
@@ -58,6 +59,12 @@ flows: $(STAMP) ## real processes over loopback
 
 netns: $(STAMP) ## redirect and original destination in network namespaces of its own (root, iptables)
 	@$(BIN)/python -m pytest -q tests/netns
+
+cluster-tools: $(STAMP) ## build a Kubernetes from its Go module into ~/.cache/meshtui/kube (minutes, once)
+	@$(BIN)/python -m tests.cluster.tools
+
+cluster: $(STAMP) ## a real API server with its controllers (make cluster-tools)
+	@$(BIN)/python -m pytest -q tests/cluster/api
 
 peers: $(STAMP) ## real servers, clients and conformance suites against sidecars (Debian packages, Go)
 	@$(BIN)/python -m pytest -q tests/peers

@@ -1,0 +1,3 @@
+module meshtui.dev/pause
+
+go 1.24.0
