@@ -37,15 +37,15 @@ def unpack(packages: Sequence[str], tree: Path) -> None:
     if tool is None:
         raise DebianError("mmdebstrap is missing: apt-get install mmdebstrap")
     with tempfile.TemporaryDirectory() as temporary:
-        mirrors = []
+        files = []
         for suffix, text in mirrors():
-            mirrors.append(Path(temporary, f"mirrors{suffix}"))
-            mirrors[-1].write_text(text)
+            files.append(Path(temporary, f"mirrors{suffix}"))
+            files[-1].write_text(text)
         # Unpacked as a tar and not into the folder, for which mmdebstrap would mount what a build container may not.
         command = [tool, "--quiet", "--variant=extract", f"--include={','.join(packages)}", "--format=tar"]
         archive = Path(temporary, "rootfs.tar")
         done = subprocess.run(
-            [*command, SUITE, str(archive), *map(str, mirrors)], capture_output=True, text=True, check=False
+            [*command, SUITE, str(archive), *map(str, files)], capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise DebianError(f"mmdebstrap: {done.stderr.strip()[-600:]}")
