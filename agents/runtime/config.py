@@ -1,14 +1,16 @@
 """The configuration of a sidecar: one JSON document, checked whole before anything starts.
 
-The launcher writes it (on the sidecar's stdin, so that the token in it touches no disk), `agents sidecar` reads it.
+The launcher writes it (on the sidecar's stdin, so that the token in it touches no disk), in a pod the injector (into
+the environment, completed by the kubelet); `agents sidecar` reads it.
 Every refusal is one line that names the field.
 """
 
 import ipaddress
+import os
 import re
 import socket
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,7 +93,7 @@ class Transparent:
 
     inbound: tuple[str, ...]
     outbound: tuple[str, ...]
-    addresses: tuple[str, ...]  # of this pod, and nobody else's
+    addresses: tuple[str, ...]  # of this pod, and nobody else's; one may be several, with commas (status.podIPs)
     skip_inbound: str = ""  # as in --skip-inbound-ports
 
 
@@ -106,8 +108,9 @@ class SidecarConfig:
     identity_address: str
     control_address: str
     anchors_pem: str
-    token: str
     admin: Listener
+    token: str = ""  # good once; or, in a pod:
+    token_file: str = ""  # a projected service account token, which the kubelet keeps fresh
     kind: str = "deployment"
     service_account: str = ""  # empty: the workload's name
     zone: str = ""
@@ -135,6 +138,10 @@ class SidecarConfig:
         """The SPIFFE ID that this sidecar asks for and presents."""
         return str(SpiffeId(self.trust_domain, self.namespace, self.account))
 
+    def read_token(self) -> str:
+        """Return the token of now; raises OSError if its file cannot be read."""
+        return self.token or Path(self.token_file).read_text(encoding="ascii").strip()
+
     def __repr__(self) -> str:
         return f"SidecarConfig({self.namespace}/{self.pod})"  # the token stays out of logs and tracebacks
 
@@ -145,12 +152,21 @@ def read(data: bytes) -> SidecarConfig:
         config = decode(data, SidecarConfig)
     except DecodeError as error:
         raise ConfigError(str(error)) from None
+    transparent = config.transparent
+    if transparent is not None:
+        addresses = tuple(filter(None, ",".join(transparent.addresses).split(",")))
+        config = replace(config, transparent=replace(transparent, addresses=addresses))
     _check(config)
     return config
 
 
 def load(path: str) -> SidecarConfig:
-    """Read a configuration from a file, or from stdin if `path` is `-`; raises ConfigError."""
+    """Read a configuration from a file, from stdin (`-`) or from a variable (`env:NAME`); raises ConfigError."""
+    if path.startswith("env:"):
+        text = os.environ.get(path.removeprefix("env:"))
+        if text is None:
+            raise ConfigError(f"there is no variable {path.removeprefix('env:')} in the environment")
+        return read(text.encode("utf-8", "surrogateescape"))
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
@@ -166,6 +182,8 @@ def _check(config: SidecarConfig) -> None:
             raise ConfigError(f"{name}: {value!r} is not a DNS label: lower-case letters, digits and '-'")
     if config.log_level not in _LEVELS:
         raise ConfigError(f"log_level: {config.log_level!r} is not one of {', '.join(_LEVELS)}")
+    if bool(config.token) == bool(config.token_file):
+        raise ConfigError("token: give either token or token_file")
     if "-----BEGIN CERTIFICATE-----" not in config.anchors_pem:
         raise ConfigError("anchors_pem: holds no PEM certificate")
     for name in ("identity_address", "control_address"):

@@ -34,7 +34,16 @@ class Feeds:
         self._runtime = runtime
         self._tasks: list[asyncio.Task[None]] = []
         self.uplink = Uplink(config.control_address, config.control_name, log)
-        self._identity = Identity(config.identity, runtime.certs, self.uplink, log)
+        self._identity = Identity(
+            config.identity,
+            runtime.certs,
+            self.uplink,
+            log,
+            address=config.identity_address,
+            name=config.control_name,
+            token=config.read_token,
+            again=bool(config.token_file),
+        )
         instance = discovery_pb2.Instance(
             namespace=config.namespace,
             kind=config.kind,
@@ -71,7 +80,7 @@ class Feeds:
         """Get an identity and begin everything else. Raises RefusedError if the control plane gives none."""
         config = self._config
         self._begin(self._stats.drain())
-        await self._identity.bootstrap(config.identity_address, config.control_name, config.anchors_pem, config.token)
+        await self._identity.bootstrap(config.anchors_pem)
         self._begin(self._identity.renew())
         for name, session in (
             ("presence", self._discovery.register),

@@ -1,4 +1,4 @@
-"""Who this sidecar is: gets its first certificate with a one-time token, renews it in time, follows the trust bundle.
+"""Who this sidecar is: gets its first certificate with a token, renews it in time, follows the trust bundle.
 
 Keys are made by a short-lived child process and rest in memory: host/tls loads them from a memfd, by its path. What is
 current goes into state/certs; the uplink and the TLS contexts listen there.
@@ -13,7 +13,7 @@ import re
 import ssl
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from agents.runtime.backoff import Backoff
@@ -24,7 +24,9 @@ from agents.sidecar.feeds.uplink import Uplink
 from agents.sidecar.state.certs import Certificate, Certs
 from meshcore.wire import identity_pb2
 
-RENEW_AT: Final = 0.70  # of the certificate's life
+RENEW_AT: Final = (
+    0.65  # of the certificate's life: of 24 hours, more than eight are left for a control plane to be away
+)
 RENEW_JITTER: Final = 0.05  # up to so much earlier, so that a fleet started at once does not renew at once
 CALL_TIMEOUT_S: Final = 5.0
 _FINAL = frozenset(("PERMISSION_DENIED", "UNAUTHENTICATED", "INVALID_ARGUMENT"))
@@ -51,30 +53,43 @@ async def make_keypair(identity: str) -> tuple[bytes, bytes]:
 
 
 class Identity:
-    """The identity feed of one sidecar."""
+    """The identity feed of one sidecar. `token` gives what the first certificate is asked for with.
 
-    def __init__(self, identity: str, certs: Certs, uplink: Uplink, log: logging.Logger) -> None:
+    In a pod that is a file which stays good (`again`): there, a certificate that ran out is asked for anew.
+    """
+
+    def __init__(
+        self,
+        identity: str,
+        certs: Certs,
+        uplink: Uplink,
+        log: logging.Logger,
+        *,
+        address: str = "",
+        name: str = "",
+        token: Callable[[], str] = str,
+        again: bool = False,
+    ) -> None:
         self._identity = identity
         self._certs = certs
         self._uplink = uplink
         self._log = log
+        self._address = address
+        self._name = name
+        self._token = token
+        self._again = again
         self._fd = -1  # the memfd of the current certificate
 
-    async def bootstrap(self, address: str, name: str, anchors_pem: str, token: str) -> None:
+    async def bootstrap(self, anchors_pem: str) -> None:
         """Get the first certificate; tries until the control plane answers. Raises RefusedError if it says no."""
         key, request = await make_keypair(self._identity)
         backoff = Backoff()
         told = False
-        secured = lines.context(anchors_pem)
         while True:
             try:
-                line = await lines.connect(address, name, secured)
-                try:
-                    await self._certify(line, key, request, token)
-                finally:
-                    line.close()
-            except RpcError as error:
-                if error.code in _FINAL:
+                await self._introduce(key, request, anchors_pem)
+            except (RpcError, OSError) as error:
+                if isinstance(error, RpcError) and error.code in _FINAL:
                     raise RefusedError(str(error)) from None
                 self._log.log(logging.DEBUG if told else logging.WARNING, "no certificate yet: %s", error)
                 told = True
@@ -83,7 +98,7 @@ class Identity:
                 return
 
     async def renew(self) -> None:
-        """Renew the certificate for ever, each at 70 % of its life."""
+        """Renew the certificate for ever, each in good time before its end."""
         backoff = Backoff(first_s=1.0, longest_s=60.0)
         while True:
             current = self._certs.current
@@ -91,8 +106,11 @@ class Identity:
             await _sleep_until(renewal_time(current))
             try:
                 key, request = await make_keypair(self._identity)
-                async with self._uplink.lease() as line:
-                    await self._certify(line, key, request, "")
+                if self._again and time.time() >= current.not_after:  # nobody would let it renew
+                    await self._introduce(key, request, self._certs.anchors_pem)
+                else:
+                    async with self._uplink.lease() as line:
+                        await self._certify(line, key, request, "")
             except (RpcError, RuntimeError, ValueError, OSError) as error:
                 left = current.not_after - time.time()
                 self._log.warning("certificate not renewed, %d s left: %s", max(0, left), error)
@@ -100,6 +118,14 @@ class Identity:
             else:
                 backoff = Backoff(first_s=1.0, longest_s=60.0)
                 self._log.info("certificate renewed")
+
+    async def _introduce(self, key: bytes, request: bytes, anchors_pem: str) -> None:
+        """Ask for a certificate as one who has none."""
+        line = await lines.connect(self._address, self._name, lines.context(anchors_pem))
+        try:
+            await self._certify(line, key, request, self._token())
+        finally:
+            line.close()
 
     async def trust(self, line: Line) -> None:
         """Follow the trust bundle; a session for Uplink.keep."""

@@ -119,3 +119,23 @@ def test_listen_addresses_that_are_none(text):
 def test_port_zero_may_be_asked_for_twice():
     twice = [{"target": "a.b", "listen": "127.0.0.1:0"}, {"target": "c.d", "listen": "127.0.0.1:0"}]
     assert len(read(json.dumps(GOOD | {"outbound": twice}).encode()).outbound) == 2
+
+
+def test_in_a_pod_it_is_a_variable_and_the_token_a_file(monkeypatch, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("fresh\n")
+    document = {**GOOD, "token_file": str(token), "transparent": {**TRANSPARENT, "addresses": ["10.0.0.7,fd00::7"]}}
+    del document["token"]
+    monkeypatch.setenv("MESHTUI_CONFIG", json.dumps(document))
+    config = load("env:MESHTUI_CONFIG")
+    assert config.transparent.addresses == ("10.0.0.7", "fd00::7")
+    assert config.read_token() == "fresh"
+    token.write_text("fresher\n")
+    assert config.read_token() == "fresher"
+    with pytest.raises(ConfigError, match="no variable NOTHING"):
+        load("env:NOTHING")
+
+
+def test_one_kind_of_token_is_given():
+    assert refusal(token=...) == "token: give either token or token_file"
+    assert refusal(token_file="/t") == "token: give either token or token_file"

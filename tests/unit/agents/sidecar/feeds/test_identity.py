@@ -9,10 +9,10 @@ from agents.sidecar.state.certs import Certificate
 from meshcore.services.identity import authority
 
 
-def test_renewal_is_at_seventy_percent_of_life_or_a_little_earlier():
+def test_renewal_leaves_a_control_plane_eight_hours_to_be_away():
     day = Certificate("spiffe://x", b"", b"", "", 1000.0, 1000.0 + 86400.0, "1")
     times = [renewal_time(day) for _ in range(50)]
-    assert all(1000 + 0.65 * 86400 <= moment <= 1000 + 0.70 * 86400 for moment in times)
+    assert all(1000 + 0.60 * 86400 <= moment <= 1000 + 86400 - 8 * 3600 for moment in times)
     assert len(set(times)) > 1
 
 

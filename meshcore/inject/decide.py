@@ -1,0 +1,81 @@
+"""Whether a pod gets a sidecar, and if not, why not: the table that the webhook and `meshtui inject` share. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from meshcore.inject.names import COMPONENT, DISABLED, ENABLED, INJECT, PROXY, REDIRECT
+
+Object = Mapping[str, Any]
+
+# Sidecars and init containers of meshes that would fight over the same packets, by name and by image.
+_OTHERS = {"linkerd-proxy", "linkerd-init", "linkerd-network-validator", "istio-proxy", "istio-init"}
+_OTHER_IMAGES = re.compile(r"(?:^|/)(?:linkerd2?-?/?proxy(?:-init)?|istio/(?:proxyv2|ztunnel)|proxyv2)(?::|@|$)")
+
+
+class Decision(NamedTuple):
+    """The verdict on one pod. `reason` says in a few words why it gets no sidecar; empty: it does."""
+
+    reason: str
+    loud: bool = False  # whoever asked for a sidecar should be told that there is none
+
+    @property
+    def inject(self) -> bool:
+        return not self.reason
+
+
+def decide(pod: Object, namespace: Object) -> Decision:
+    """Return whether a pod (or a pod template) gets a sidecar; `namespace` are its namespace's annotations.
+
+    A namespace that is enabled enables its pods unless they say otherwise; elsewhere a pod asks for itself.
+    """
+    own = annotations(pod).get(INJECT)
+    theirs = namespace.get(INJECT)
+    for value, level in ((own, "pod"), (theirs, "namespace")):
+        if value not in (None, ENABLED, DISABLED):
+            return Decision(f"invalid {INJECT} annotation {value!r} at {level} level", loud=True)
+    if own == DISABLED:
+        return Decision(f"disabled by the pod's annotation {INJECT}")
+    if own is None and theirs != ENABLED:
+        return Decision(f"neither the pod nor its namespace has the annotation {INJECT}: {ENABLED}")
+    if COMPONENT in labels(pod):
+        return Decision("it belongs to the control plane")
+    spec: Object = pod.get("spec") or {}
+    if spec.get("hostNetwork"):
+        return Decision("hostNetwork is on: the node's own traffic would be redirected", loud=True)
+    return _taken(spec)
+
+
+def _taken(spec: Object) -> Decision:
+    for container in containers(spec):
+        name, image = str(container.get("name", "")), str(container.get("image", ""))
+        if name in (PROXY, REDIRECT):
+            return Decision("it has a sidecar already")
+        if name in _OTHERS or _OTHER_IMAGES.search(image):
+            return Decision(f"container {name} is another mesh's ({image})", loud=True)
+    return Decision("")
+
+
+def containers(spec: Object) -> Iterable[Object]:
+    """Return the containers of a pod, init containers first."""
+    return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+
+
+def udp_ports(spec: Object) -> list[int]:
+    """Return the UDP ports that a pod declares; what goes there passes the mesh by."""
+    return [
+        int(port["containerPort"])
+        for container in spec.get("containers") or ()
+        for port in container.get("ports") or ()
+        if port.get("protocol") == "UDP"
+    ]
+
+
+def annotations(pod: Object) -> Mapping[str, str]:
+    found: Mapping[str, str] = (pod.get("metadata") or {}).get("annotations") or {}
+    return found
+
+
+def labels(pod: Object) -> Mapping[str, str]:
+    found: Mapping[str, str] = (pod.get("metadata") or {}).get("labels") or {}
+    return found

@@ -1,0 +1,138 @@
+"""How the mesh of a cluster is set up: the document in ConfigMap meshtui-config, checked to the last field.
+
+`meshtui install` writes it, the injector, `meshtui inject` and the control plane follow it. Pure.
+"""
+
+import re
+from typing import Annotated, Any
+
+import msgspec
+import yaml
+
+from meshcore.wire.duration import milliseconds
+
+DEFAULT_OPAQUE = "25,587,3306,4444,5432,6379,9300,11211"  # as Linkerd has them
+DEFAULT_SKIP = "4567,4568"
+LEVELS = ("debug", "info", "warning", "error")
+PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+QUANTITY = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:m|k|Ki|M|Mi|G|Gi)?")
+_PORTS = re.compile(r"(?:[0-9]{1,5}(?:-[0-9]{1,5})?)(?:,[0-9]{1,5}(?:-[0-9]{1,5})?)*|")
+
+Quantity = Annotated[str, msgspec.Meta(pattern=rf"^(?:{QUANTITY.pattern})?$")]
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; `str()` names the field and the reason."""
+
+
+class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel", kw_only=True):
+    """Unknown fields are errors: a misspelt one would be silently without effect."""
+
+
+class Images(Struct, frozen=True, kw_only=True):
+    """Which images run, and when they are fetched."""
+
+    agents: str
+    controller: str
+    pull_policy: str = "IfNotPresent"
+
+
+class Addresses(Struct, frozen=True, kw_only=True):
+    """Where sidecars find the control plane, HOST:PORT each, and the name that its certificate has."""
+
+    identity: str
+    control: str
+    name: str = "control-plane.meshtui"
+
+
+class Proxy(Struct, frozen=True, kw_only=True):
+    """What every sidecar is given; annotations of a pod or its namespace come first."""
+
+    cpu_request: Quantity = "20m"
+    cpu_limit: Quantity = ""
+    memory_request: Quantity = "48Mi"
+    memory_limit: Quantity = "256Mi"
+    log_level: str = "warning"
+    opaque_ports: str = DEFAULT_OPAQUE
+    skip_inbound_ports: str = DEFAULT_SKIP
+    skip_outbound_ports: str = DEFAULT_SKIP
+    skip_networks: str = ""
+    native_sidecar: bool = True
+    drain_timeout: str = "30s"
+    detect_timeout: str = "10s"
+    ipv6: bool = False  # listen on IPv6 too: dual-stack and IPv6-only clusters
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The whole document."""
+
+    trust_domain: str = "cluster.local"
+    images: Images
+    addresses: Addresses
+    proxy: Proxy = Proxy()
+
+
+def read(text: str) -> Settings:
+    """Return the settings that a document holds; raises SettingsError."""
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"not YAML: {' '.join(str(error).split())}") from None
+    return convert(document)
+
+
+def convert(document: Any) -> Settings:
+    """Return settings from a decoded document; raises SettingsError."""
+    try:
+        settings = msgspec.convert(document, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(str(error)) from None
+    proxy = settings.proxy
+    for field, problem in (
+        ("images.pullPolicy", pull_problem(settings.images.pull_policy)),
+        ("proxy.logLevel", level_problem(proxy.log_level)),
+        ("proxy.opaquePorts", ports_problem(proxy.opaque_ports)),
+        ("proxy.skipInboundPorts", ports_problem(proxy.skip_inbound_ports)),
+        ("proxy.skipOutboundPorts", ports_problem(proxy.skip_outbound_ports)),
+        ("proxy.drainTimeout", duration_problem(proxy.drain_timeout)),
+        ("proxy.detectTimeout", duration_problem(proxy.detect_timeout)),
+    ):
+        if problem:
+            raise SettingsError(f"{problem} - at `$.{field}`")
+    return settings
+
+
+def write(settings: Settings) -> str:
+    """Return the document of settings."""
+    return str(yaml.safe_dump(msgspec.to_builtins(settings), sort_keys=False))
+
+
+def pull_problem(text: str) -> str:
+    return "" if text in PULL_POLICIES else f"{text!r} is none of {', '.join(PULL_POLICIES)}"
+
+
+def level_problem(text: str) -> str:
+    return "" if text in LEVELS else f"{text!r} is none of {', '.join(LEVELS)}"
+
+
+def quantity_problem(text: str) -> str:
+    return "" if QUANTITY.fullmatch(text) else f"{text!r} is no quantity; write for example 100m, 0.5 or 64Mi"
+
+
+def duration_problem(text: str) -> str:
+    try:
+        milliseconds(text)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def ports_problem(text: str) -> str:
+    """Return what is wrong with a list such as 25,9000-9010."""
+    if not _PORTS.fullmatch(text):
+        return f"{text!r} is no list of ports; write for example 25,9000-9010"
+    for part in filter(None, text.split(",")):
+        low, _, high = part.partition("-")
+        if not 1 <= int(low) <= int(high or low) <= 65535:
+            return f"{part!r} is outside 1 to 65535, or ends before it begins"
+    return ""

@@ -1,0 +1,69 @@
+"""Settings are checked to the last field, and come back as they were written."""
+
+import pytest
+
+from meshcore.inject.settings import (
+    Addresses,
+    Images,
+    Settings,
+    SettingsError,
+    ports_problem,
+    quantity_problem,
+    read,
+    write,
+)
+
+SETTINGS = Settings(
+    images=Images(agents="a:1", controller="c:1"), addresses=Addresses(identity="i:8080", control="c:8086")
+)
+DOCUMENT = "images: {agents: a, controller: c}\naddresses: {identity: i:1, control: c:1}\n"
+
+
+def test_written_settings_are_read_back() -> None:
+    assert read(write(SETTINGS)) == SETTINGS
+
+
+def test_defaults_are_the_documents_own() -> None:
+    found = read(DOCUMENT)
+    assert found.trust_domain == "cluster.local"
+    assert found.proxy.native_sidecar
+
+
+@pytest.mark.parametrize(
+    ("extra", "where"),
+    [
+        ("proxy: {opaquePort: '1'}", r"unknown field `opaquePort` - at `\$.proxy`"),
+        ("proxy: {nativeSidecar: maybe}", r"\$.proxy.nativeSidecar"),
+        ("proxy: {opaquePorts: 'x'}", r"no list of ports.*\$.proxy.opaquePorts"),
+        ("proxy: {logLevel: loud}", r"none of debug.*\$.proxy.logLevel"),
+        ("proxy: {drainTimeout: soon}", r"no.*duration.*\$.proxy.drainTimeout"),
+        ("proxy: {memoryLimit: lots}", r"\$.proxy.memoryLimit"),
+        ("trustDomain: 1", r"\$.trustDomain"),
+        ("{", "not YAML"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_place(extra: str, where: str) -> None:
+    with pytest.raises(SettingsError, match=where):
+        read(DOCUMENT + extra)
+
+
+def test_an_empty_document_is_told() -> None:
+    with pytest.raises(SettingsError, match="object"):
+        read("")
+
+
+@pytest.mark.parametrize("text", ["", "25", "25,9000-9010", "1-65535"])
+def test_lists_of_ports(text: str) -> None:
+    assert not ports_problem(text)
+
+
+@pytest.mark.parametrize("text", ["0", "70000", "10-5", "a", "1,,2", "1-", "-1"])
+def test_what_is_no_list_of_ports(text: str) -> None:
+    assert ports_problem(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "good"), [("100m", True), ("0.5", True), ("64Mi", True), ("", False), ("64 Mi", False)]
+)
+def test_quantities(text: str, good: bool) -> None:
+    assert (not quantity_problem(text)) is good
