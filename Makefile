@@ -7,7 +7,7 @@ PROTOS := $(wildcard meshcore/wire/*.proto)
 SERVICES := $(filter-out meshcore/wire/common.proto,$(PROTOS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types floors unit tui flows netns cluster-tools cluster peers fuzz house bench shots stubs clean
+.PHONY: help install demo test lint format types floors unit tui flows netns cluster-tools cluster pods peers fuzz house bench shots stubs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,7 @@ test: $(STAMP) lint ## lint and run every test tier whose tools are here
 	@$(BIN)/python -m pytest -q tests/flows
 	@$(BIN)/python -m pytest -q tests/netns
 	@$(BIN)/python -m pytest -q tests/cluster/api
+	@$(BIN)/python -m pytest -q tests/cluster/pods
 	@$(BIN)/python -m pytest -q tests/fuzz
 	@$(BIN)/python -m pytest -q tests/peers
 
@@ -65,6 +66,9 @@ cluster-tools: $(STAMP) ## build a Kubernetes from its Go module into ~/.cache/m
 
 cluster: $(STAMP) ## a real API server with its controllers (make cluster-tools)
 	@$(BIN)/python -m pytest -q tests/cluster/api
+
+pods: $(STAMP) ## real pods: containerd and kubelet in namespaces of their own (root, make cluster-tools)
+	@$(BIN)/python -m pytest -q tests/cluster/pods
 
 peers: $(STAMP) ## real servers, clients and conformance suites against sidecars (Debian packages, Go)
 	@$(BIN)/python -m pytest -q tests/peers

@@ -8,6 +8,7 @@ from tests.cluster.support.wait import until
 
 TAIL = 1500  # characters of a log that an error shows
 GRACE_S = 20.0
+WITH_US = ("setpriv", "--pdeathsig", "KILL")  # the kernel ends it when the process that started it ends
 
 
 class Processes:
@@ -15,13 +16,13 @@ class Processes:
 
     def __init__(self, logs: Path, inside: Sequence[str] = ()) -> None:
         self.logs = logs
-        self.inside = inside  # a command that runs a command elsewhere, as nsenter does
+        self.inside = tuple(inside)  # a command that runs a command elsewhere, as nsenter does
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         logs.mkdir(parents=True, exist_ok=True)
 
-    def start(self, name: str, command: Sequence[str], *, inside: Sequence[str] | None = None) -> int:
-        """Start a program and return its pid; setpriv has the kernel end it when this process ends."""
-        chain = ["setpriv", "--pdeathsig", "KILL", *(self.inside if inside is None else inside), *command]
+    def start(self, name: str, command: Sequence[str]) -> int:
+        """Start a program and return the pid of what was started here."""
+        chain = [*WITH_US, *self.inside, *(WITH_US if self.inside else ()), *command]
         with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 chain, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.logs, start_new_session=True

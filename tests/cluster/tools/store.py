@@ -46,11 +46,14 @@ class Store:
                 yield None
                 return
             partial = final.with_name(f"{final.name}.partial")
-            if partial.exists():  # of a build that was interrupted: its lock is gone
+            if partial.exists():  # of a build that was killed: its lock is gone
                 shutil.rmtree(partial)
             partial.mkdir()
-            yield partial
-            partial.rename(final)
+            try:
+                yield partial
+                partial.rename(final)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
             self._forget(final)
 
     def _forget(self, final: Path) -> None:

@@ -1,0 +1,58 @@
+"""One node with its control plane for all tests of this tier, and a namespace for each test."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.support import traces
+from tests.cluster.support.cluster import Cluster
+from tests.cluster.support.folder import kept_if_failed
+from tests.cluster.support.node import Node, its_turn, need_containers
+from tests.cluster.tools.find import need_control_plane, need_image, need_program
+from tests.cluster.tools.images import PAUSE, TOOLS
+from tests.support.tools import absent
+
+PACKAGES = "containerd runc iptables containernetworking-plugins conntrack iproute2 util-linux"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "cluster/pods" in str(item.path) and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(900))  # the first may have to wait for another run's node
+
+
+def pytest_runtest_setup() -> None:
+    missing = need_containers()
+    if missing:
+        absent(f"{', '.join(missing)} missing: apt-get install {PACKAGES}")
+    if os.geteuid() != 0:
+        absent("real pods need root: run the tests as root")
+    need_control_plane()
+    need_program("kubelet")
+    need_image(TOOLS)
+
+
+@pytest.fixture(scope="session")
+def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    with its_turn(), kept_if_failed(request.session, tmp_path_factory.mktemp("node")) as folder:
+        before = traces.of_machine()
+        node = Node(folder)
+        try:
+            node.start([need_image(PAUSE), need_image(TOOLS)])
+            yield node
+        finally:
+            node.close()
+        assert traces.of_node(folder) == []
+        assert traces.of_machine() == before
+
+
+@pytest.fixture
+def cluster(node: Node) -> Cluster:
+    return node.cluster
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    with cluster.namespace() as name:
+        yield name
