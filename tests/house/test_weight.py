@@ -16,8 +16,9 @@ LOADED = "import sys, {module}; print(*sorted({{name.partition('.')[0] for name 
             {"textual", "rich", "kubernetes", "cryptography", "typer", "pydantic", "prometheus_client", "yaml"},
         ),
         ("agents.launcher", {"textual", "rich", "kubernetes", "cryptography", "typer", "pydantic"}),
-        ("meshcore.server", {"textual", "rich", "kubernetes", "typer", "pydantic"}),
-        ("meshtui.cli.main", {"textual", "kubernetes", "cryptography", "plotext"}),
+        ("meshcore.server", {"textual", "rich", "kubernetes", "aiohttp", "typer", "pydantic"}),
+        ("meshcore.kube.session, meshcore.kube.watch", {"textual", "rich", "kubernetes", "grpc", "pydantic"}),
+        ("meshtui.cli.main", {"textual", "kubernetes", "aiohttp", "cryptography", "plotext"}),
     ],
 )
 def test_a_program_loads_only_what_it_needs(module: str, strangers: set[str]) -> None:
@@ -25,3 +26,9 @@ def test_a_program_loads_only_what_it_needs(module: str, strangers: set[str]) ->
         [sys.executable, "-c", LOADED.format(module=module)], capture_output=True, text=True, check=True
     )
     assert not strangers & set(done.stdout.split())
+
+
+def test_a_kubeconfig_is_read_without_the_models_of_all_kinds() -> None:
+    code = "import sys, meshcore.kube.kubeconfig; print(*(n for n in sys.modules if '.models.' in n or '.api.' in n))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not done.stdout.split()

@@ -1,0 +1,209 @@
+"""A session asks as kubectl asks, within its time, and says what went wrong in a person's words."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from meshcore.kube.cluster import Cluster
+from meshcore.kube.credentials import Impersonation, TokenFile, bearer
+from meshcore.kube.failure import CONFLICT, EXISTS, FORBIDDEN, NOT_FOUND, THROTTLED, KubeError
+from meshcore.kube.objects import PODS
+from meshcore.kube.session import Session, open_cluster
+from tests.support.apiserver import ApiServer, api_server, asking, refusal
+
+POD = PODS.path("shop", "web-0")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ApiServer]:
+    async with api_server() as running:
+        yield running
+
+
+async def test_an_object_is_written_read_changed_and_deleted(server: ApiServer) -> None:
+    async with asking(server) as session:
+        made = await session.create(PODS.path("shop"), PODS.new("web-0", "shop", spec={"a": 1}))
+        assert made["metadata"]["resourceVersion"]
+        assert (await session.get(POD))["spec"] == {"a": 1}
+        assert (await session.patch(POD, {"spec": {"b": 2}}))["spec"] == {"a": 1, "b": 2}
+        assert (await session.update(POD, {"spec": {"c": 3}}))["spec"] == {"c": 3}
+        await session.delete(POD)
+        with pytest.raises(KubeError) as caught:
+            await session.get(POD)
+        assert caught.value.code == NOT_FOUND
+
+
+async def test_a_list_is_read_page_by_page(server: ApiServer) -> None:
+    for number in range(7):
+        server.put(PODS.path("shop", f"web-{number}"))
+    async with asking(server) as session:
+        listing = await session.list(PODS.path(), page=3)
+    assert [each["metadata"]["name"] for each in listing.items] == [f"web-{number}" for number in range(7)]
+    assert listing.version == str(server.version)
+    assert [each.query.get("continue") for each in server.requests] == [None, "3", "6"]
+
+
+async def test_a_request_says_who_asks_and_as_whom(server: ApiServer) -> None:
+    jane = Impersonation("jane@example.org", ("dev", "ops"), "42", (("Scopes/x", ("a",)),))
+    async with asking(server, credentials=bearer("secret\n"), impersonate=jane) as session:
+        await session.get(PODS.path())
+    asked = server.requests[0]
+    assert asked.header("Authorization") == ["Bearer secret"]
+    assert asked.header("Impersonate-User") == ["jane@example.org"]
+    assert asked.header("Impersonate-Group") == ["dev", "ops"]
+    assert asked.header("Impersonate-Uid") == ["42"]
+    assert asked.header("Impersonate-Extra-scopes%2Fx") == ["a"]
+
+
+async def test_groups_of_nobody_are_refused_before_anything_is_asked(server: ApiServer) -> None:
+    with pytest.raises(KubeError, match="--as does not name"):
+        Session(Cluster(server=server.url, impersonate=Impersonation(groups=("dev",))))
+
+
+async def test_a_busy_server_is_given_the_time_it_asks_for(server: ApiServer) -> None:
+    async def busy(request: web.Request) -> web.Response:
+        return refusal(429, "TooManyRequests", "please wait", headers={"Retry-After": "0"})
+
+    server.script(PODS.path(), busy, busy)
+    async with asking(server) as session:
+        await session.get(PODS.path())
+        assert len(server.requests) == 3
+        server.script(PODS.path(), *[busy] * 10)
+        with pytest.raises(KubeError) as caught:
+            await session.get(PODS.path())
+    assert caught.value.code == THROTTLED
+    assert caught.value.lost
+    assert len(server.requests) < 12
+
+
+async def test_a_pause_longer_than_the_question_may_take_is_not_waited_for(server: ApiServer) -> None:
+    async def busy(request: web.Request) -> web.Response:
+        return refusal(429, "TooManyRequests", "please wait", headers={"Retry-After": "3600"})
+
+    server.script(PODS.path(), busy)
+    async with asking(server) as session:
+        with pytest.raises(KubeError) as caught:
+            await session.get(PODS.path())
+    assert caught.value.retry_after == 3600
+
+
+async def test_a_refused_token_is_read_again_once(server: ApiServer, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("old\n")
+
+    async def expired(request: web.Request) -> web.Response:
+        token.write_text("new\n")
+        return refusal(401, "Unauthorized", "Unauthorized")
+
+    async def never(request: web.Request) -> web.Response:
+        return refusal(401, "Unauthorized", "Unauthorized")
+
+    async with asking(server, credentials=TokenFile(token)) as session:
+        server.script(PODS.path(), expired)
+        await session.get(PODS.path())
+        assert [each.header("Authorization") for each in server.requests] == [["Bearer old"], ["Bearer new"]]
+        server.script(PODS.path(), never)
+        with pytest.raises(KubeError, match="does not accept these credentials"):
+            await session.get(PODS.path())
+
+
+async def test_an_answer_that_takes_too_long_is_given_up(server: ApiServer) -> None:
+    async def slow(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"{")
+        await asyncio.sleep(30)
+        return response
+
+    server.script(PODS.path(), slow)
+    async with asking(server) as session:
+        with pytest.raises(KubeError, match="did not answer in time") as caught:
+            await session.get(PODS.path(), within=0.2)
+    assert caught.value.lost
+
+
+async def test_nobody_there_is_said_with_the_address() -> None:
+    session = Session(Cluster(server="http://127.0.0.1:1", context="home"))
+    with pytest.raises(KubeError, match=r"http://127.0.0.1:1 \(context home\) cannot be reached") as caught:
+        await session.get(PODS.path())
+    await session.close()
+    assert caught.value.lost
+
+
+async def test_a_login_page_is_no_api_server(server: ApiServer) -> None:
+    async def login(request: web.Request) -> web.Response:
+        return web.Response(text="<html>log in</html>", content_type="text/html")
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        raise web.HTTPFound("https://login.example.org/")
+
+    server.script(PODS.path(), login, elsewhere)
+    async with asking(server) as session:
+        with pytest.raises(KubeError, match="text/html, not with an object"):
+            await session.get(PODS.path())
+        with pytest.raises(KubeError, match="a way to https://login"):
+            await session.get(PODS.path())
+
+
+async def test_refusals_keep_their_codes(server: ApiServer) -> None:
+    async def forbidden(request: web.Request) -> web.Response:
+        return refusal(403, "Forbidden", 'pods is forbidden: User "jane" cannot list resource "pods" in API group ""')
+
+    server.script(PODS.path(), forbidden)
+    server.put(POD)
+    async with asking(server) as session:
+        with pytest.raises(KubeError) as caught:
+            await session.get(PODS.path())
+        assert caught.value.code == FORBIDDEN
+        with pytest.raises(KubeError) as caught:
+            await session.create(PODS.path("shop"), PODS.new("web-0", "shop"))
+        assert caught.value.code == EXISTS
+        with pytest.raises(KubeError) as caught:
+            await session.update(POD, {"metadata": {"resourceVersion": "1"}})
+        assert caught.value.code == CONFLICT
+
+
+async def test_a_stream_comes_as_it_is_written_and_silence_ends_it(server: ApiServer) -> None:
+    async def trickle(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"first")
+        await asyncio.sleep(30)
+        return response
+
+    server.script("/stream", trickle)
+    got = b""
+    async with asking(server) as session:
+        with pytest.raises(KubeError, match="said nothing for 0.3 s"):
+            async with session.stream("/stream", idle=0.3) as chunks:
+                async for chunk in chunks:
+                    got += chunk
+    assert got == b"first"
+
+
+async def test_a_proxy_is_asked_instead(server: ApiServer) -> None:
+    async with asking(server) as session:
+        through = Session(Cluster(server="http://api.example.org", proxy=server.url))
+        await through.get(PODS.path())
+        await through.close()
+        assert session.cluster.proxy is None
+    assert server.requests[0].header("Host") == ["api.example.org"]
+
+
+async def test_a_kubeconfig_opens_a_session(server: ApiServer, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        f"""{{current-context: home, contexts: [{{name: home, context: {{cluster: c, user: u, namespace: shop}}}}],
+        clusters: [{{name: c, cluster: {{server: "{server.url}"}}}}], users: [{{name: u, user: {{token: t}}}}]}}"""
+    )
+    async with open_cluster(str(config), as_user="jane", environ={}) as session:
+        await session.get(PODS.path(session.namespace))
+    assert server.requests[0].path == "/api/v1/namespaces/shop/pods"
+    assert server.requests[0].header("Authorization") == ["Bearer t"]
+    assert server.requests[0].header("Impersonate-User") == ["jane"]
+    with pytest.raises(KubeError, match="there is no kubeconfig"):
+        async with open_cluster(environ={"HOME": str(tmp_path)}):
+            pass
