@@ -1,23 +1,20 @@
-"""gRPC with grpcio at both ends, through two sidecars of a local mesh with mutual TLS between them."""
+"""gRPC through one sidecar, and through two with mutual TLS between them: Python and Go, as clients and as servers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 
 import grpc
 import grpc.aio
 import pytest
 
+from tests.peers.calls import APPLICATIONS, GRPCPEER, OPTIONS, Seen
 from tests.support.local import Local, free_port, inside
+from tests.support.tools import need_go
+
+pytestmark = pytest.mark.timeout(300)  # the first run builds the Go program
 
 MIB = 1 << 20
-OPTIONS = [
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_metadata_size", 64 * 1024),
-    ("grpc.absolute_max_metadata_size", 64 * 1024),
-    ("grpc.use_local_subchannel_pool", 1),
-]
 PORT = free_port()
 
 
@@ -27,71 +24,21 @@ def mesh() -> Iterator[Local]:
         yield mesh
 
 
-class Application:
-    """A server with all four kinds of call, and what it saw of those that ended early."""
-
-    def __init__(self) -> None:
-        self.open = 0
-        self.most = 0
-        self.left: float | None = None  # of the deadline, when the call came
-        self.ended = asyncio.Event()
-        self.server = grpc.aio.server(options=OPTIONS)
-        handlers = {
-            "Unary": grpc.unary_unary_rpc_method_handler(self.unary),
-            "Count": grpc.unary_stream_rpc_method_handler(self.count),
-            "Sum": grpc.stream_unary_rpc_method_handler(self.sum),
-            "Echo": grpc.stream_stream_rpc_method_handler(self.echo),
-        }
-        self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("t.T", handlers),))
-        self.server.add_insecure_port(f"127.0.0.1:{PORT}")
-
-    async def unary(self, request: bytes, context: grpc.aio.ServicerContext) -> bytes:
-        metadata = dict(context.invocation_metadata() or ())
-        if request == b"sleep":
-            self.left = context.time_remaining()
-            try:
-                await asyncio.sleep(30)
-            finally:
-                self.ended.set()
-        elif request == b"refuse":
-            context.set_trailing_metadata((("why-bin", b"\0\xff\n"),))
-            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "not 100 %: doughnuts — é\n")
-        elif request == b"metadata":
-            await context.send_initial_metadata((("back", metadata["large"]), ("back-bin", metadata["raw-bin"])))
-            context.set_trailing_metadata((("end", metadata["large"]),))
-        return request
-
-    async def count(self, request: bytes, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
-        for number in range(int(request)):
-            yield b"%d" % number
-
-    async def sum(self, requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> bytes:
-        return b"%d" % sum([int(number) async for number in requests])
-
-    async def echo(self, requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
-        self.open += 1
-        self.most = max(self.most, self.open)
-        try:
-            async for request in requests:
-                yield request
-        finally:
-            self.open -= 1
-            self.ended.set()
-
-
-@pytest.fixture
-async def application(mesh: Local) -> AsyncIterator[Application]:
-    made = Application()
-    await made.server.start()
+@pytest.fixture(params=["to-python", "to-go"])
+async def application(request: pytest.FixtureRequest, mesh: Local) -> AsyncIterator[Seen]:
+    made = APPLICATIONS[request.param.removeprefix("to-")]()
+    await made.start(PORT)
     yield made
-    await made.server.stop(0)
+    await made.stop()
 
 
 @pytest.fixture(params=["pair", "inbound"])
-async def channel(
-    request: pytest.FixtureRequest, mesh: Local, application: Application
-) -> AsyncIterator[grpc.aio.Channel]:
-    port = mesh.outbound("voting") if request.param == "pair" else mesh.inbound("voting")
+def port(request: pytest.FixtureRequest, mesh: Local) -> int:
+    return mesh.outbound("voting") if request.param == "pair" else mesh.inbound("voting")
+
+
+@pytest.fixture
+async def channel(port: int, application: Seen) -> AsyncIterator[grpc.aio.Channel]:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", OPTIONS) as channel:
         unary = channel.unary_unary("/t.T/Unary")
         for _ in range(50):  # the test before took its server with it, and the sidecar waits before it dials again
@@ -100,6 +47,14 @@ async def channel(
                 break
             await asyncio.sleep(0.05)
         yield channel
+
+
+async def until(what: Callable[[], bool], seconds: float = 3) -> bool:
+    """Look again until it holds: an application in another process tells a little later."""
+    end = asyncio.get_running_loop().time() + seconds
+    while not what() and asyncio.get_running_loop().time() < end:
+        await asyncio.sleep(0.01)
+    return what()
 
 
 async def test_four_kinds(channel: grpc.aio.Channel) -> None:
@@ -121,7 +76,7 @@ async def test_a_conversation_takes_turns(channel: grpc.aio.Channel) -> None:
     assert await call.code() is grpc.StatusCode.OK
 
 
-async def test_a_thousand_streams_at_once(channel: grpc.aio.Channel, application: Application) -> None:
+async def test_a_thousand_streams_at_once(channel: grpc.aio.Channel, application: Seen) -> None:
     calls = [channel.stream_stream("/t.T/Echo")() for _ in range(1000)]
 
     async def say(number: int, call: grpc.aio.StreamStreamCall) -> None:
@@ -129,22 +84,22 @@ async def test_a_thousand_streams_at_once(channel: grpc.aio.Channel, application
         assert await call.read() == b"%d" % number
 
     await asyncio.wait_for(asyncio.gather(*[say(n, call) for n, call in enumerate(calls)]), 30)
-    assert application.most == 1000
+    assert await until(lambda: application.most == 1000)
     await asyncio.gather(*[call.done_writing() for call in calls])
     assert {await call.code() for call in calls} == {grpc.StatusCode.OK}
-    assert application.open == 0
+    assert await until(lambda: application.open == 0)
 
 
-async def test_a_deadline_is_known_to_the_far_side(channel: grpc.aio.Channel, application: Application) -> None:
+async def test_a_deadline_is_known_to_the_far_side(channel: grpc.aio.Channel, application: Seen) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as late:
         await channel.unary_unary("/t.T/Unary")(b"sleep", timeout=0.5)
     assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    await asyncio.wait_for(application.ended.wait(), 2)
     assert application.left is not None
     assert 0 < application.left < 0.6  # it is sent rounded up
-    await asyncio.wait_for(application.ended.wait(), 2)
 
 
-async def test_a_cancelled_call_ends_at_the_far_side(channel: grpc.aio.Channel, application: Application) -> None:
+async def test_a_cancelled_call_ends_at_the_far_side(channel: grpc.aio.Channel, application: Seen) -> None:
     call = channel.stream_stream("/t.T/Echo")()
     await call.write(b"one")
     assert await call.read() == b"one"
@@ -186,3 +141,25 @@ async def test_a_server_that_goes_away_is_unavailable(mesh: Local) -> None:
             await asyncio.wait_for(channel.unary_unary("/t.T/Unary")(b"hello"), 10)
     assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
     assert "connect-refused" in (failed.value.details() or "")
+
+
+SCENARIOS = ["kinds", "turns", "thousand", "deadline", "cancel", "large", "trailers", "metadata"]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_a_client_of_go(port: int, application: Seen, scenario: str) -> None:
+    """What the tests above ask for, asked by grpc-go (tests/peers/go/grpcpeer/client.go)."""
+    client = await asyncio.create_subprocess_exec(
+        need_go(GRPCPEER), "call", f"127.0.0.1:{port}", scenario, stderr=asyncio.subprocess.PIPE
+    )
+    _, wrong = await asyncio.wait_for(client.communicate(), 40)
+    assert client.returncode == 0, wrong.decode()
+    if scenario == "thousand":
+        assert await until(lambda: application.most == 1000)
+    elif scenario == "deadline":
+        await asyncio.wait_for(application.ended.wait(), 2)
+        assert application.left is not None
+        assert 0 < application.left < 0.6
+    elif scenario == "cancel":
+        await asyncio.wait_for(application.ended.wait(), 2)
+    assert await until(lambda: application.open == 0)

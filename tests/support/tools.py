@@ -24,12 +24,14 @@ def need(program: str, package: str) -> str:
 
 
 def need_go(package: str) -> str:
-    """Return the path of a Go program that tests/peers/go pins, built once per set of versions."""
+    """Return the path of a Go program that tests/peers/go pins or has, built once per set of versions and sources."""
     name = package.rpartition("/")[2]
     if name.upper() in os.environ:
         return os.environ[name.upper()]
-    versions = hashlib.sha256((GO / "go.mod").read_bytes() + (GO / "go.sum").read_bytes()).hexdigest()[:12]
-    built = Path.home() / ".cache/meshtui/go" / versions / name
+    digest = hashlib.sha256()
+    for source in (GO / "go.mod", GO / "go.sum", *sorted((GO / name).glob("*.go"))):
+        digest.update(source.read_bytes())
+    built = Path.home() / ".cache/meshtui/go" / digest.hexdigest()[:12] / name
     if not built.exists():
         go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
         if go is None:
