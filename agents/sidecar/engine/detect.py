@@ -13,12 +13,17 @@ HANDSHAKE = b"\x16"  # the first byte of TLS (RFC 8446, 5.1)
 MESH_ALPN = b"meshtui/1"
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _LINE_LIMIT = 8192 + 64
-_WORD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: |$)")
 _METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE")
 _BEGUN = tuple(method + b" /" for method in _METHODS)
 # Said loosely: what looks like HTTP and is wrong has to meet the strict parser, not slip by as opaque bytes.
 _VERSION = re.compile(rb"HTTP/[0-9.]*[ \t\r]*$")
-_TEXT = re.compile(rb"[\t\x20-\x7e]*+\r?")
+_TEXT = rb"[\t\x20-\x7e]"
+# How a line of HTTP may begin, and each beginning of it: a word and anything, text alone, or a method with one wrong
+# byte in it. What breaks this is opaque at once, and stays so whatever follows: a server may be waited for.
+_PLAUSIBLE = re.compile(
+    rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}+ .*+|" + _TEXT + rb"*+\r?|[A-Z]{1,16}+[^\t\x20-\x7e]" + _TEXT + rb"*+\r?",
+    re.DOTALL,
+)
 
 
 class Kind(Enum):
@@ -74,20 +79,22 @@ def conclude(data: bytes) -> Detected:
 
 
 def _http1(data: bytes) -> Detected:
+    size = len(data)
     data = data.lstrip(b"\r\n")  # RFC 9112, 2.2
     if not data:
-        return MORE
-    end = data.find(b"\n")
+        return MORE if size < PEEK else OPAQUE
+    end = data.find(b"\n", 0, _LINE_LIMIT)
+    line = data[: end if end >= 0 else _LINE_LIMIT]
+    if not _PLAUSIBLE.fullmatch(line):
+        return OPAQUE
     if end < 0:
-        if len(data) < _LINE_LIMIT:
-            return MORE if _WORD.match(data) or _TEXT.fullmatch(data) else OPAQUE
+        if len(data) < _LINE_LIMIT and size < PEEK:
+            return MORE
         return _HTTP1 if data.startswith(_BEGUN) else OPAQUE
-    line = data[:end]
     if _VERSION.search(line):
         return _HTTP1
-    method, _, rest = line.partition(b" ")
     # HTTP/0.9, or a version that is none: still a client that means HTTP.
-    return _HTTP1 if method in _METHODS and rest[:1] == b"/" else OPAQUE
+    return _HTTP1 if line.startswith(_BEGUN) else OPAQUE
 
 
 def _tls(data: bytes) -> Detected:

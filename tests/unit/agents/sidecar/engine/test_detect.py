@@ -40,6 +40,15 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
         (b"GET\t/ HTTP/1.1\r\n", Kind.HTTP1),
         (b"G@T / HTTP/1.1\r\n", Kind.HTTP1),
         (b"G\x00T / HTTP/1.1\r\n", Kind.HTTP1),
+        (b"G\rT / HTTP/1.1\r\n", Kind.HTTP1),
+        (b"G\xff", Kind.MORE),
+        (b"G\xff\xff", Kind.OPAQUE),  # no method with a slip in it, however the line goes on
+        (b"G\xff\xffT / HTTP/1.1\r\n", Kind.OPAQUE),
+        (b"AMQP\x00\x00\x09\x01", Kind.OPAQUE),  # whose server is waited for
+        (b"\x00 HTTP/1.1\r\n", Kind.OPAQUE),
+        (b"\r\n" * (PEEK // 2), Kind.OPAQUE),  # nothing is said in as much as is looked at
+        (b"\r\n" * (PEEK // 2 - 8) + b"GET /a HTTP/1.1\r", Kind.HTTP1),
+        (b"x" * 9000 + b" HTTP/1.1\r\n", Kind.OPAQUE),
         (b"A" * 40 + b" / HTTP/1.1\r\n", Kind.HTTP1),
         (b"/ HTTP/1.1\r\n", Kind.HTTP1),
         (b" GET / HT", Kind.MORE),
@@ -102,12 +111,33 @@ def test_noise_never_hurts(data: bytes) -> None:
     detect(b"\x16\x03\x01\x00" + bytes([len(data)]) + b"\x01\x00\x00" + bytes([max(0, len(data) - 4)]) + data)
 
 
-@given(st.binary(min_size=1, max_size=60))
-def test_what_is_decided_stays_decided(data: bytes) -> None:
+WORDS = [
+    b"GET",
+    b"POST",
+    b"G",
+    b"/",
+    b" ",
+    b"\t",
+    b"\r",
+    b"\n",
+    b"HTTP/1.1",
+    b"HTTP/",
+    b"1",
+    b"\x00",
+    b"\xff",
+    b"a",
+    PREFACE,
+]
+RECORDS = [b"\x16\x03\x01", b"\x16", b"\x03", b"\x00\x05", b"\x01\x00\x00\x04", b"\x01", b"\x00", b"\x00" * 34, b"\xff"]
+
+
+@given(st.lists(st.sampled_from(WORDS) | st.binary(max_size=2), max_size=12) | st.lists(st.sampled_from(RECORDS)))
+def test_what_is_decided_stays_decided(parts: list[bytes]) -> None:
+    data = b"".join(parts)
     known = Kind.MORE
     for at in range(1, len(data) + 1):
         kind = detect(data[:at]).kind
-        assert known is Kind.MORE or kind is known
+        assert known is Kind.MORE or kind is known, data[:at]
         known = kind
 
 
