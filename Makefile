@@ -73,7 +73,7 @@ pods: $(STAMP) ## real pods: containerd and kubelet in namespaces of their own (
 peers: $(STAMP) ## real servers, clients and conformance suites against sidecars (Debian packages, Go)
 	@$(BIN)/python -m pytest -q tests/peers
 
-fuzz: $(STAMP) ## random bytes for the protocol engines, about half a minute: SECONDS_EACH=8
+fuzz: $(STAMP) ## random and guided bytes for the protocol engines, state machines, about two minutes: SECONDS_EACH=8
 	@FUZZ_SECONDS=$(or $(SECONDS_EACH),8) $(BIN)/python -m pytest -q tests/fuzz
 
 house: $(STAMP) ## tests of the repository itself

@@ -1,7 +1,7 @@
 """Random bytes for the protocol engines, for some seconds each: no crash, no hang, no byte lost or repeated.
 
 What is random grows from real messages, cut, doubled and garbled; the seed is told with a failure. FUZZ_SECONDS
-says how long each may take. A stream cut anywhere must give the same as in one piece.
+says how long each may take. What must hold is in properties.
 """
 
 import os
@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from agents.sidecar.engine.detect import PEEK, Kind, detect
-from agents.sidecar.engine.http1 import RefusedError, Request, Requests, Response, Responses
 from agents.sidecar.engine.http2 import wire
-from agents.sidecar.engine.http2.connection import CLIENT, SERVER, Connection
+from agents.sidecar.engine.http2.connection import CLIENT, Connection
+from agents.sidecar.engine.http2.fields import Fields
 from agents.sidecar.engine.http2.limits import APPLICATION
-from tests.peers.corpus import ACCEPTED, ANSWERS, BROKEN, REFUSED
-from tests.support.http2 import REQUEST, Ear, head
+from tests.fuzz import properties
+from tests.fuzz.seeds import REPLIES, REPLY, TALKS
+from tests.support.http2 import REQUEST, Ear
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "5"))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "3"))
 PIECES = [
     b"\r\n",
     b"\n",
@@ -35,16 +35,9 @@ PIECES = [
     b"\xff",
     b";",
 ]
-TALKS = [case.data for case in ACCEPTED.values()] + [*REFUSED.values(), *BROKEN.values()]
-SEEDS = [talk for talk in TALKS if len(talk) < 4000]
-REPLIES = [reply for reply in ANSWERS.values() if len(reply) < 4000] + [
-    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX:\r\n\r\n",
-    b"HTTP/1.1 304 Not Modified\r\n\r\n",
-]
 
 
-def seeds() -> Iterator[int]:
+def rounds() -> Iterator[int]:
     """Yield numbers until the time is over; each round has to end soon."""
     number = int(os.environ.get("FUZZ_SEED", time.time_ns() % 1_000_000_000))
     end = time.monotonic() + SECONDS
@@ -70,162 +63,57 @@ def garble(dice: random.Random, data: bytes) -> bytes:
     return data
 
 
-def cut(dice: random.Random, data: bytes) -> Iterator[bytes]:
-    """Yield the pieces of data, some very small."""
-    while data:
-        size = dice.choice((1, 1, 2, 5, 30, 1000))
-        yield data[:size]
-        data = data[size:]
+def requests(dice: random.Random) -> None:
+    properties.requests(garble(dice, b"".join(dice.choices(TALKS, k=dice.randrange(1, 4)))))
 
 
-class Server(Requests):
-    """Keeps what it understood, answers at once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.told: list[bytes] = []
-        self.whole = 0  # how many of them are whole
-        self.refused: tuple[int, str] | None = None
-
-    def on_head(self, head: Request, data: bytes, last: bool) -> None:
-        assert data[: head.size].endswith(b"\r\n\r\n")
-        self.told.append(data)
-        self._end(last)
-
-    def on_body(self, data: bytes, last: bool) -> None:
-        self.told[-1] += data
-        self._end(last)
-
-    def on_refused(self, error: RefusedError) -> None:
-        assert self.refused is None, "refused twice"
-        self.refused = error.status, error.reason
-
-    def _end(self, last: bool) -> None:
-        if last:
-            self.whole += 1
-            self.proceed()
+def responses(dice: random.Random) -> None:
+    properties.responses(garble(dice, b"".join(dice.choices(REPLIES, k=dice.randrange(1, 4)))))
 
 
-class Client(Responses):
-    """Keeps what it understood, and expects another response after each."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.told: list[bytes] = []
-        self.refused: int | None = None
-        self.expect(b"GET")
-
-    def on_head(self, head: Response, data: bytes, last: bool) -> None:
-        self.told.append(data)
-        if last and head.status >= 200:
-            self.expect(b"GET")
-
-    def on_body(self, data: bytes, last: bool) -> None:
-        self.told[-1] += data
-        if last:
-            self.expect(b"GET")
-
-    def on_refused(self, error: RefusedError) -> None:
-        assert self.refused is None, "refused twice"
-        self.refused = error.status
-
-
-def http1_requests(dice: random.Random) -> None:
-    data = garble(dice, b"".join(dice.choices(SEEDS, k=dice.randrange(1, 4))))
-    whole, pieces = Server(), Server()
-    whole.receive(data)
-    for piece in cut(dice, data):
-        pieces.receive(piece)
-    assert pieces.told[: pieces.whole] == whole.told[: whole.whole]
-    assert (pieces.refused is None) == (whole.refused is None)
-    if whole.refused is None:
-        assert pieces.told == whole.told
-    at = 0
-    for message in whole.told:
-        while data.startswith(b"\r\n", at):
-            at += 2
-        assert data.startswith(message, at), "a byte was lost or repeated"
-        at += len(message)
-
-
-def http1_responses(dice: random.Random) -> None:
-    data = garble(dice, b"".join(dice.choices(REPLIES, k=dice.randrange(1, 4))))
-    whole, pieces = Client(), Client()
-    whole.receive(data)
-    for piece in cut(dice, data):
-        pieces.receive(piece)
-    if whole.refused is None:
-        assert b"".join(pieces.told) == b"".join(whole.told)
-    assert (pieces.refused is None) == (whole.refused is None)
+def heads(dice: random.Random) -> None:
+    properties.heads(garble(dice, dice.choice((*TALKS, *REPLIES))))
 
 
 def detection(dice: random.Random) -> None:
-    data = garble(
-        dice, dice.choice((*SEEDS, wire.PREFACE, b"\x16\x03\x01\x00\x20\x01\x00\x00\x1c" + dice.randbytes(40)))
-    )
-    last = Kind.MORE
-    for size in range(min(len(data), 300) + 1):
-        found = detect(data[:size]).kind
-        if last is not Kind.MORE:
-            break  # settled: nobody asks again
-        last = found
-    if len(data) >= PEEK:
-        assert detect(data[:PEEK]).kind is not Kind.MORE
+    hello = b"\x16\x03\x01\x00\x20\x01\x00\x00\x1c" + dice.randbytes(40)
+    properties.detection(garble(dice, dice.choice((*TALKS, wire.PREFACE, hello))))
 
 
-def http2_frames(dice: random.Random) -> None:
-    """Frames of every kind in any order, some of them garbled; a connection that has failed says nothing more."""
+def frames_to_server(dice: random.Random) -> None:
+    properties.frames_to_server(frames(dice, REQUEST))
+
+
+def frames_to_client(dice: random.Random) -> None:
+    properties.frames_to_client(frames(dice, REPLY))
+
+
+def frames(dice: random.Random, fields: Fields) -> bytes:
+    """Frames of every kind in any order, some of them garbled."""
     encode = Connection(CLIENT, Ear(), APPLICATION).encoder.encode
-    talk = [wire.PREFACE, wire.settings({})]
+    talk = []
     for _ in range(dice.randrange(1, 12)):
         stream = dice.choice((0, 1, 1, 3, 5, 2, 7))
         how = dice.randrange(5)
         if how < 2:
-            talk.append(wire.frame(wire.HEADERS, dice.choice((4, 5, 0, 0x2D)), stream, encode(REQUEST)))
+            talk.append(wire.frame(wire.HEADERS, dice.choice((4, 5, 0, 0x2D)), stream, encode(fields)))
         elif how == 2:
             talk.append(wire.frame(wire.DATA, dice.choice((0, 1, 8)), stream, dice.randbytes(dice.randrange(300))))
         else:
             kind, flags = dice.randrange(12), dice.choice((0, 1, 4, 5, dice.randrange(256)))
             talk.append(wire.frame(kind, flags, stream, dice.randbytes(dice.choice((0, 4, 5, 6, 8, 30)))))
     data = b"".join(talk)
-    if dice.random() < 0.5:
-        data = data[:33] + garble(dice, data[33:])
-    whole = run_http2([data])
-    pieces = run_http2(list(cut(dice, data)))
-    assert bodies(pieces) == bodies(whole)
-    assert [event[:2] for event in pieces.events if event[0] in ("stream", "failure")] == [
-        event[:2] for event in whole.events if event[0] in ("stream", "failure")
-    ]
-
-
-def run_http2(pieces: list[bytes]) -> Ear:
-    """Let a server hear pieces and answer every request."""
-    ear = Ear()
-    server = Connection(SERVER, ear, APPLICATION, lambda: 0.0)
-    server.start()
-    for piece in pieces:
-        server.receive(piece)
-    for stream in ear.streams:
-        stream.send_headers(head((b":status", b"200")), False)
-        stream.send_data(b"x" * 100, True)
-    server.take_output()
-    failures = [event for event in ear.events if event[0] == "failure"]
-    assert len(failures) <= 1
-    return ear
-
-
-def bodies(ear: Ear) -> dict[int, bytes]:
-    return {number: body for number, body in ear.bodies.items() if body}
+    return garble(dice, data) if dice.random() < 0.5 else data
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("fuzz", [http1_requests, http1_responses, detection, http2_frames])
+@pytest.mark.parametrize("fuzz", [requests, responses, heads, detection, frames_to_server, frames_to_client])
 def test_engine(fuzz: Callable[[random.Random], None]) -> None:
     count = 0
-    for number in seeds():
+    for number in rounds():
         try:
             fuzz(random.Random(number))
-        except Exception as error:
+        except Exception as error:  # with what makes it happen again
             error.add_note(f"FUZZ_SEED={number}")
             raise
         count += 1

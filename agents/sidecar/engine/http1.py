@@ -29,6 +29,7 @@ class Reader:
     """One direction of one connection. `busy`: a message was read whole and its successor has to wait."""
 
     __slots__ = ("_held", "_left", "_phase", "_running", "_searched", "_size", "busy", "trailers")
+    wrong = 400  # the status of a head that is none
 
     def __init__(self) -> None:
         self.busy = False
@@ -53,6 +54,9 @@ class Reader:
 
     def _message(self, data: bytes, size: int) -> None:
         raise NotImplementedError
+
+    def _unended(self, size: int) -> None:
+        """So many bytes of a first line have come, and not its end."""
 
     # What a host calls.
 
@@ -168,13 +172,13 @@ class Reader:
             self._searched = 0
         end = held.find(_BLANK, self._searched)
         if end < 0:
-            if len(held) > FIRST_LINE_LIMIT and b"\n" not in held[:FIRST_LINE_LIMIT]:
-                raise RefusedError(414, "target-too-long")
+            line = held.find(b"\n")
+            if line < 0:
+                self._unended(len(held))
             if len(held) > HEAD_LIMIT:
                 raise RefusedError(431, "head-too-long")
-            line = held.find(b"\n")
             if line >= 0 and held[line - 1 : line] != b"\r":
-                raise RefusedError(400, "bad-head")  # a blank line of bare LFs would be waited on for ever
+                raise RefusedError(self.wrong, "bad-head")  # a blank line of bare LFs would be waited on for ever
             self._searched = max(0, len(held) - 3)
             return False
         if end > HEAD_LIMIT:
@@ -289,6 +293,10 @@ class Requests(Reader):
         if self._held:
             self._advance()
 
+    def _unended(self, size: int) -> None:
+        if size > FIRST_LINE_LIMIT:
+            raise RefusedError(414, "target-too-long")
+
     def _message(self, data: bytes, size: int) -> None:
         head = Request(data, size)
         data, last = self._frame(data, size, head.length)
@@ -299,6 +307,7 @@ class Responses(Reader):
     """What a server sends. Busy until a response is expected: whatever comes unasked is not forwarded."""
 
     __slots__ = ("_method",)
+    wrong = 502
 
     def __init__(self) -> None:
         super().__init__()
