@@ -102,7 +102,7 @@ class Supervisor:
             try:
                 config = await self._means.issue(self.instance)
                 program = Program(
-                    commands.sidecar(), commands.environment(), self._means.logs, self.proxy_log, fds, config
+                    commands.sidecar(), commands.sidecar_environment(), self._means.logs, self.proxy_log, fds, config
                 )
                 self._proxy_log_start = journal.size(self.proxy_log)
                 self._sidecar = self._means.yard.start(program)

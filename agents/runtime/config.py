@@ -5,13 +5,11 @@ the environment, completed by the kubelet); `agents sidecar` reads it.
 Every refusal is one line that names the field.
 """
 
-import ipaddress
 import os
 import re
 import socket
 import sys
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import NamedTuple
 
 from agents.runtime.decode import DecodeError, between, decode
@@ -140,7 +138,10 @@ class SidecarConfig:
 
     def read_token(self) -> str:
         """Return the token of now; raises OSError if its file cannot be read."""
-        return self.token or Path(self.token_file).read_text(encoding="ascii").strip()
+        if self.token:
+            return self.token
+        with open(self.token_file, encoding="ascii") as file:
+            return file.read().strip()
 
     def __repr__(self) -> str:
         return f"SidecarConfig({self.namespace}/{self.pod})"  # the token stays out of logs and tracebacks
@@ -168,10 +169,12 @@ def load(path: str) -> SidecarConfig:
             raise ConfigError(f"there is no variable {path.removeprefix('env:')} in the environment")
         return read(text.encode("utf-8", "surrogateescape"))
     try:
-        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        if path == "-":
+            return read(sys.stdin.buffer.read())
+        with open(path, "rb") as file:
+            return read(file.read())
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    return read(data)
 
 
 def _check(config: SidecarConfig) -> None:
@@ -212,8 +215,8 @@ def _check_transparent(transparent: Transparent) -> dict[str, str]:
     """Return its listeners by name."""
     for i, address in enumerate(transparent.addresses):
         try:
-            ipaddress.ip_address(address)
-        except ValueError:
+            socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+        except OSError:
             raise ConfigError(f"transparent.addresses[{i}]: {address!r} is no IP address") from None
     try:
         parse_ports(transparent.skip_inbound)

@@ -3,7 +3,6 @@
 Pure parsing; every part of the product that reads or writes such a name does it here.
 """
 
-import ipaddress
 import re
 from typing import NamedTuple
 
@@ -78,6 +77,8 @@ def parse_address(text: str) -> Target | None:
     host, _, port = text.rpartition(":")
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         return None
+    import ipaddress  # late: a sidecar that is asked for names alone does without
+
     try:
         ip = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import grpc
 
+from agents.launcher import commands
 from meshcore.wire import control_pb2, control_pb2_grpc, identity_pb2, identity_pb2_grpc
 from tests.bench.process import Process, answers, free_port
 
@@ -68,8 +69,8 @@ class Mesh:
             "drain_s": 0.5,
             **listeners,
         }
-        command = [sys.executable, "-m", "agents", "sidecar", "--config", "-"]
-        proxy = Process(command, self._folder / f"{name}.log", stdin=json.dumps(config).encode())
+        log, given = self._folder / f"{name}.log", json.dumps(config).encode()
+        proxy = Process(commands.sidecar(), log, stdin=given, environment=commands.sidecar_environment())
         self.proxies.append(proxy)
         proxy.wait_for(lambda: answers(f"http://127.0.0.1:{admin}/ready"))
 

@@ -14,12 +14,16 @@ TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
 class Process:
     """One child process."""
 
-    def __init__(self, command: list[str], log: Path, *, stdin: bytes | None = None) -> None:
+    def __init__(self, command: list[str], log: Path, *, stdin: bytes | None = None, environment=None) -> None:
         self.command = command
         self.log = log
         with log.open("wb") as out:
             self._child = subprocess.Popen(
-                command, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, stdout=out, stderr=out
+                command,
+                stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env=environment,
             )
         if stdin is not None:
             self._child.stdin.write(stdin)

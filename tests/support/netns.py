@@ -16,7 +16,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,7 @@ from typing import IO, Any, Self
 
 import grpc
 
+from agents.launcher import commands
 from meshcore.wire import control_pb2, control_pb2_grpc, identity_pb2, identity_pb2_grpc
 from tests.support.tools import absent, need
 
@@ -146,8 +147,9 @@ class World:
             "--inh-caps=+dac_read_search",
             "--ambient-caps=+dac_read_search",
         ]
-        command = [*other, *caps, sys.executable, "-m", "agents", "sidecar", "--config", "-"]
-        process = self.start(pod, command, f"{pod}.proxy", stdin=json.dumps(config).encode())
+        command = [*other, *caps, *commands.sidecar()]
+        given = json.dumps(config).encode()
+        process = self.start(pod, command, f"{pod}.proxy", given, commands.sidecar_environment())
         self.wait(lambda: self.get("hub", f"http://{self.ip(pod)}:{ADMIN}/ready") == "200", f"{pod}.proxy", process)
         return process
 
@@ -180,12 +182,20 @@ class World:
             self._in(pod, command), cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False
         )
 
-    def start(self, pod: str, command: Sequence[str], log: str, stdin: bytes | None = None) -> subprocess.Popen[bytes]:
+    def start(
+        self,
+        pod: str,
+        command: Sequence[str],
+        log: str,
+        stdin: bytes | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.Popen[bytes]:
         """Start a process in a pod; it ends with the world."""
         file = (self.folder / f"{log}.log").open("wb")
         self._logs.append(file)
         given = subprocess.PIPE if stdin is not None else subprocess.DEVNULL
-        process = subprocess.Popen(self._in(pod, command), cwd=ROOT, stdin=given, stdout=file, stderr=file)
+        inside = self._in(pod, command)
+        process = subprocess.Popen(inside, cwd=ROOT, stdin=given, stdout=file, stderr=file, env=environment)
         self.processes.append(process)
         if stdin is not None:
             assert process.stdin is not None

@@ -3,13 +3,11 @@
 import os
 import resource
 import time
-from pathlib import Path
 
 from agents.sidecar.admin.exposition import Family
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _STARTED = time.time()
-_PROC = Path("/proc/self")
 
 
 def families() -> list[Family]:
@@ -24,9 +22,10 @@ def families() -> list[Family]:
     limit.add("", resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     found = [cpu, started, limit]
     try:
-        size, resident = (_PROC / "statm").read_text().split()[:2]
-        descriptors = len(os.listdir(_PROC / "fd"))  # noqa: PTH208 - a Path for each is not needed
-        threads = len(os.listdir(_PROC / "task"))  # noqa: PTH208
+        with open("/proc/self/statm", "rb") as statm:
+            size, resident = statm.read().split()[:2]
+        descriptors = len(os.listdir("/proc/self/fd"))
+        threads = len(os.listdir("/proc/self/task"))
     except (OSError, ValueError):
         return found
     for name, value, text in (

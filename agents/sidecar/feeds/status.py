@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 
 from agents.sidecar.state.endpoints import Endpoint, EndpointSet
 from agents.sidecar.state.runtime import Runtime
@@ -11,13 +10,13 @@ from meshcore.wire.ids import join
 
 MAX_ENDPOINTS = 200
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_STATM = Path("/proc/self/statm")
 
 
 def rss_bytes() -> int:
     """Return the process's resident memory, or 0 where the system does not tell."""
     try:
-        return int(_STATM.read_text().split()[1]) * _PAGE
+        with open("/proc/self/statm", "rb") as statm:
+            return int(statm.read().split()[1]) * _PAGE
     except (OSError, IndexError, ValueError):
         return 0
 

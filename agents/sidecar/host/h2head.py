@@ -5,8 +5,8 @@ host/h2relay reads and writes with it. Nothing here knows streams or connections
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
-from urllib.parse import quote, unquote_to_bytes
 
 from agents.sidecar.engine.exchange import GRPC, Exchange
 from agents.sidecar.engine.headers import ERROR_HEADER
@@ -23,6 +23,11 @@ _FROM_ERROR = {"timeout": _DEADLINE_EXCEEDED}
 _TIMEOUT = re.compile(rb"([0-9]{1,8})([HMSmun])").fullmatch
 _UNITS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 _EARLY_S = 0.02  # by so much a client's clock may begin before ours
+
+
+# grpc-message is percent-encoded (grpc's PROTOCOL-HTTP2.md, "Responses").
+_decoded = partial(re.compile(rb"%([0-9A-Fa-f]{2})").sub, lambda found: bytes((int(found[1], 16),)))
+_encoded = partial(re.compile(rb"[^ -$&-~]").sub, lambda found: b"%%%02X" % found[0])
 
 
 class Head:
@@ -50,7 +55,7 @@ def conclude(x: Exchange, headers: Fields) -> None:
         if name == b"grpc-status":
             x.grpc_status = _CODES.get(value, _UNKNOWN)
         elif name == b"grpc-message" and value:
-            x.grpc_message = unquote_to_bytes(value).decode("utf-8", "replace")
+            x.grpc_message = _decoded(value).decode("utf-8", "replace")
 
 
 def cancelled(x: Exchange) -> None:
@@ -80,7 +85,7 @@ def local(x: Exchange, reply: Reply) -> tuple[Fields, bytes]:
             (b":status", b"200", False),
             (b"content-type", b"application/grpc", False),
             (b"grpc-status", b"%d" % code, False),
-            (b"grpc-message", quote(message, safe=" !#$&'()*+,/:;=?@[]{}|~").encode(), False),
+            (b"grpc-message", _encoded(message.encode()), False),
             *extra,
         ], b""
     body = reply.body or (error + b"\n" if error else b"")
