@@ -24,7 +24,7 @@ from meshcore.server.gauge import Gauge, rss_bytes
 from meshcore.server.listeners import credentials, open_control, open_identity, open_local
 from meshcore.server.options import DNS_NAME, Options
 from meshcore.services.discovery.registry import Registry
-from meshcore.services.discovery.resolve import DeclaredPort
+from meshcore.services.discovery.resolve import DeclaredPort, resolve
 from meshcore.services.discovery.serve import Discovery, Inventory
 from meshcore.services.identity import serve as identity
 from meshcore.services.identity.authority import utc
@@ -71,7 +71,7 @@ class Plane:
         self.policy = Policy(options.config, ports=self._ports, wall_ms=_wall_ms)
         self.discovery = Discovery(
             self.registry,
-            declared=self._declared,
+            look=partial(resolve, self.registry, self._declared),
             proven=lambda context: str(caller(context) or ""),
             clock=time.monotonic,
             settle=self._before is not None,  # a restart: sidecars out there know more than we do
@@ -86,6 +86,7 @@ class Plane:
         self.stats = open_store(self._counts)
         self.taps = Switchboard(pods=self.inventory.pods, clock=time.time)
         self.policy.changed = self.discovery.redeclared
+        self.registry.listen(self.discovery.touch)
         self.registry.listen(self.policy.touch)
         self.identity = identity.Identity(
             self.store,

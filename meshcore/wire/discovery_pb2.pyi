@@ -74,17 +74,21 @@ class RegistrationReply(_message.Message):
 
     SERVER_VERSION_FIELD_NUMBER: _builtins.int
     PROTOCOL_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
     server_version: _builtins.str
     protocol: _builtins.int
+    zone: _builtins.str
+    """where the instance is, as the control plane knows it; empty: it does not"""
     def __init__(
         self,
         *,
         server_version: _builtins.str = ...,
         protocol: _builtins.int = ...,
+        zone: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["protocol", b"protocol", "server_version", b"server_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["protocol", b"protocol", "server_version", b"server_version", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -434,6 +438,26 @@ Global___LauncherReply: _TypeAlias = LauncherReply  # noqa: Y015
 class InstanceStatus(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAMESPACE_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
@@ -450,6 +474,9 @@ class InstanceStatus(_message.Message):
     STARTED_MS_FIELD_NUMBER: _builtins.int
     PORTS_FIELD_NUMBER: _builtins.int
     SERVICE_ACCOUNT_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    UNMESHED_REASON_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     kind: _builtins.str
     name: _builtins.str
@@ -467,6 +494,10 @@ class InstanceStatus(_message.Message):
     """false: runs without a sidecar by choice"""
     started_ms: _builtins.int
     service_account: _builtins.str
+    node: _builtins.str
+    """empty: the control plane's own"""
+    unmeshed_reason: _builtins.str
+    """where there is another than choice"""
     @_builtins.property
     def last_lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """of its log, at most 10"""
@@ -475,6 +506,8 @@ class InstanceStatus(_message.Message):
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___InstancePort]:
         """of unmeshed instances: where to dial the application"""
 
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
         self,
         *,
@@ -494,10 +527,13 @@ class InstanceStatus(_message.Message):
         started_ms: _builtins.int = ...,
         ports: _abc.Iterable[Global___InstancePort] | None = ...,
         service_account: _builtins.str = ...,
+        node: _builtins.str = ...,
+        unmeshed_reason: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "last_lines", b"last_lines", "meshed", b"meshed", "message", b"message", "name", b"name", "namespace", b"namespace", "phase", b"phase", "pid", b"pid", "pod", b"pod", "ports", b"ports", "proxy_pid", b"proxy_pid", "proxy_restarts", b"proxy_restarts", "ready", b"ready", "restarts", b"restarts", "service_account", b"service_account", "started_ms", b"started_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "labels", b"labels", "last_lines", b"last_lines", "meshed", b"meshed", "message", b"message", "name", b"name", "namespace", b"namespace", "node", b"node", "phase", b"phase", "pid", b"pid", "pod", b"pod", "ports", b"ports", "proxy_pid", b"proxy_pid", "proxy_restarts", b"proxy_restarts", "ready", b"ready", "restarts", b"restarts", "service_account", b"service_account", "started_ms", b"started_ms", "unmeshed_reason", b"unmeshed_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

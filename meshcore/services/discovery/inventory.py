@@ -13,6 +13,9 @@ from meshcore.wire.ids import SpiffeId
 # What a sidecar last said of itself, by namespace and pod.
 Proxies = Callable[[str, str], ProxyStatus | None]
 
+# The pods behind a service, by namespace and name; locally a service is the workload of its name.
+Behind = Callable[[str, str], set[str]]
+
 BY_CHOICE = "runs without a sidecar by choice (mesh: false)"
 
 
@@ -26,9 +29,9 @@ def row(entry: Entry, proxies: Proxies, *, trust_domain: str, node: str) -> Pod:
     """Return the row of one instance."""
     known = entry.uplink or entry.last
     status = entry.status or _unreported(entry)
-    pod = Pod(status=status, meshed=entry.meshed, node=node)
+    pod = Pod(status=status, meshed=entry.meshed, node=status.node or node)
     if not entry.meshed:
-        pod.unmeshed_reason = BY_CHOICE
+        pod.unmeshed_reason = status.unmeshed_reason or BY_CHOICE
     else:
         account = known.instance.service_account if known else status.service_account
         pod.uplink = entry.uplink is not None
@@ -38,6 +41,7 @@ def row(entry: Entry, proxies: Proxies, *, trust_domain: str, node: str) -> Pod:
         proxy = proxies(entry.namespace, entry.pod)
         if proxy is not None:
             pod.proxy.CopyFrom(proxy)
+    pod.labels.update(status.labels)
     if known:
         pod.labels.update(known.instance.labels)
     first = next(iter(known.instance.ports if known else status.ports), None)
@@ -46,18 +50,20 @@ def row(entry: Entry, proxies: Proxies, *, trust_domain: str, node: str) -> Pod:
     return pod
 
 
-def asked(pod: Pod, targets: Sequence[Resource]) -> bool:
+def asked(pod: Pod, targets: Sequence[Resource], behind: Behind | None = None) -> bool:
     """Tell whether a row is among the resources asked for; none asked for means all."""
-    return not targets or any(_matches(pod.status, target) for target in targets)
+    return not targets or any(_matches(pod.status, target, behind) for target in targets)
 
 
-def _matches(status: InstanceStatus, target: Resource) -> bool:
+def _matches(status: InstanceStatus, target: Resource, behind: Behind | None) -> bool:
     if target.kind == "namespace":
         return target.name in ("", status.namespace)
     if target.namespace and target.namespace != status.namespace:
         return False
     if target.kind == "pod":
         return target.name in ("", status.pod)
+    if target.kind == "service" and target.name and behind is not None:
+        return status.pod in behind(status.namespace, target.name)
     if target.kind and target.kind not in ("service", status.kind or "deployment"):
         return False
     return target.name in ("", status.name)

@@ -171,6 +171,26 @@ class Registry:
         known.pods = pods
         self._tell(touched)
 
+    def put(self, launcher: str, status: InstanceStatus) -> None:
+        """Take in one instance that a launcher looks after, as Kubernetes tells it: one by one."""
+        key = (status.namespace, status.pod)
+        self._launchers.setdefault(launcher, _Launcher(streams=1)).pods.add(key)
+        self.reported = True
+        entry = self._entry(*key)
+        entry.launcher = launcher
+        if entry.status == status:
+            return
+        before = entry.service
+        entry.status = status
+        self._tell(self._index(entry, before))
+
+    def drop(self, launcher: str, namespace: str, pod: str) -> None:
+        """Forget what a launcher said of one instance."""
+        known = self._launchers.get(launcher)
+        if known is not None:
+            known.pods.discard((namespace, pod))
+        self._tell(self._forget_status((namespace, pod), launcher))
+
     def leave(self, launcher: str) -> None:
         """Count the end of a launcher's stream; its word stands for a while, it may come back."""
         known = self._launchers.get(launcher)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import grpc
 
-from meshcore.services.discovery.inventory import Proxies, asked, rows
+from meshcore.services.discovery.inventory import Behind, Proxies, asked, rows
 from meshcore.services.discovery.registry import Registry, ServiceKey, Uplink
-from meshcore.services.discovery.resolve import Declared, View, resolve
+from meshcore.services.discovery.resolve import View
 from meshcore.services.discovery.topic import Topic, Topics
 from meshcore.wire import common_pb2, discovery_pb2, discovery_pb2_grpc
 from meshcore.wire.ids import Target, is_label, parse_address, parse_target
@@ -37,28 +37,36 @@ MAX_ADDRESSES = 16
 
 
 class Discovery(discovery_pb2_grpc.DiscoveryServicer):
-    """Presence and endpoints. `clock` is monotonic seconds; `settle`: sidecars may still know more than we do."""
+    """Presence and endpoints. `look` says what a target means, `zone` in which zone a pod is (empty: nobody knows).
+
+    `clock` is monotonic seconds; `settle`: this is a restart, and sidecars may still know more than we do.
+    """
 
     def __init__(
         self,
         registry: Registry,
         *,
-        declared: Declared,
+        look: Callable[[Target], View],
         proven: Callable[["Context"], str],
         clock: Callable[[], float],
         settle: bool,
+        zone: Callable[[str, str], str] = lambda namespace, pod: "",
     ) -> None:
         self.registry = registry
         self._proven = proven
         self._clock = clock
+        self._zone = zone
         self._settled = clock() + (SETTLE_S if settle else 0.0)
         self._closing = False
-        self._topics = Topics(lambda target: resolve(registry, declared, target))
-        registry.listen(self._topics.touch)
+        self._topics = Topics(look)
 
     def close(self) -> None:
         """Tell nobody anything any more: streams that end because we stop say nothing about the sidecars."""
         self._closing = True
+
+    def touch(self, services: set[ServiceKey]) -> None:
+        """Look again at every target of these services."""
+        self._topics.touch(services)
 
     def redeclared(self) -> None:
         """Look again at every target: what the mesh's description declares has changed."""
@@ -87,7 +95,8 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
                     log.info("sidecar connected", extra=_names(instance))
                     if message.draining:
                         self.registry.update(uplink, None, draining=True)
-                    yield discovery_pb2.RegistrationReply(server_version=VERSION, protocol=PROTOCOL)
+                    zone = self._zone(uplink.instance.namespace, uplink.instance.pod)
+                    yield discovery_pb2.RegistrationReply(server_version=VERSION, protocol=PROTOCOL, zone=zone)
                     continue
                 if instance is not None and (instance.namespace, instance.pod) != (
                     uplink.instance.namespace,
@@ -155,7 +164,7 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
 
 
 class Inventory(discovery_pb2_grpc.InventoryServicer):
-    """What runs, for launchers to say and people to see."""
+    """What runs, for launchers to say and people to see. `behind` says which pods stand behind a service."""
 
     def __init__(
         self,
@@ -165,8 +174,10 @@ class Inventory(discovery_pb2_grpc.InventoryServicer):
         trust_domain: str,
         node: str,
         wall_ms: Callable[[], int],
+        behind: Behind | None = None,
     ) -> None:
         self.registry = registry
+        self._behind = behind
         self._proxies = proxies
         self._trust_domain = trust_domain
         self._node = node
@@ -233,7 +244,7 @@ class Inventory(discovery_pb2_grpc.InventoryServicer):
 
     def _answer(self, request: discovery_pb2.PodsRequest) -> discovery_pb2.PodsResponse:
         targets: list[common_pb2.Resource] = list(request.targets)
-        pods = (pod for pod in self.pods() if asked(pod, targets))
+        pods = (pod for pod in self.pods() if asked(pod, targets, self._behind))
         return discovery_pb2.PodsResponse(time_ms=self._wall_ms(), pods=pods)
 
     def _touch(self, services: set[ServiceKey]) -> None:

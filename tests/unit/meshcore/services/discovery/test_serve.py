@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, cast
 
 import pytest
 
 from meshcore.services.discovery import serve
 from meshcore.services.discovery.registry import Registry
-from meshcore.services.discovery.resolve import DeclaredPort
+from meshcore.services.discovery.resolve import Declared, DeclaredPort, resolve
 from meshcore.services.discovery.serve import Discovery, Inventory
 from meshcore.wire.discovery_pb2 import (
     EndpointsUpdate,
@@ -34,7 +35,15 @@ def registry() -> Registry:
 
 
 def discovery(registry: Registry, *, settle: bool) -> Discovery:
-    return Discovery(registry, declared=lambda *_: None, proven=lambda _: "id", clock=time.monotonic, settle=settle)
+    return make(registry, lambda *_: None, settle=settle)
+
+
+def make(registry: Registry, declared: Declared, *, settle: bool) -> Discovery:
+    found = Discovery(
+        registry, look=partial(resolve, registry, declared), proven=lambda _: "id", clock=time.monotonic, settle=settle
+    )
+    registry.listen(found.touch)
+    return found
 
 
 def watch(one: Discovery) -> AsyncIterator[EndpointsUpdate]:
@@ -103,7 +112,7 @@ async def test_watchers_leave_nothing_behind(registry: Registry) -> None:
 
 async def test_what_is_declared_anew_is_looked_at_again(registry: Registry) -> None:
     ports: list[DeclaredPort] = []
-    one = Discovery(registry, declared=lambda *_: ports, proven=lambda _: "id", clock=time.monotonic, settle=False)
+    one = make(registry, lambda *_: ports, settle=False)
     stream = watch(one)
     assert not (await anext(stream)).exists
     ports.append(DeclaredPort("http", 8080))
