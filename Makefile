@@ -7,7 +7,7 @@ PROTOS := $(wildcard meshcore/wire/*.proto)
 SERVICES := $(filter-out meshcore/wire/common.proto,$(PROTOS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types floors unit tui flows netns cluster-tools cluster pods peers fuzz house bench shots stubs clean
+.PHONY: help install demo test lint format types floors unit tui flows netns cluster-tools cluster pods peers fuzz house bench bench-readme shots stubs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -79,9 +79,12 @@ fuzz: $(STAMP) ## random and guided bytes for the protocol engines, state machin
 house: $(STAMP) ## tests of the repository itself
 	@$(BIN)/python -m pytest -q tests/house
 
-bench: $(STAMP) ## cost per request beside Envoy: ROWS=http1,http1-mtls,grpc,grpc-mtls ROUNDS=3 JSON=FILE
+bench: $(STAMP) ## cost, latency and memory beside Envoy and HAProxy, 11 min: ROWS=http1,tap ROUNDS=3 JSON=FILE
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@$(BIN)/python -m tests.bench --rows "$(ROWS)" --rounds "$(or $(ROUNDS),3)" $(if $(JSON),--json $(JSON))
+
+bench-readme: $(STAMP) ## write a result of make bench into the README: JSON=FILE
+	@$(BIN)/python -m tests.bench --result "$(or $(JSON),$(error give JSON=FILE, as make bench wrote it))" --readme
 
 shots: $(STAMP) ## write screenshots/*.svg from a recorded run of the demo
 	@$(BIN)/python -m tests.support.shots

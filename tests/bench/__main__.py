@@ -1,53 +1,83 @@
-"""`python -m tests.bench`: CPU per request, latency and memory of our sidecars beside Envoy, in one run.
+"""`python -m tests.bench`: what a request costs in our sidecars, beside Envoy and HAProxy, in one run.
 
-`make bench ROWS=… ROUNDS=… JSON=…` calls it. The default run takes less than three minutes.
+`make bench` calls it (ROWS, ROUNDS, JSON). The default run takes about eleven minutes; a few ROWS take a minute each.
 """
 
 import argparse
 import json
 import os
-import platform
+import signal
 import sys
 import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import fill
+from typing import Any
 
-from tests.bench import tools
+from tests.bench import readme, tools
+from tests.bench.envoy import Envoy
+from tests.bench.haproxy import HAProxy
+from tests.bench.linkerd import HELP, Linkerd
+from tests.bench.machine import describe, machine, versions
+from tests.bench.measure import Make, measure
+from tests.bench.mesh import Mesh
+from tests.bench.origin import KINDS
 from tests.bench.process import Process, free_port, listens
-from tests.bench.rows import ROWS, Row, measure
+from tests.bench.rows import ROWS, Row
 from tests.bench.table import render
+from tests.bench.verdicts import failures
+
+MAKES: dict[str, Make] = {make.name: make for make in (Mesh, Envoy, HAProxy, Linkerd)}
 
 
 def main() -> int:
     """Run the benchmark; returns the exit status: 2 if something has to be installed, 1 if requests failed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
     args = parse()
-    try:
-        tools.envoy()
-        for row in args.rows:
-            tools.wrk() if row.port == "http" else tools.h2load()
-    except tools.MissingError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 2
-    with tempfile.TemporaryDirectory(prefix="meshtui-bench-") as folder:
-        rows = run(args.rows, args.rounds, args.seconds, Path(folder))
-    print(render(rows))
-    if args.json:
-        machine = f"{platform.machine()}, {os.cpu_count()} CPUs, Linux {platform.release()}"
-        Path(args.json).write_text(
-            json.dumps({"machine": machine, "rounds": args.rounds, "rows": rows}, indent=2) + "\n"
-        )
-    return int(any(values["errors"] for row in rows for values in row["proxies"].values()))
+    if args.result:
+        result = json.loads(args.result.read_text())
+    else:
+        try:
+            result = run(args.rows, args.peers, args.rounds, args.seconds)
+        except tools.MissingError as error:
+            print(f"bench: {error}", file=sys.stderr)
+            return 2
+        if args.json:
+            args.json.write_text(json.dumps(result, indent=1) + "\n")
+    print(render(result["rows"]), fill(describe(result), 118), sep="\n")
+    if args.readme:
+        readme.publish(result)
+    failed = [line for row in result["rows"] for line in failures(row)]
+    print(*failed, sep="\n", end="\n" if failed else "", file=sys.stderr)
+    return int(bool(failed))
 
 
-def run(rows: list[Row], rounds: int, seconds: float, folder: Path) -> list[dict[str, object]]:
+def run(rows: list[Row], makes: list[Make], rounds: int, seconds: float) -> dict[str, Any]:
     """Measure each row behind one origin."""
-    ports = {"http": free_port(), "grpc": free_port()}
-    command = [sys.executable, "-m", "tests.bench.origin", str(ports["http"]), str(ports["grpc"])]
-    origin = Process(command, folder / "origin.log")
-    try:
-        origin.wait_for(lambda: all(map(listens, ports.values())))
-        return [measure(row, ports, rounds, seconds, folder, say) for row in rows]
-    finally:
-        origin.stop()
+    needed = [make.needs for make in makes if make.needs]
+    if any(row.load == "http" for row in rows):
+        needed.append(tools.wrk)
+    if any(row.load == "grpc" for row in rows):
+        needed.append(tools.h2load)
+    result: dict[str, Any] = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "machine": machine(),
+        "versions": versions([find() for find in needed]),
+        "rounds": rounds,
+        "seconds": seconds,
+    }
+    with tempfile.TemporaryDirectory(prefix="meshtui-bench-") as name:
+        folder = Path(name)
+        ports = {kind: free_port() for kind in KINDS}
+        command = [sys.executable, "-m", "tests.bench.origin", *(f"{kind}={port}" for kind, port in ports.items())]
+        origin = Process(command, folder / "origin.log")
+        try:
+            origin.wait_for(lambda: all(map(listens, ports.values())))
+            measured = [measure(row, makes, ports[row.way.kind], rounds, seconds, folder, say) for row in rows]
+        finally:
+            origin.stop()
+    return {**result, "rows": measured}
 
 
 def say(line: str) -> None:
@@ -55,22 +85,39 @@ def say(line: str) -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    known = ",".join(row.name for row in ROWS)
-    parser.add_argument("--rows", default=known, help=f"which rows, of {known}")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=__doc__,
+        epilog=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    names = [row.name for row in ROWS]
+    rivals = [name for name in MAKES if name != Mesh.name]
+    parser.add_argument("--rows", type=_listed(names), help=f"which rows, of {','.join(names)}")
+    parser.add_argument("--peers", type=_listed(rivals), help=f"beside whom, of {','.join(rivals)}")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (3)")
-    parser.add_argument("--seconds", type=float, default=4.0, help="how long each measurement takes (4)")
-    parser.add_argument("--json", metavar="FILE", help="write the result there as JSON")
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long each measurement takes (2)")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the result there as JSON")
+    parser.add_argument("--result", metavar="FILE", type=Path, help="measure nothing: show the result in this file")
+    parser.add_argument("--readme", action="store_true", help="write the result into the README")
     args = parser.parse_args()
-    by_name = {row.name: row for row in ROWS}
-    names = [name for name in (args.rows or known).split(",") if name]
-    unknown = [name for name in names if name not in by_name]
-    if unknown:
-        parser.error(f"no row {unknown[0]}; there are {known}")
     if args.rounds < 1 or args.seconds < 1:
         parser.error("at least one round, of at least one second")
-    args.rows = [by_name[name] for name in names]
+    args.rows = [row for row in ROWS if row.name in (args.rows or names)]
+    given = [name for name in rivals if name != Linkerd.name or "LINKERD2_PROXY" in os.environ]
+    args.peers = [MAKES[name] for name in (Mesh.name, *(args.peers or given))]
     return args
+
+
+def _listed(known: list[str]) -> Callable[[str], list[str]]:
+    def parse(text: str) -> list[str]:
+        names = [name for name in text.split(",") if name]
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"no {unknown[0]}; there are {', '.join(known)}")
+        return names
+
+    return parse
 
 
 if __name__ == "__main__":

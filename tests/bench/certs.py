@@ -1,4 +1,4 @@
-"""Certificates for Envoy, of the same make as the mesh's: ECDSA P-256, one URI SAN, TLS 1.3 on both sides."""
+"""Certificates for the others, of the same make as the mesh's: ECDSA P-256, one URI SAN, TLS 1.3 on both sides."""
 
 from datetime import UTC, datetime
 from pathlib import Path

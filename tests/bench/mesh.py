@@ -1,56 +1,90 @@
 """Our side: a real local mesh of a control plane and one or two sidecars, as the launcher would start them."""
 
 import json
-import sys
+import ssl
+import urllib.request
+from collections.abc import Iterable
 from pathlib import Path
 
 import grpc
+import yaml
 
 from agents.launcher import commands
+from meshcore.client.place import Place
 from meshcore.wire import control_pb2, control_pb2_grpc, identity_pb2, identity_pb2_grpc
 from tests.bench.process import Process, answers, free_port
+from tests.bench.rows import TAP, Way
+from tests.bench.side import Side
+from tests.bench.viewer import Viewer
+from tests.bench.words import HTTP_PATH
 
 SERVER, CLIENT = "origin", "client"
+DRAIN_S = 0.2
 
 
-class Mesh:
+class Mesh(Side):
     """Sidecars in front of the origin; for a pair, one more beside the client."""
 
     name = "meshtui"
 
-    def __init__(self, folder: Path, ports: dict[str, int], *, pair: bool) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, way: Way, port: int) -> None:
+        super().__init__(folder)
+        self._way = way
         self._others: list[Process] = []
-        self.proxies: list[Process] = []
-        self.entry: dict[str, int] = {}
+        self._viewer: Viewer | None = None
+        self._channel: grpc.Channel | None = None
+        self._admins: list[int] = []
         try:
-            self._start(ports, pair)
+            self._start(way, port)
         except BaseException:
             self.stop()
             raise
 
-    def _start(self, ports: dict[str, int], pair: bool) -> None:
-        home = self._folder / "mesh"
-        home.mkdir(mode=0o700, parents=True)
+    def arrange(self, state: str) -> None:
+        if state not in {"", TAP}:
+            super().arrange(state)
+        if state and self._viewer is None:
+            assert self._channel is not None
+            self._viewer = Viewer(self._channel, SERVER)
+        elif not state and self._viewer is not None:
+            viewer, self._viewer = self._viewer, None
+            viewer.stop()
+
+    def check(self) -> None:
+        """Find out whether requests went by the routes that they were meant to go by."""
+        url = f"http://127.0.0.1:{self._admins[0]}/metrics"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            routed = b'route_name="bench"' in answer.read()
+        if routed != bool(self._way.routes):
+            raise RuntimeError(f"requests had {'a' if routed else 'no'} route, with {self._way.routes} in the policy")
+
+    def stop(self) -> None:
+        self.arrange("")
+        for process in (*self.proxies, *self._others):
+            process.stop()
+        if self._channel is not None:
+            self._channel.close()
+
+    def _start(self, way: Way, port: int) -> None:
+        home = self.folder / "mesh"
+        home.mkdir(mode=0o700)
+        description = home / "mesh.yaml"
+        description.write_text(yaml.safe_dump(describe(way)))
+        place = Place("bench", home)
         plane = Process(
-            [sys.executable, "-m", "meshcore", "--mesh", "bench", "--dir", str(home)], self._folder / "control.log"
+            commands.control(place, "local", description), self.folder / "control.log", env=commands.environment()
         )
         self._others.append(plane)
-        with grpc.insecure_channel(f"unix:{home}/control.sock") as channel:
-            plane.wait_for(lambda: _greets(channel))
-            listens = {name: free_port() for name in ports}
-            inbound = [
-                {"name": name, "port": port, "listen": f"127.0.0.1:{listens[name]}"} for name, port in ports.items()
-            ]
-            self._sidecar(channel, SERVER, inbound=inbound)
-            if not pair:
-                self.entry = listens
-                return
-            self.entry = {name: free_port() for name in ports}
-            outbound = [
-                {"target": f"{SERVER}.default:{name}", "listen": f"127.0.0.1:{self.entry[name]}"} for name in ports
-            ]
-            self._sidecar(channel, CLIENT, outbound=outbound)
+        channel = self._channel = grpc.insecure_channel(f"unix:{place.socket}")
+        plane.wait_for(lambda: _greets(channel))
+        inward = free_port()
+        inbound = {"name": "bench", "port": port, "listen": f"127.0.0.1:{inward}", "opaque": way.kind == "tcp"}
+        self._sidecar(channel, SERVER, inbound=[inbound])
+        self.entry = inward
+        if way.pair:
+            self.entry = free_port()
+            outbound = {"target": f"{SERVER}.default:bench", "listen": f"127.0.0.1:{self.entry}"}
+            self._sidecar(channel, CLIENT, outbound=[outbound])
 
     def _sidecar(self, channel: grpc.Channel, name: str, **listeners: list[dict[str, object]]) -> None:
         asked = identity_pb2.IssueTokenRequest(namespace="default", service_account=name, pod=f"{name}-0")
@@ -66,17 +100,34 @@ class Mesh:
             "anchors_pem": _pem(token.trust.anchors),
             "token": token.token,
             "admin": {"listen": f"127.0.0.1:{admin}"},
-            "drain_s": 0.5,
+            "drain_s": DRAIN_S,
             **listeners,
         }
-        log, given = self._folder / f"{name}.log", json.dumps(config).encode()
-        proxy = Process(commands.sidecar(), log, stdin=given, environment=commands.sidecar_environment())
+        proxy = Process(
+            commands.sidecar(),
+            self.folder / f"{name}.log",
+            stdin=json.dumps(config).encode(),
+            env=commands.sidecar_environment(),
+        )
         self.proxies.append(proxy)
+        self._admins.append(admin)
         proxy.wait_for(lambda: answers(f"http://127.0.0.1:{admin}/ready"))
 
-    def stop(self) -> None:
-        for process in (*self.proxies, *self._others):
-            process.stop()
+
+def describe(way: Way) -> dict[str, object]:
+    """Return the mesh.yaml of a way: of its routes, the requests match the last."""
+    routes = [{"name": f"r{i}", "pathPrefix": prefix} for i, prefix in enumerate(prefixes(way.routes))]
+    if routes:
+        routes[-1]["name"] = "bench"
+    workload: dict[str, object] = {"name": SERVER, "command": "origin", "ports": {"bench": "auto"}, "routes": routes}
+    if way.kind == "tcp":
+        workload["opaque"] = ["bench"]
+    return {"name": "bench", "workloads": [workload]}
+
+
+def prefixes(count: int) -> list[str]:
+    """Return so many path prefixes, as an API has them; the last is that of the load."""
+    return [*(f"/api/v{i % 3}/resource{i}/items" for i in range(count - 1)), HTTP_PATH][-count:] if count else []
 
 
 def _greets(channel: grpc.Channel) -> bool:
@@ -87,7 +138,5 @@ def _greets(channel: grpc.Channel) -> bool:
     return True
 
 
-def _pem(anchors) -> str:
-    import ssl
-
+def _pem(anchors: Iterable[bytes]) -> str:
     return "".join(ssl.DER_cert_to_PEM_cert(anchor) for anchor in anchors)

@@ -6,15 +6,26 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+class Memory(NamedTuple):
+    """What a process holds, in KiB: all that is resident, and what of it no other process shares."""
+
+    resident: int
+    private: int
 
 
 class Process:
     """One child process."""
 
-    def __init__(self, command: list[str], log: Path, *, stdin: bytes | None = None, environment=None) -> None:
+    def __init__(
+        self, command: list[str], log: Path, *, stdin: bytes | None = None, env: Mapping[str, str] | None = None
+    ) -> None:
         self.command = command
         self.log = log
         with log.open("wb") as out:
@@ -23,13 +34,14 @@ class Process:
                 stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                env=environment,
+                env=env,
             )
         if stdin is not None:
             self._child.stdin.write(stdin)
             self._child.stdin.close()
+        self._proc = Path(f"/proc/{self._child.pid}")
 
-    def wait_for(self, ready, seconds: float = 15.0) -> None:
+    def wait_for(self, ready: Callable[[], bool], seconds: float = 15.0) -> None:
         """Wait until `ready` answers true; raises RuntimeError if the process ends, or takes too long."""
         until = time.monotonic() + seconds
         while not ready():
@@ -38,21 +50,18 @@ class Process:
                 raise RuntimeError(f"{Path(self.command[0]).name} did not start: {said}")
             time.sleep(0.02)
 
-    def cpu_us(self) -> int:
-        """Return the CPU time of all its threads so far."""
-        fields = Path(f"/proc/{self._child.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * TICK_US
+    def cpu_us(self) -> float:
+        """Return the CPU time of all its threads so far: in nanoseconds from the scheduler, or else in clock ticks."""
+        try:
+            threads = [path.read_text() for path in self._proc.glob("task/*/schedstat")]
+        except FileNotFoundError:  # a thread ended between being listed and being read
+            threads = []
+        if threads:
+            return sum(read_schedstat(text) for text in threads) / 1000
+        return read_stat((self._proc / "stat").read_text()) * TICK_US
 
-    def memory_kib(self) -> tuple[int, int]:
-        """Return what is resident, and what of it is neither shared nor to be had again from a file."""
-        resident = private = 0
-        for line in Path(f"/proc/{self._child.pid}/smaps_rollup").read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name == "Rss":
-                resident = int(value.split()[0])
-            elif name == "Private_Dirty":
-                private = int(value.split()[0])
-        return resident, private
+    def memory(self) -> Memory:
+        return read_rollup((self._proc / "smaps_rollup").read_text())
 
     def stop(self) -> None:
         """End it, in any case."""
@@ -62,6 +71,27 @@ class Process:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
+
+
+def read_schedstat(text: str) -> int:
+    """Return the nanoseconds that a thread has run."""
+    return int(text.split(maxsplit=1)[0])
+
+
+def read_stat(text: str) -> int:
+    """Return the ticks of `/proc/PID/stat`, user's and system's; the name before them may hold anything."""
+    fields = text.rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def read_rollup(text: str) -> Memory:
+    """Return the memory that `/proc/PID/smaps_rollup` tells."""
+    found = {"Rss": 0, "Private_Clean": 0, "Private_Dirty": 0, "Private_Hugetlb": 0}
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name in found:
+            found[name] = int(value.split()[0])
+    return Memory(found.pop("Rss"), sum(found.values()))
 
 
 def free_port() -> int:

@@ -1,75 +1,66 @@
-"""The rows of the benchmark, and how one is measured: rounds that alternate between the proxies, then medians."""
+"""What is measured: the rows of the benchmark, each a load over one kind of way, with the goals it has to meet."""
 
-from collections.abc import Callable
-from pathlib import Path
-from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from tests.bench import load
-from tests.bench.envoy import Envoy
-from tests.bench.mesh import Mesh
+ROUTES = 100
+MEBI = 1 << 20
+RATE = 1000  # questions a second, where latency is measured
+TAP, ROUTED = "tap", "routes"
 
-WARM_S = 1.0
+
+class Way(NamedTuple):
+    """What stands between client and origin."""
+
+    kind: str  # of the origin's ports: "http", "grpc", "websocket" or "tcp"
+    pair: bool  # two proxies with mutual TLS between them, or one before the origin
+    routes: int = 0
+
+
+class Goals(NamedTuple):
+    """What ours has to be, beside the best of its kind or in milliseconds; None: no goal."""
+
+    cpu: float | None = None
+    added_p99_ms: float | None = None
+    private: float | None = None
+    resident: float | None = None
+    state: float | None = None  # cost with the row's state on, beside that with it off
 
 
 class Row(NamedTuple):
-    """One load over one kind of way."""
+    """One row."""
 
     name: str
-    port: str  # "http" or "grpc"
-    pair: bool
+    load: str  # a dialect
+    way: Way
+    unit: str = "request"
+    size: int = 0  # of a body, or of a message
+    paced: bool = True  # latency at a fixed rate is measured too
+    state: str = ""  # TAP or ROUTED: ours is measured with and without it
+    goals: Goals = Goals()
+
+    @property
+    def per(self) -> float:
+        """Return how many of the load's questions make one unit."""
+        return MEBI / self.size if self.unit == "MiB" else 1.0
+
+
+def _memory(cpu: float, added_p99_ms: float) -> Goals:
+    return Goals(cpu, added_p99_ms, private=1.0, resident=0.5)
 
 
 ROWS = (
-    Row("http1", "http", pair=False),
-    Row("http1-mtls", "http", pair=True),
-    Row("grpc", "grpc", pair=False),
-    Row("grpc-mtls", "grpc", pair=True),
+    Row("http1", "http", Way("http", pair=False), goals=_memory(0.6, 1.0)),
+    Row("http1-mtls", "http", Way("http", pair=True), goals=_memory(0.65, 2.0)),
+    Row("grpc", "grpc", Way("grpc", pair=False), goals=_memory(0.6, 1.0)),
+    Row("grpc-mtls", "grpc", Way("grpc", pair=True), goals=_memory(0.7, 2.0)),
+    Row("stream", "stream", Way("grpc", pair=False), "message"),
+    Row("stream-mtls", "stream", Way("grpc", pair=True), "message", paced=False),
+    Row("websocket", "websocket", Way("websocket", pair=False), "message"),
+    Row("websocket-mtls", "websocket", Way("websocket", pair=True), "message", paced=False),
+    Row("tcp", "tcp", Way("tcp", pair=False), "MiB", size=1 << 16, paced=False),
+    Row("tcp-mtls", "tcp", Way("tcp", pair=True), "MiB", size=1 << 16, paced=False),
+    Row("body-1k", "http", Way("http", pair=False), size=1 << 10, paced=False),
+    Row("body-1m", "http", Way("http", pair=False), size=MEBI, paced=False),
+    Row("tap", "http", Way("http", pair=False), paced=False, state=TAP, goals=Goals(state=1.05)),
+    Row("routes", "http", Way("http", pair=False, routes=ROUTES), paced=False, state=ROUTED, goals=Goals(state=1.1)),
 )
-Say = Callable[[str], None]
-
-
-def measure(row: Row, origin: dict[str, int], rounds: int, seconds: float, folder: Path, say: Say) -> dict[str, Any]:
-    """Return one row of the result."""
-    ports = {row.port: origin[row.port]}
-    sides: list[Mesh | Envoy] = []
-    samples: dict[str, list[tuple[float, load.Outcome]]] = {}
-    try:
-        sides += [Mesh(folder / row.name / Mesh.name, ports, pair=row.pair)]
-        sides += [Envoy(folder / row.name / Envoy.name, ports, pair=row.pair)]
-        for side in sides:
-            once(row, side, WARM_S, folder)
-        for number in range(rounds):
-            # Alternating, and each first in turn: what drifts on the machine drifts for both.
-            for side in sides if number % 2 == 0 else reversed(sides):
-                before = sum(proxy.cpu_us() for proxy in side.proxies)
-                outcome = once(row, side, seconds, folder)
-                spent = sum(proxy.cpu_us() for proxy in side.proxies) - before
-                cost = spent / max(1, outcome.requests)
-                samples.setdefault(side.name, []).append((cost, outcome))
-                say(f"{row.name}  round {number + 1}  {side.name:8} {cost:6.1f} µs  p99 {outcome.p99_ms:.2f} ms")
-        return {"name": row.name, "proxies": {side.name: summary(side, samples[side.name]) for side in sides}}
-    finally:
-        for side in sides:
-            side.stop()
-
-
-def once(row: Row, side: Mesh | Envoy, seconds: float, folder: Path) -> load.Outcome:
-    """Load one side once."""
-    port = side.entry[row.port]
-    return load.http1(port, seconds) if row.port == "http" else load.grpc(port, seconds, folder)
-
-
-def summary(side: Mesh | Envoy, samples: list[tuple[float, load.Outcome]]) -> dict[str, Any]:
-    """Return the medians of a side's rounds, and the memory of one of its processes after them."""
-    memory = [proxy.memory_kib() for proxy in side.proxies]
-    outcomes = [outcome for _, outcome in samples]
-    return {
-        "cpu_us_per_request": round(median(cost for cost, _ in samples), 2),
-        "p50_ms": round(median(outcome.p50_ms for outcome in outcomes), 3),
-        "p99_ms": round(median(outcome.p99_ms for outcome in outcomes), 3),
-        "rss_kib": round(sum(rss for rss, _ in memory) / len(memory)),
-        "private_kib": round(sum(private for _, private in memory) / len(memory)),
-        "errors": sum(outcome.errors for outcome in outcomes),
-        "requests": sum(outcome.requests for outcome in outcomes),
-    }

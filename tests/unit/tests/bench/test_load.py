@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.bench.load import REPLY, read_h2load, read_wrk
+from tests.bench.load import read_generator, read_h2load, read_wrk
+from tests.bench.words import REPLY
 
 WRK = """Running 5s test @ http://127.0.0.1:1/bench
   1 threads and 32 connections
@@ -18,12 +19,18 @@ Requests/sec:  18000.00
 
 def test_wrk():
     outcome = read_wrk(WRK)
-    assert (outcome.requests, outcome.errors, outcome.p50_ms, outcome.p99_ms) == (90000, 0, 0.85, 1030.0)
+    assert (outcome.requests, outcome.errors, outcome.seconds) == (90000, 0, 5.0)
+    assert (outcome.p50_ms, outcome.p99_ms) == (0.85, 1030.0)
 
 
 def test_wrk_errors_of_both_kinds():
     worse = WRK + "  Socket errors: connect 1, read 2, write 0, timeout 3\n  Non-2xx or 3xx responses: 10\n"
     assert read_wrk(worse).errors == 16
+
+
+def test_wrk_without_an_answer_is_no_result():
+    with pytest.raises(RuntimeError, match="no answer"):
+        read_wrk(WRK.replace("90000 requests", "0 requests"))
 
 
 def h2load(done=4, succeeded=4, failed=0, replies=4):
@@ -37,8 +44,9 @@ LOG = "1\t200\t1000\n2\t200\t2000\n3\t200\t3000\n4\t200\t40000\n"
 
 
 def test_h2load():
-    outcome = read_h2load(h2load(), LOG)
-    assert (outcome.requests, outcome.errors, outcome.p50_ms, outcome.p99_ms) == (4, 0, 3.0, 40.0)
+    outcome = read_h2load(h2load(), LOG, 2.0)
+    assert (outcome.requests, outcome.errors, outcome.seconds) == (4, 0, 2.0)
+    assert (outcome.p50_ms, outcome.p99_ms, outcome.p999_ms) == (3.0, 40.0, 40.0)
 
 
 @pytest.mark.parametrize(
@@ -50,9 +58,25 @@ def test_h2load():
     ],
 )
 def test_h2load_errors(text, log):
-    assert read_h2load(text, log).errors == 1
+    assert read_h2load(text, log, 2.0).errors == 1
 
 
 def test_a_load_that_did_nothing_is_no_result():
     with pytest.raises(RuntimeError, match="no requests"):
-        read_h2load(h2load(done=0, succeeded=0, replies=0), "")
+        read_h2load(h2load(done=0, succeeded=0, replies=0), "", 2.0)
+
+
+def generator(requests):
+    return (
+        f'{{"requests": {requests}, "errors": 2, "said": "closed", "seconds": 1.5,'
+        ' "p50_ms": 0.2, "p99_ms": 0.9, "p999_ms": 3.0}'
+    )
+
+
+def test_generator():
+    assert read_generator(generator(1500)) == (1500, 2, 1.5, 0.2, 0.9, 3.0, "closed")
+
+
+def test_a_generator_without_an_answer_says_why():
+    with pytest.raises(RuntimeError, match="no answer: closed"):
+        read_generator(generator(0))
