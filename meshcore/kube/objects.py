@@ -6,6 +6,7 @@ pod to its workload, are `owners`'s.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -148,3 +149,8 @@ def lean(each: Object) -> Object:
     """Return an object without its record of who wrote which field, which is often half of it."""
     metadata = {name: value for name, value in metadata_of(each).items() if name != "managedFields"}
     return {**each, "metadata": metadata}
+
+
+def micro(seconds: float) -> str:
+    """Return a time as Kubernetes' MicroTime."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -2,7 +2,7 @@
 
 It keeps the rules of the API that meshcore.kube relies on, over real HTTP, and can be told to misbehave: `script`
 answers the next request of a path by hand, `hang_up` ends all watches, `compact` forgets history. What was asked is in
-`requests`. Real API servers are what tests/cluster asks.
+`requests`. With `roles`, it allows what they need and nothing else. Real API servers are what tests/cluster asks.
 """
 
 import asyncio
@@ -14,7 +14,9 @@ from typing import Any
 
 from aiohttp import web
 
+from meshcore.kube.act import act_of
 from meshcore.kube.cluster import Cluster
+from meshcore.kube.needs import Need, need_for
 from meshcore.kube.session import Session
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -54,7 +56,13 @@ class ApiServer:
     oldest: int = 100  # history before this version is gone
     history: list[Happened] = field(default_factory=list)
     scripts: dict[str, list[Handler]] = field(default_factory=dict)
+    reviews: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)  # path: spec to status
     url: str = ""
+    roles: tuple[str, ...] | None = (
+        None  # of meshcore.kube.needs: what is not theirs is forbidden; None: all is allowed
+    )
+    mesh: str = "meshtui"  # the mesh's namespace
+    served: set[Need] = field(default_factory=set)  # which of their needs came up
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _epoch: int = 0
 
@@ -114,6 +122,8 @@ class ApiServer:
         body = json.loads(raw) if raw[:1] in (b"{", b"[") else raw
         query = dict(request.query)
         self.requests.append(Asked(request.method, request.path, query, list(request.headers.items()), body))
+        if self.roles is not None and not self._allowed(request, query):
+            return self._forbid(request, query)
         scripted = self.scripts.get(request.path)
         if scripted:
             return await scripted.pop(0)(request)
@@ -123,7 +133,27 @@ class ApiServer:
             if "watch" in query:
                 return await self._watch(request, query)
             return self._list(request.path, query)
-        return self._write(request.method, request.path, body)
+        if request.path in self.reviews:
+            return web.json_response({**body, "status": self.reviews[request.path](body["spec"])}, status=201)
+        method = "APPLY" if "apply-patch" in request.content_type else request.method
+        return self._write(method, request.path, body)
+
+    def _allowed(self, request: web.Request, query: dict[str, str]) -> bool:
+        act = act_of(request.method, request.path, query)
+        if act is None:
+            return True
+        need = need_for(act, self.roles or (), self.mesh)
+        if need is not None:
+            self.served.add(need)
+        return need is not None
+
+    def _forbid(self, request: web.Request, query: dict[str, str]) -> web.Response:
+        act = act_of(request.method, request.path, query)
+        assert act is not None
+        scope = f'in the namespace "{act.namespace}"' if act.namespace else "at the cluster scope"
+        user = f"system:serviceaccount:{self.mesh}:{'-'.join(self.roles or ('nobody',))}"
+        said = f'User "{user}" cannot {act.verb} resource "{act.full}" in API group "{act.group}" {scope}'
+        return refusal(403, "Forbidden", f"{act.resource} is forbidden: {said}")
 
     def _list(self, path: str, query: dict[str, str]) -> web.Response:
         if names_object(path):
@@ -160,7 +190,7 @@ class ApiServer:
             path = f"{path}/{body['metadata']['name']}"
             if path in self.objects:
                 return refusal(409, "AlreadyExists", f'"{path}" already exists')
-        elif path not in self.objects and method != "PATCH":
+        elif path not in self.objects and method != "APPLY":
             return refusal(404, "NotFound", f'"{path}" not found', details={"name": path.rsplit("/", 1)[-1]})
         if method == "DELETE":
             self.drop(path)
@@ -169,7 +199,7 @@ class ApiServer:
         wanted = (body.get("metadata") or {}).get("resourceVersion") if isinstance(body, dict) else None
         if known and wanted and wanted != known["metadata"]["resourceVersion"]:
             return refusal(409, "Conflict", "the object has been modified")
-        fields = merged(known, body) if method == "PATCH" else dict(body)
+        fields = merged(known, body) if method in ("PATCH", "APPLY") else dict(body)
         fields["metadata"] = {key: value for key, value in fields.get("metadata", {}).items() if key != "namespace"}
         return web.json_response(self.put(path, **fields), status=201 if method == "POST" else 200)
 

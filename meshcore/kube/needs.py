@@ -1,0 +1,106 @@
+"""Every right the mesh needs of an API server, by role; pure. An administrator can read it, and tests hold to it.
+
+`deploy/` grants these and no others; a house test compares. The test API server refuses what the role in question does
+not need, so that code which asks for more fails where it is written.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from meshcore.kube.act import Act
+from meshcore.kube.objects import (
+    ACCESS_REVIEWS,
+    API_SERVICES,
+    CONFIG_MAPS,
+    ENDPOINT_SLICES,
+    EVENTS,
+    GRPC_ROUTES,
+    HTTP_ROUTES,
+    LEASES,
+    MESH_KINDS,
+    MUTATING_WEBHOOKS,
+    NAMESPACES,
+    NODES,
+    OBSERVE_GROUP,
+    PODS,
+    SECRETS,
+    SERVICES,
+    TOKEN_REVIEWS,
+    VALIDATING_WEBHOOKS,
+    Kind,
+)
+
+Scope = Literal["cluster", "mesh", "kube-system", "namespace"]
+# cluster: a ClusterRole, bound to all namespaces. mesh: a Role in the mesh's own namespace. kube-system: a Role there.
+# namespace: a ClusterRole for people, bound by RoleBindings or to all namespaces as an administrator likes.
+
+ISSUER = "meshtui-identity-issuer"  # Secret: the issuer's certificate and key
+SERVING = "meshtui-serving"  # Secret: the webhooks' and the aggregated API's certificate
+TRUST = "meshtui-trust-bundle"  # ConfigMap: the trust anchors
+FRONT_PROXY = "extension-apiserver-authentication"  # ConfigMap: Kubernetes' own
+INJECTOR = "meshtui-injector"
+VALIDATOR = "meshtui-validator"
+OBSERVE = f"v1alpha1.{OBSERVE_GROUP}"
+LEADER = "meshtui-control-plane"
+
+WATCH = ("list", "watch")
+SCREENS = ("stats", "edges", "routes", "inventory", "top")
+CREATED = ("create",)  # the name of what is created is not known to RBAC, so it cannot be limited by name
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A role's right: its verbs on one resource of a group, for these names only if some are given."""
+
+    role: str
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+    scope: Scope = "cluster"
+    names: tuple[str, ...] = ()
+
+
+def _need(role: str, kind: Kind, verbs: tuple[str, ...], scope: Scope = "cluster", *names: str) -> Need:
+    return Need(role, kind.group, kind.plural, verbs, scope, names)
+
+
+NEEDS: tuple[Need, ...] = (
+    *(_need("discovery", kind, WATCH) for kind in (NAMESPACES, NODES, PODS, SERVICES, ENDPOINT_SLICES)),
+    *(_need("policy", kind, WATCH) for kind in (*MESH_KINDS, HTTP_ROUTES, GRPC_ROUTES)),
+    _need("policy", NAMESPACES, WATCH),
+    _need("identity", TOKEN_REVIEWS, CREATED),
+    _need("identity", EVENTS, ("create", "patch")),
+    _need("identity", SECRETS, ("get", *WATCH), "mesh", ISSUER),
+    _need("identity", CONFIG_MAPS, ("get", *WATCH), "mesh", TRUST),
+    _need("access", ACCESS_REVIEWS, CREATED),
+    _need("access", CONFIG_MAPS, ("get", *WATCH), "kube-system", FRONT_PROXY),
+    _need("injector", NAMESPACES, WATCH),
+    _need("injector", EVENTS, ("create", "patch")),
+    _need("injector", MUTATING_WEBHOOKS, ("get", "patch"), "cluster", INJECTOR),
+    _need("validator", VALIDATING_WEBHOOKS, ("get", "patch"), "cluster", VALIDATOR),
+    _need("serving", SECRETS, CREATED, "mesh"),
+    _need("serving", SECRETS, ("get", "update", *WATCH), "mesh", SERVING),
+    _need("serving", API_SERVICES, ("get", "patch"), "cluster", OBSERVE),
+    _need("leader", LEASES, CREATED, "mesh"),
+    _need("leader", LEASES, ("get", "update"), "mesh", LEADER),
+    *(Need("view", OBSERVE_GROUP, screen, ("get",), "namespace") for screen in SCREENS),
+    Need("tap", OBSERVE_GROUP, "tap", ("watch",), "namespace"),
+)
+
+CONTROL_PLANE = ("discovery", "policy", "identity", "access", "injector", "validator", "serving", "leader")
+PEOPLE = ("view", "tap")
+
+
+def need_for(act: Act, roles: tuple[str, ...], mesh: str) -> Need | None:
+    """Return the need that an act of these roles serves; None: it asks for more. `mesh` is the mesh's namespace."""
+    for need in NEEDS:
+        within = {"mesh": mesh, "kube-system": "kube-system"}.get(need.scope)
+        if (
+            need.role in roles
+            and (need.group, need.resource) == (act.group, act.full)
+            and act.verb in need.verbs
+            and (not need.names or act.name in need.names)
+            and (within is None or within == act.namespace)
+        ):
+            return need
+    return None
