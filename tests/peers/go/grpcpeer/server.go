@@ -8,7 +8,7 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -18,7 +18,17 @@ import (
 )
 
 // far is the application: all four kinds of call. It says on standard output what it sees of those that end early.
-type far struct{ open atomic.Int64 }
+type far struct {
+	lock sync.Mutex // lines come in the order of what they tell
+	open int
+}
+
+func (it *far) opened(more int) {
+	it.lock.Lock()
+	defer it.lock.Unlock()
+	it.open += more
+	tell("open %d", it.open)
+}
 
 func tell(format string, values ...any) { fmt.Fprintf(os.Stdout, format+"\n", values...) }
 
@@ -110,8 +120,8 @@ func (it *far) sum(_ any, stream grpc.ServerStream) error {
 }
 
 func (it *far) echo(_ any, stream grpc.ServerStream) error {
-	tell("open %d", it.open.Add(1))
-	defer func() { tell("open %d", it.open.Add(-1)) }()
+	it.opened(1)
+	defer it.opened(-1)
 	for {
 		var request []byte
 		if err := stream.RecvMsg(&request); err == io.EOF {
