@@ -115,8 +115,11 @@ def test_a_server_that_speaks_first(world: World, version: int) -> None:
 def test_tls_of_the_applications_own_is_passed_on(world: World, version: int) -> None:
     meshed = Counted(world, "b", "tcp_open_total", tls="true", client_id=A, target_port=str(SECURE))
     foreign = Counted(world, "b", "tcp_open_total", tls="opaque", target_port=str(SECURE))
+    left = Counted(world, "a", "meshtui_tls_passthrough_total", direction="outbound", server_name="own.example")
+    came = Counted(world, "b", "meshtui_tls_passthrough_total", direction="inbound", server_name="own.example")
     assert world.client("a", "tls", world.ip("b", version), str(SECURE)) == "b greets"
     assert world.client("c", "tls", world.ip("b", version), str(SECURE)) == "b greets"
+    assert (left.grown, came.grown) == (1, 1)  # what comes over the mesh was named where it began
     assert meshed.grown >= 1
     assert foreign.grown == 1
 

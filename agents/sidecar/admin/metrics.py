@@ -160,6 +160,13 @@ def _mesh(runtime: Runtime, uplinks: Callable[[], Collection[str]]) -> list[Fami
         "meshtui_series_overflows_total", "counter", "Counts that found no room for a series of their own."
     )
     overflowed.add("", counters.overflowed)
+    names = Family(
+        "meshtui_tls_passthrough_total", "counter", "Connections of the applications' own TLS, by the name asked for."
+    )
+    for (direction, port, name), count in counters.names.items():
+        way = "outbound" if direction == OUTBOUND else "inbound"
+        where = {"direction": way, "target_port": str(port or ""), "server_name": name}
+        names.add(labels(where), count)
     active = Family("meshtui_taps", "gauge", "Taps that are on.")
     active.add("", len(taps.active))
     dropped = Family("meshtui_tap_dropped_events_total", "counter", "Tap events over the rate or the buffer.")
@@ -168,4 +175,4 @@ def _mesh(runtime: Runtime, uplinks: Callable[[], Collection[str]]) -> list[Fami
     up = uplinks()
     for name in ("presence", "policy", "stats", "tap", "trust"):
         uplink.add(labels({"stream": name}), int(name in up))
-    return [ewma, inflight, weight, requests, limits, now, refused, overflowed, active, dropped, uplink]
+    return [ewma, inflight, weight, requests, limits, now, refused, overflowed, names, active, dropped, uplink]

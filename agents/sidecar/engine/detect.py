@@ -13,6 +13,7 @@ HANDSHAKE = b"\x16"  # the first byte of TLS (RFC 8446, 5.1)
 MESH_ALPN = b"meshtui/1"
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _LINE_LIMIT = 8192 + 64
+_NAME = re.compile(rb"[A-Za-z0-9._-]{1,253}")
 _METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE")
 _BEGUN = tuple(method + b" /" for method in _METHODS)
 # Said loosely: what looks like HTTP and is wrong has to meet the strict parser, not slip by as opaque bytes.
@@ -167,11 +168,11 @@ def _u16(body: bytes, at: int) -> int:
 
 
 def _sni(value: bytes) -> str:
-    """RFC 6066, 3: the first host name of the list."""
+    """RFC 6066, 3: the first host name of the list. What cannot be one is nobody's: it ends up in metrics."""
     if len(value) < 5 or value[2] != 0:
         return ""
     name = value[5 : 5 + _u16(value, 3)]
-    return name.decode("ascii", "replace")
+    return name.decode("ascii").lower() if _NAME.fullmatch(name) else ""
 
 
 def _alpn(value: bytes) -> tuple[bytes, ...]:

@@ -50,6 +50,8 @@ def plain(host: Host, makers: Makers, door: Door, address: str, detected: Detect
     elif kind is Kind.HTTP2:
         made = makers.http2(door, client, link)
     else:
+        if kind is Kind.TLS:
+            host.runtime.counters.named(door.direction, door.port or door.service.port, detected.hello.sni)
         return Splice(host, door, link, door.target, tls=kind is Kind.TLS).near
     if link is not None:
         made.flow = host.flow(INBOUND, link)

@@ -10,6 +10,7 @@ from agents.sidecar.state.cells import HttpCell, HttpDelta, TcpCell
 
 MAX_EDGES = 2000
 MAX_CELLS = 5000
+MAX_NAMES = 500
 CELLS_PER_EDGE = 300
 INBOUND, OUTBOUND = 1, 2  # common.proto, Direction
 
@@ -119,6 +120,7 @@ class Counters:
         self.cells = 0
         self.overflowed = 0  # lookups that found no room
         self.inflight = 0  # requests that have begun and not ended
+        self.names: dict[tuple[int, int, str], int] = {}  # connections by direction, port and name asked for (SNI)
         self._overflow: dict[int, Edge] = {}
         self._max_edges = max_edges
         self._max_cells = max_cells
@@ -178,6 +180,14 @@ class Counters:
             edge = Edge(self, direction, peer, service_namespace, service_name, port, tls, no_tls_reason)
             self.edges[key] = edge
         return edge
+
+    def named(self, direction: int, port: int, name: str) -> None:
+        """A connection of somebody else's TLS asks for a server by name; no name is counted, too."""
+        key = (direction, port, name)
+        if key not in self.names and len(self.names) >= MAX_NAMES:
+            self.overflowed += 1
+            key = (direction, 0, "")
+        self.names[key] = self.names.get(key, 0) + 1
 
     def _overflow_edge(self, direction: int) -> Edge:
         edge = self._overflow.get(direction)

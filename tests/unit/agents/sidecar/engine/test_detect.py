@@ -84,6 +84,8 @@ def test_foreign_tls_with_its_name() -> None:
     assert found.hello.sni == "example.com"
     assert found.hello.alpn == (b"h2", b"http/1.1")
     assert detect(hello()).hello.sni == ""
+    assert detect(hello("Example.COM")).hello.sni == "example.com"
+    assert detect(hello("example.com").replace(b"example.com", b'exam"le\ncom')).hello.sni == ""
 
 
 def test_the_meshs_own_tls() -> None:

@@ -183,6 +183,9 @@ async def test_foreign_tls_is_passed_through(bench: Bench) -> None:
         tls.do_handshake()
     hello = outgoing.read()
     assert await bench.ask(hello[:20], hello[20:]) == hello.upper()
+    assert [(name, count) for (_, _, name), count in bench.listener.host.runtime.counters.names.items()] == [
+        ("example.com", 1)
+    ]
 
 
 async def test_no_descriptors_left(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:

@@ -119,3 +119,15 @@ def test_open_connections_are_told_again_and_again():
     assert [delta.open for _ in range(3) for delta in counters.drain().tcp] == [1, 1, 1]
     edge.tcp.closing()
     assert [delta.open for _ in range(3) for delta in counters.drain().tcp] == [0]
+
+
+def test_names_that_servers_are_asked_for_are_counted_and_bounded():
+    counters = Counters()
+    for _ in range(2):
+        counters.named(INBOUND, 443, "own.example")
+    for number in range(2000):
+        counters.named(OUTBOUND, 443, f"{number}.example")
+    assert counters.names[INBOUND, 443, "own.example"] == 2
+    assert len(counters.names) == 501
+    assert sum(counters.names.values()) == 2002
+    assert counters.overflowed == counters.names[OUTBOUND, 0, ""]
