@@ -56,10 +56,18 @@ class Mesh:
             sidecar.close()
         await asyncio.sleep(0.05)
 
-    def certificate(self, identity: str, issuer: authority.Authority | None = None) -> Certificate:
-        now = datetime.now(UTC)
+    def certificate(
+        self,
+        identity: str,
+        issuer: authority.Authority | None = None,
+        *,
+        after: timedelta = timedelta(),
+        life: timedelta = authority.LEAF_LIFE,
+    ) -> Certificate:
+        """Issue a certificate that is valid from `after` now on."""
+        now = datetime.now(UTC) + after
         key = authority.new_key()
-        leaf = (issuer or self.authority).issue(key.public_key(), identity, now)
+        leaf = (issuer or self.authority).issue(key.public_key(), identity, now, life=life)
         handle = os.memfd_create("certificate")
         os.write(handle, authority.key_pem(key) + leaf.pem)
         end = (now + timedelta(hours=1)).timestamp()

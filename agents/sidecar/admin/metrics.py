@@ -123,9 +123,16 @@ def _identity(runtime: Runtime) -> list[Family]:
     if current is not None:
         expiry.add("", current.not_after)
         refreshes.add("", runtime.certs.renewals + 1)
+    refused = Family(
+        "meshtui_tls_refused_total",
+        "counter",
+        "Peers that mutual TLS was not possible with, by reason: not a byte for them.",
+    )
+    for (direction, reason), count in runtime.certs.refusals.counts.items():
+        refused.add(labels({"direction": direction, "reason": reason}), count)
     build = Family("proxy_build_info", "gauge", "Proxy build info.")
     build.add(labels({"version": VERSION, "vendor": "meshtui"}), 1)
-    return [expiry, refreshes, build]
+    return [expiry, refreshes, refused, build]
 
 
 def _mesh(runtime: Runtime, uplinks: Callable[[], Collection[str]]) -> list[Family]:

@@ -15,9 +15,11 @@ from agents.sidecar.engine.http2.connection import CLIENT, Connection
 from agents.sidecar.engine.http2.limits import HOP, UPSTREAM, Meter
 from agents.sidecar.host.dial import FULL, keep_alive
 from agents.sidecar.host.h2edge import Edge
+from agents.sidecar.host.handshake import detail, refuse, why
 from agents.sidecar.host.tls import Contexts, identity
 from agents.sidecar.state.cells import TcpCell, errno_name
 from agents.sidecar.state.endpoints import Endpoint
+from agents.sidecar.state.refusals import BY_PEER, MISMATCH, NO_IDENTITY
 
 CONNECT_TIMEOUT_S = 1.0
 HANDSHAKE_TIMEOUT_S = 5.0
@@ -66,8 +68,9 @@ class Carrier(Edge):
         if accepted is not None:
             keep_alive(accepted)
         endpoint = self.carriers.endpoint
-        if self.context is not None and identity(transport) != endpoint.peer.identity:
-            self.carriers.fleet.impostor(endpoint, identity(transport))
+        if self.context is not None and (proven := identity(transport)) != endpoint.peer.identity:
+            # Somebody else answers at its address.
+            self.carriers.fleet.refuse(endpoint, MISMATCH if proven else NO_IDENTITY, f"has proven {proven!r}")
             self._write = None
             transport.abort()
             self.carriers.failed("identity-mismatch")
@@ -81,9 +84,20 @@ class Carrier(Edge):
     def connection_lost(self, error: BaseException | None) -> None:
         if self.flow is not None:
             self.flow.closing(errno_name(error))
-        # With TLS 1.3 a client learns only now that its certificate was refused.
-        self.carriers.left(self, "" if self.h2.known else "upstream-closed")
+        self.carriers.left(self, "" if self.h2.known else self._unanswered(error))
         super().connection_lost(error)
+
+    def _unanswered(self, error: BaseException | None) -> str:
+        """It was lost before the server had said a word: return why, in one."""
+        fleet, endpoint = self.carriers.fleet, self.carriers.endpoint
+        if self.context is None or self not in self.carriers.open:  # plain, or given up by ourselves
+            return "upstream-closed"
+        # With TLS 1.3 a client learns only now that its certificate was refused, often by no more than the end.
+        if isinstance(error, ssl.SSLError):
+            fleet.refuse(endpoint, why(error), detail(error))
+        else:
+            fleet.refuse(endpoint, BY_PEER, "closed after the handshake, without a word")
+        return "tls-refused"
 
     def on_settings(self) -> None:
         self.carriers.proven()
@@ -239,7 +253,6 @@ class Fleet:
         self.hello = hello
         self.flow: Callable[[Endpoint], TcpCell | None] = lambda endpoint: None  # where connections are counted
         self.meter = Meter()  # of bytes that wait, the process's
-        self.impostors = 0
         self._log = log
         self._all: list[Carriers] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -279,8 +292,12 @@ class Fleet:
         except TimeoutError:
             carriers.failed("connect-timeout")
         except ssl.SSLError as error:
-            self._log.warning("no mutual TLS with %s: %s", endpoint.peer.identity, error.reason)
+            self.refuse(endpoint, why(error), detail(error))
             carriers.failed("tls-failed")
+        except (ConnectionResetError, ConnectionAbortedError) as error:
+            if context is not None:
+                self.refuse(endpoint, why(error), detail(error))
+            carriers.failed("connect-failed")
         except ConnectionRefusedError:
             carriers.failed("connect-refused")
         except OSError as error:
@@ -292,10 +309,9 @@ class Fleet:
             if any(carrier.context is not None for carrier in carriers.open):
                 carriers.dial()
 
-    def impostor(self, endpoint: Endpoint, found: str) -> None:
-        """Somebody else answered at a meshed endpoint's address."""
-        self.impostors += 1
-        self._log.warning("%s has proven %r, not %r", endpoint.id, found, endpoint.peer.identity)
+    def refuse(self, endpoint: Endpoint, reason: str, text: str) -> None:
+        """Mutual TLS with a meshed endpoint was not possible."""
+        refuse(self.contexts.certs, self._log, "outbound", reason, f"{endpoint.peer.identity} at {endpoint.id}", text)
 
     def drain(self) -> None:
         """Let every connection end after its streams."""

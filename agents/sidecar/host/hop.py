@@ -15,12 +15,14 @@ from agents.sidecar.engine.http2.stream import Stream
 from agents.sidecar.engine.http2.wire import NO_ERROR
 from agents.sidecar.host.h2 import Served
 from agents.sidecar.host.h2carrier import Fleet
+from agents.sidecar.host.handshake import refuse
 from agents.sidecar.host.hopstream import ByteStream
 from agents.sidecar.host.host import Host
 from agents.sidecar.host.serve import stream as serve
 from agents.sidecar.host.tls import identity
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.peers import UNKNOWN_PEER
+from agents.sidecar.state.refusals import NO_IDENTITY
 from meshcore.wire.ids import join
 
 
@@ -42,7 +44,8 @@ class HopServed(Served):
         try:
             self._know(b"")
         except ValueError as error:
-            self.host.runtime.log.warning("refused on the mesh's port: %s", error)
+            runtime = self.host.runtime
+            refuse(runtime.certs, runtime.log, "inbound", NO_IDENTITY, self._address, str(error))
             transport.abort()
             return
         super().connection_made(transport)

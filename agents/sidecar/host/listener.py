@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from agents.sidecar.engine.detect import HANDSHAKE, PEEK, Detected, Kind, conclude, detect
 from agents.sidecar.engine.exchange import INBOUND
 from agents.sidecar.host.dial import keep_alive
+from agents.sidecar.host.handshake import detail, refuse, why
 from agents.sidecar.host.host import OVER, Host
 from agents.sidecar.host.serve import Makers, client_of, plain
 from agents.sidecar.host.tls import Contexts
@@ -290,12 +291,14 @@ class Arrival:
             protocol = plain(
                 listener.host, listener.makers, door.over() if self._over else door, self._address, detected
             )
-        task = listener.host.loop.create_task(_hand_over(listener.host, accepted, protocol, tls))
+        task = listener.host.loop.create_task(_hand_over(listener.host, accepted, protocol, tls, self._address))
         listener.tasks.add(task)
         task.add_done_callback(listener.tasks.discard)
 
 
-async def _hand_over(host: Host, accepted: socket.socket, protocol: Any, tls: ssl.SSLContext | None) -> None:
+async def _hand_over(
+    host: Host, accepted: socket.socket, protocol: Any, tls: ssl.SSLContext | None, address: str
+) -> None:
     """Give a socket to a transport; who fails the handshake has not said a byte to anybody."""
     try:
         await host.loop.connect_accepted_socket(
@@ -304,7 +307,7 @@ async def _hand_over(host: Host, accepted: socket.socket, protocol: Any, tls: ss
     except (OSError, ssl.SSLError) as error:
         accepted.close()
         if tls is not None:
-            host.runtime.log.warning("refused on the mesh's port: %s", reason(error))
+            refuse(host.runtime.certs, host.runtime.log, "inbound", why(error), address, detail(error))
 
 
 def show(address: Any) -> str:
@@ -313,12 +316,3 @@ def show(address: Any) -> str:
         return ""
     host, port = address[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def reason(error: Exception) -> str:
-    """Return in few words why a handshake failed."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate not accepted: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason}"
-    return str(error) or type(error).__name__

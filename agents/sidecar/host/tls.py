@@ -15,7 +15,7 @@ class Contexts:
     """The two contexts in force. Connections that are open keep the ones that they began with."""
 
     def __init__(self, certs: Certs) -> None:
-        self._certs = certs
+        self.certs = certs
         self.server: ssl.SSLContext | None = None
         self.client: ssl.SSLContext | None = None
         certs.subscribe(self.renew)
@@ -23,20 +23,20 @@ class Contexts:
 
     def renew(self) -> None:
         """Make both contexts from the current certificate and anchors; none before there is a certificate."""
-        if self._certs.current is None or not self._certs.anchors_pem:
+        if self.certs.current is None or not self.certs.anchors_pem:
             return
         self.server = self._make(ssl.PROTOCOL_TLS_SERVER)
         self.server.num_tickets = 0  # a hop is opened once: nothing to resume
         self.client = self._make(ssl.PROTOCOL_TLS_CLIENT)
 
     def _make(self, role: int) -> ssl.SSLContext:
-        assert self._certs.current is not None
+        assert self.certs.current is not None
         context = ssl.SSLContext(role)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.check_hostname = False  # a URI is no host name; `identity` is compared instead
         context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(cadata=self._certs.anchors_pem)
-        context.load_cert_chain(self._certs.current.path)
+        context.load_verify_locations(cadata=self.certs.anchors_pem)
+        context.load_cert_chain(self.certs.current.path)
         context.set_alpn_protocols([MESH_ALPN.decode()])
         return context
 

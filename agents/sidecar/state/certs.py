@@ -6,6 +6,8 @@ Plain data: the files are made by whoever calls `install` (a memfd, named by its
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from agents.sidecar.state.refusals import Refusals
+
 Listener = Callable[[], None]
 
 
@@ -30,6 +32,7 @@ class Certs:
         self.anchors_pem = ""
         self.generation = 0  # goes up with each change
         self.renewals = 0
+        self.refusals = Refusals()  # of peers that did not prove who they are
         self._listeners: list[Listener] = []
 
     @property

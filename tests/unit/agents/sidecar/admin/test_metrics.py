@@ -92,6 +92,7 @@ IN = 'direction="inbound",target_port="80",tls="no_identity",no_tls_reason="no_t
         'meshtui_limit_used{limit="connections"} 3',
         'meshtui_limit_used{limit="waiting_bytes"} 4096',
         'meshtui_limit_refused_total{limit="requests"} 2',
+        'meshtui_tls_refused_total{direction="inbound",reason="expired"} 0',
         'meshtui_endpoint_inflight_requests{target="voting.emojivoto:8080",endpoint="voting-0"} 0',
     ],
 )
