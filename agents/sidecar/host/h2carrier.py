@@ -97,7 +97,8 @@ class Carrier(Edge):
             fleet.refuse(endpoint, why(error), detail(error))
         else:
             fleet.refuse(endpoint, BY_PEER, "closed after the handshake, without a word")
-        return "tls-refused"
+        self.h2.why = "tls-refused"
+        return self.h2.why
 
     def on_settings(self) -> None:
         self.carriers.proven()

@@ -167,7 +167,7 @@ class ByteStream:
             return
         self._closing = True
         self._drop_held()
-        self._lose(None if clean else ConnectionResetError("hop-reset"))
+        self._lose(None if clean else ConnectionResetError(stream.connection.why or "upstream-reset"))
 
     # How it is done.
 

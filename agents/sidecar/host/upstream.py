@@ -325,5 +325,5 @@ def reason(error: BaseException | None, reached: bool) -> str:
     if not reached:
         return text if text and " " not in text and len(text) < 40 else "connect-failed"
     if isinstance(error, ConnectionResetError):
-        return "upstream-reset"
+        return text if error.errno is None and text and " " not in text else "upstream-reset"
     return "upstream-closed"

@@ -369,7 +369,7 @@ def test_a_hop_that_goes_down_takes_no_request_along() -> None:
     target = meshed("10.0.0.1:80", "10.0.0.2:80")
     book = Playbook(target)
     book.client >> GET
-    book.server(0).lose(ConnectionResetError("hop-reset"))
+    book.server(0).lose(ConnectionResetError("upstream-reset"))
     book.server(1) << GET
     assert book.dials.opened[0][0] is not book.dials.opened[1][0]
     book.server(1) >> OK
@@ -381,7 +381,7 @@ def test_what_was_sent_is_sent_once_more_at_most() -> None:
     book = Playbook(meshed("10.0.0.1:80"))
     book.client >> GET
     for _ in range(2):
-        book.server().lose(ConnectionResetError("hop-reset"))
+        book.server().lose(ConnectionResetError("upstream-reset"))
     assert len(book.dials.sides) == 2
     book.client << failure(502, b"Bad Gateway", b"upstream-reset")
 

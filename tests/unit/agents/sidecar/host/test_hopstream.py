@@ -99,7 +99,7 @@ def test_an_abort_is_a_reset_at_the_far_end() -> None:
     ends.near.abort()
     ends.run()
     assert ends.near_user.told == [("lost", None)]
-    assert ends.far_user.told == [("lost", "hop-reset")]
+    assert ends.far_user.told == [("lost", "upstream-reset")]
     ends.far.write(b"late")
     ends.far.close()
 
@@ -107,7 +107,7 @@ def test_an_abort_is_a_reset_at_the_far_end() -> None:
 def test_a_lost_hop_is_a_lost_connection() -> None:
     ends = Ends()
     ends.pair.client.lost()
-    assert ends.near_user.told == [("lost", "hop-reset")]
+    assert ends.near_user.told == [("lost", "upstream-reset")]
 
 
 def test_a_writer_is_paused_while_the_reader_reads_nothing() -> None:
@@ -217,7 +217,7 @@ def test_who_writes_to_a_closed_end_is_reset() -> None:
     ends.run()
     ends.far.write(b"anybody there?")
     ends.run()
-    assert ends.far_user.told == ["eof", ("lost", "hop-reset")]
+    assert ends.far_user.told == ["eof", ("lost", "upstream-reset")]
 
 
 def test_a_far_end_that_never_closes_is_given_up() -> None:
@@ -261,7 +261,7 @@ def test_a_user_that_fails_loses_its_stream_and_nobody_elses(held: bool) -> None
         ends.run()
     assert [str(fault["exception"]) for fault in faults] == ["a fault"]
     assert ends.far_user.told == [("lost", None)]
-    assert ends.near_user.told == [("lost", "hop-reset")]
+    assert ends.near_user.told == [("lost", "upstream-reset")]
     assert not ends.pair.server.closed
     assert not ends.pair.client.closed
 
