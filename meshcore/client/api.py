@@ -2,14 +2,15 @@
 
 Each call becomes one GET on the aggregated API (wire/observe); the answer comes in gRPC-Web frames (wire/frames). The
 API server knows who asks and RBAC says what may be asked, so nothing here carries a secret. How a GET gets there (the
-kubeconfig, its credentials and proxies) is `fetch`'s, which whoever opens the channel hands in.
+kubeconfig, its credentials and proxies), and what a refusal of the API server means, is `fetch`'s, which whoever opens
+the channel hands in.
 """
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
-from typing import Any, Generic, NoReturn, Protocol, TypeVar, cast
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -22,23 +23,12 @@ from meshcore.wire.frames import CONTENT_TYPE, FrameError, Reader, read_trailers
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
 
-ERROR_LIMIT = 64 << 10  # bytes of a refusal that are read
-_ACCEPT = {"Accept": f"{CONTENT_TYPE}, application/json;q=0.1"}
-_INSTALL = "`meshtui check` says what is missing; `meshtui install | kubectl apply -f -` installs the mesh"
+HELLO_BYTES = 1 << 20
+_ACCEPT = f"{CONTENT_TYPE}, application/json;q=0.1"
 
-
-class Answer(Protocol):
-    """What came back for a GET."""
-
-    status: int
-    headers: Mapping[str, str]
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes; raises ClientError when the connection is lost."""
-
-
-# Opens a path of the API server with some headers; raises ClientError where it cannot be reached.
-Fetch = Callable[[str, Mapping[str, str]], AbstractAsyncContextManager[Answer]]
+# Opens a path of the API server, for an Accept header, and gives the bytes of a good answer as they come; raises
+# ClientError, also while they are read, where there is none.
+Fetch = Callable[[str, str], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 
 
 class Call(Generic[Response]):
@@ -112,33 +102,30 @@ class ApiChannel:
 
     async def _ask(self, question: observe.Question, request: Message) -> AsyncIterator[Message]:
         reader = Reader()
-        async with self._fetch(observe.path_of(question, request), _ACCEPT) as answer:
-            if answer.status != 200:
-                raise await refusal(answer)
-            async with aclosing(cast("Any", answer.chunks())) as chunks:
-                async for chunk in chunks:
-                    for last, payload in _frames(reader, chunk):
-                        if last:
-                            _end(read_trailers(payload))
-                            return
-                        yield _parse(question.response, payload)
+        async with self._fetch(observe.path_of(question, request), _ACCEPT) as chunks:
+            async for chunk in chunks:
+                for last, payload in _frames(reader, chunk):
+                    if last:
+                        _end(read_trailers(payload))
+                        return
+                    yield _parse(question.response, payload)
         raise fault(grpc.StatusCode.CANCELLED)
 
     async def _hello(self, request: HelloRequest) -> AsyncIterator[HelloResponse]:
-        async with self._fetch(observe.ROOT, {"Accept": "application/json"}) as answer:
-            if answer.status != 200:
-                raise await refusal(answer)
-            packed = answer.headers.get(observe.HELLO_HEADER, "")
+        body = b""
+        async with self._fetch(observe.ROOT, "application/json") as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > HELLO_BYTES:
+                    break
         try:
-            hello = observe.unpack(packed, HelloResponse)
-        except observe.PathError:
-            packed = ""
-        if not packed:
+            hello = observe.unpack(json.loads(body)[observe.HELLO_MEMBER], HelloResponse)
+        except (ValueError, KeyError, TypeError):
             raise ClientError(
                 f"the API at {observe.ROOT} is not meshtui's",
                 f"`kubectl get apiservice {observe.VERSION}.{observe.GROUP}` shows who serves it",
                 code="unimplemented",
-            )
+            ) from None
         yield cast("HelloResponse", hello)
 
 
@@ -146,52 +133,6 @@ def fault(code: grpc.StatusCode, details: str = "", hint: str = "") -> grpc.aio.
     """Return the error that a gRPC channel would have raised."""
     metadata = grpc.aio.Metadata((HINT, hint.encode())) if hint else grpc.aio.Metadata()
     return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), metadata, details, None)
-
-
-async def refusal(answer: Answer) -> ClientError:
-    """Return what an answer of the API server, or of the mesh behind it, says instead of an answer."""
-    body = b""
-    async with aclosing(cast("Any", answer.chunks())) as chunks:
-        async for chunk in chunks:
-            body += chunk
-            if len(body) > ERROR_LIMIT:
-                break
-    message, hint = _status(body)
-    if answer.status == 401:
-        hint = hint or "log in again: the credentials of the kubeconfig's user are missing or have expired"
-        return ClientError(message or "the API server does not know who asks", hint, code="unauthenticated")
-    if answer.status == 403:
-        hint = hint or (
-            "ask for the ClusterRole meshtui-view (and meshtui-tap for tap and top) in that namespace: "
-            "kubectl create rolebinding meshtui-view --clusterrole meshtui-view --user NAME -n NAMESPACE"
-        )
-        return ClientError(message or "that is not allowed", hint, code="permission_denied")
-    if answer.status == 404:
-        return ClientError("no mesh is installed in this cluster", hint or _INSTALL, code="not_installed")
-    if answer.status in (502, 503, 504):
-        return ClientError(
-            f"the control plane does not answer the API server{f': {message}' if message else ''}",
-            hint or "`meshtui check` looks at it; `kubectl -n meshtui get pods` shows whether it runs",
-            code="unavailable",
-            lost=True,
-        )
-    if answer.status == 429:
-        return ClientError("the API server has too much to do", "it is asked again", code="unavailable", lost=True)
-    return ClientError(
-        f"the API server answered {answer.status}{f': {message}' if message else ''}", hint, code="unknown"
-    )
-
-
-def _status(body: bytes) -> tuple[str, str]:
-    """Return message and hint of a Kubernetes Status; of anything else, its first line."""
-    try:
-        status = json.loads(body)
-        causes = (status.get("details") or {}).get("causes") or ()
-        hint = next((cause["message"] for cause in causes if cause.get("reason") == "Hint"), "")
-        return " ".join(str(status.get("message", "")).split()), str(hint)
-    except (ValueError, AttributeError, KeyError, TypeError):
-        text = body.decode("utf-8", "replace").strip()
-        return (text.splitlines()[0][:200] if text else ""), ""
 
 
 def _frames(reader: Reader, chunk: bytes) -> Any:

@@ -1,7 +1,8 @@
 """gRPC-Web frames: how protobuf messages travel over plain HTTP, through the Kubernetes API server.
 
 A frame is one byte of flags, four bytes of length, and a message; the last one of an answer holds the trailers
-(github.com/grpc/grpc, doc/PROTOCOL-WEB.md). services/access writes them, client/api reads them. Pure.
+(github.com/grpc/grpc, doc/PROTOCOL-WEB.md). One kind is our own: a sign of life, for streams in which nothing happens.
+services/access writes them, client/api reads them. Pure.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,9 @@ LARGEST = 64 << 20  # bytes of one message
 
 _HEAD = Struct(">BI")
 _TRAILERS = 0x80
+_ALIVE = 0x40
+
+ALIVE = _HEAD.pack(_ALIVE, 0)
 
 
 class FrameError(Exception):
@@ -62,7 +66,7 @@ class Reader:
         held += data
         while len(held) >= _HEAD.size:
             flags, size = _HEAD.unpack_from(held)
-            if flags not in (0, _TRAILERS):
+            if flags not in (0, _TRAILERS, _ALIVE):
                 raise FrameError(f"flags {flags:#04x} are none of gRPC-Web's: this is another protocol's answer")
             if size > self._largest:
                 raise FrameError(f"a message of {size} bytes is larger than {self._largest}")
@@ -71,7 +75,8 @@ class Reader:
                 return
             payload = bytes(held[_HEAD.size : end])
             del held[:end]
-            yield Frame(flags == _TRAILERS, payload)
+            if flags != _ALIVE:
+                yield Frame(flags == _TRAILERS, payload)
 
     @property
     def whole(self) -> bool:

@@ -18,8 +18,8 @@ from meshcore.wire.ids import is_label
 GROUP = "observe.meshtui.dev"
 VERSION = "v1alpha1"
 ROOT = f"/apis/{GROUP}/{VERSION}"
-HELLO = "/meshtui.v1.Control/Hello"  # answered in a header of ROOT, which whoever is known may read
-HELLO_HEADER = "Meshtui-Hello"
+HELLO = "/meshtui.v1.Control/Hello"  # answered in a member of ROOT's own document, which whoever is known may read
+HELLO_MEMBER = "meshtuiHello"
 QUERY = "q"
 EVERYWHERE = ""
 

@@ -12,7 +12,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from meshcore.wire import frames
-from meshcore.wire.observe import GROUP, QUESTIONS, VERSION
+from meshcore.wire.observe import GROUP, HELLO_MEMBER, QUESTIONS, VERSION
 
 _HTTP = {  # as gRPC's HTTP mapping has it, read backwards (google/rpc/code.proto)
     grpc.StatusCode.INVALID_ARGUMENT: (400, "BadRequest"),
@@ -40,6 +40,7 @@ class Form(Protocol):
     """One way to write answers."""
 
     content_type: str
+    alive: bytes  # a sign of life between answers
 
     def status(self, refusal: Refusal) -> int:
         """Return the HTTP status of an answer that is nothing but a refusal."""
@@ -54,6 +55,7 @@ class Frames:
     """gRPC-Web: the verdict stands in the trailers, whatever came before."""
 
     content_type = frames.CONTENT_TYPE
+    alive = frames.ALIVE
 
     def status(self, refusal: Refusal) -> int:
         return 200
@@ -74,6 +76,7 @@ class Json:
     """One object a line."""
 
     content_type = "application/json"
+    alive = b"\n"
 
     def status(self, refusal: Refusal) -> int:
         return _HTTP.get(refusal.code, (500, ""))[0]
@@ -103,8 +106,8 @@ def failure(refusal: Refusal) -> dict[str, Any]:
     return found
 
 
-def discovery() -> Mapping[str, Any]:
-    """Return the resources of the group, for `kubectl api-resources` and RBAC's tools."""
+def discovery(hello: str) -> Mapping[str, Any]:
+    """Return the resources of the group, for `kubectl api-resources` and RBAC's tools, and our hello."""
     verbs: dict[str, set[str]] = {}
     for question in QUESTIONS:
         verbs.setdefault(question.resource, set()).update({"watch"} if question.watch else {"get", "list"})
@@ -122,4 +125,5 @@ def discovery() -> Mapping[str, Any]:
             }
             for resource, found in verbs.items()
         ],
+        HELLO_MEMBER: hello,
     }

@@ -31,6 +31,7 @@ Answers = Mapping[str, Callable[[Any, Any], Any]]
 Allowed = Callable[[User, str, str, str], Awaitable[str]]
 
 MAX_STREAMS = 1000
+ALIVE_S = 20.0  # a stream in which nothing happens says so this often
 FIRST_S = 1.0  # how long a stream may take to its first answer before its head goes out
 LINE_LIMIT = 64 << 10  # of a path: a request stands in it
 
@@ -67,7 +68,7 @@ class Access:
             log.warning("a question was refused", extra={"fields": {"from": request.remote, "reason": str(error)}})
             return web.json_response(failure(Refusal(grpc.StatusCode.UNAUTHENTICATED, str(error))), status=401)
         if request.path == observe.ROOT:
-            return web.json_response(discovery(), headers={observe.HELLO_HEADER: self._hello})
+            return web.json_response(discovery(self._hello))
         try:
             question, space = observe.read_path(request.path)
         except observe.PathError as error:
@@ -135,18 +136,30 @@ async def _send(
 ) -> None:
     """Write answers as they come, and how they ended; a reader that has gone is no error."""
     refusal: Refusal | None = None
+    coming = first
     try:
         try:
-            answer = await first
-            while answer is not None:
+            while (answer := await _patiently(coming, response, form)) is not None:
                 await response.write(form.message(answer))
-                answer = await _next(answers)
+                coming = asyncio.ensure_future(_next(answers))
         except Refusal as error:
             refusal = error
         await response.write(form.end(refusal))
         await response.write_eof()
     except ConnectionError:
         return
+    finally:
+        coming.cancel()
+        await asyncio.wait((coming,))
+
+
+async def _patiently(
+    coming: "asyncio.Future[Message | None]", response: web.StreamResponse, form: Form
+) -> Message | None:
+    """Return the next answer, and let the reader know while there is none that it would be told."""
+    while not (await asyncio.wait((coming,), timeout=ALIVE_S))[0]:
+        await response.write(form.alive)
+    return await coming
 
 
 async def _guard(answer: Awaitable[Message]) -> Message:

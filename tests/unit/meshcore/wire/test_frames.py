@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshcore.wire.frames import Frame, FrameError, Reader, message, read_trailers, trailers
+from meshcore.wire.frames import ALIVE, Frame, FrameError, Reader, message, read_trailers, trailers
 
 
 @given(st.lists(st.binary(max_size=200), max_size=6), st.integers(1, 40))
@@ -38,3 +38,7 @@ def test_what_is_cut_short_waits() -> None:
     assert list(reader.feed(message(b"abc")[:7])) == []
     assert not reader.whole
     assert list(reader.feed(b"c")) == [Frame(False, b"abc")]
+
+
+def test_a_sign_of_life_is_no_message() -> None:
+    assert list(Reader().feed(ALIVE + message(b"a") + ALIVE)) == [Frame(False, b"a")]

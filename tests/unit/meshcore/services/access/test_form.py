@@ -38,6 +38,6 @@ def test_a_refusal_is_what_kubectl_prints() -> None:
 
 
 def test_the_group_lists_its_resources_with_their_verbs() -> None:
-    found = {one["name"]: one["verbs"] for one in discovery()["resources"]}
+    found = {one["name"]: one["verbs"] for one in discovery("hello")["resources"]}
     assert found["stats"] == ["get", "list", "watch"]
     assert found["taps"] == ["watch"]

@@ -14,9 +14,9 @@ import pytest
 from aiohttp import web
 
 from meshcore.client import control, stats, tap
-from meshcore.client.api import Answer
 from meshcore.client.channel import Session, open_api
 from meshcore.client.failure import HINT, ClientError
+from meshcore.services.access import serve
 from meshcore.services.access.caller import FrontProxy, User
 from meshcore.services.access.serve import Access
 from meshcore.services.access.tls import Contexts
@@ -54,6 +54,8 @@ class Services:
         self.open += 1
         try:
             number = 0
+            if request.targets[0].name == "slow":
+                await asyncio.sleep(0.1)
             while not request.limit or number < request.limit:
                 number += 1
                 yield tap_pb2.ObserveResponse(sidecars=number)
@@ -90,24 +92,12 @@ class Place:
 
     async def session(self, user: str, namespace: str = "") -> Session:
         @asynccontextmanager
-        async def fetch(path: str, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
-            async with self.get(path, {**headers, "X-Remote-User": user}) as response:
-                yield Given(response)
+        async def fetch(path: str, accept: str) -> AsyncIterator[AsyncIterator[bytes]]:
+            async with self.get(path, {"Accept": accept, "X-Remote-User": user}) as response:
+                assert response.status == 200
+                yield response.content.iter_any()
 
         return await open_api(fetch, "the cluster", namespace=namespace)
-
-
-class Given:
-    """An aiohttp response as the channel wants it."""
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self.status = response.status
-        self.headers = response.headers
-        self._response = response
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        async for chunk in self._response.content.iter_any():
-            yield chunk
 
 
 @pytest.fixture
@@ -195,6 +185,20 @@ async def test_a_stream_ends_with_its_reader(place: Place) -> None:
             break
         await asyncio.sleep(0.01)
     assert place.services.open == 0
+
+
+async def test_a_stream_in_which_nothing_happens_gives_signs_of_life(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "ALIVE_S", 0.01)
+    monkeypatch.setattr(serve, "FIRST_S", 0.01)
+    path = f"{ROOT}/watch/namespaces/shop/taps?name=slow&limit=1"
+    async with place.get(path, {"X-Remote-User": "ann"}) as response:
+        text = await response.text()
+    assert text.count("\n") > 3
+    assert [json.loads(line)["sidecars"] for line in text.split("\n") if line] == [1]
+    session = await place.session("ann")
+    assert [one.sidecars async for one in tap.observe(session, [web_(name="slow")], limit=1)] == [1]
 
 
 async def test_a_fault_of_ours_is_told_without_its_inside(place: Place) -> None:
