@@ -6,7 +6,8 @@ is refused is decided by the pure files beside this one.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
@@ -28,6 +29,14 @@ log = logging.getLogger("meshcore.identity")
 POLL_S = 2.0
 STRANGERS = 64  # so many callers without a certificate may watch the bundle at once
 Caller = Callable[["Context"], SpiffeId | None]
+# Whether a token stands for an identity; raises TokenError if not.
+Redeem = Callable[[str, SpiffeId], Awaitable[None]]
+# Hears of each request for a certificate: for whom, and why it was refused (empty: it was not).
+Told = Callable[[SpiffeId, str], None]
+
+
+def untold(identity: SpiffeId, reason: str) -> None:
+    """Nobody needs to hear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +55,19 @@ class Identity(identity_pb2_grpc.IdentityServicer):
         self,
         store: Store,
         serving: Serving,
-        tokens: Tokens,
+        redeem: Redeem,
         *,
         trust_domain: str,
         caller: Caller,
         clock: Callable[[], float],
+        told: Told = untold,
     ) -> None:
         self.store = store
         self.serving = serving
         self.issued = 0
-        self._tokens = tokens
+        self.refused = 0
+        self._redeem = redeem
+        self._told = told
         self._trust_domain = trust_domain
         self._caller = caller
         self._clock = clock
@@ -102,7 +114,7 @@ class Identity(identity_pb2_grpc.IdentityServicer):
                 await self._refuse(context, grpc.StatusCode.PERMISSION_DENIED, reason, request.identity)
         else:
             try:
-                self._tokens.redeem(request.token, wanted)
+                await self._redeem(request.token, wanted)
             except TokenError as error:
                 await self._refuse(context, grpc.StatusCode.UNAUTHENTICATED, str(error), request.identity)
         try:
@@ -110,6 +122,7 @@ class Identity(identity_pb2_grpc.IdentityServicer):
         except AuthorityError as error:
             await self._refuse(context, grpc.StatusCode.FAILED_PRECONDITION, str(error), request.identity)
         self.issued += 1
+        self._told(wanted, "")
         certificate = leaf.certificate
         log.info(
             "issued",
@@ -151,6 +164,9 @@ class Identity(identity_pb2_grpc.IdentityServicer):
         return identity_pb2.TrustBundle(anchors=self.store.authority.bundle)
 
     async def _refuse(self, context: "Context", code: grpc.StatusCode, reason: str, identity: str) -> NoReturn:
+        self.refused += 1
+        with suppress(ValueError):
+            self._told(parse_spiffe(identity), reason)
         log.warning(
             "certificate refused", extra={"fields": {"identity": identity[:300], "reason": reason, "code": code.name}}
         )

@@ -25,7 +25,7 @@ class Presented:
 class Serving:
     """The certificate in use. `clock` is Unix time."""
 
-    def __init__(self, authority: Authority, uri: str, dns: str, clock: Callable[[], float]) -> None:
+    def __init__(self, authority: Authority, uri: str, dns: tuple[str, ...], clock: Callable[[], float]) -> None:
         self._uri = uri
         self._dns = dns
         self._clock = clock
@@ -40,7 +40,7 @@ class Serving:
 
     def _issue(self, authority: Authority) -> None:
         key = new_key()
-        leaf = authority.issue(key.public_key(), self._uri, utc(self._clock()), dns=(self._dns,))
+        leaf = authority.issue(key.public_key(), self._uri, utc(self._clock()), dns=self._dns)
         start, end = leaf.certificate.not_valid_before_utc, leaf.certificate.not_valid_after_utc
         self._authority = authority
         self._renew: datetime = start + (end - start) * RENEW_AT

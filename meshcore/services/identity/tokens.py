@@ -67,6 +67,10 @@ class Tokens:
             raise TokenError("the token was issued for another identity, and is void now")
         return grant
 
+    async def check(self, token: str, identity: SpiffeId) -> None:
+        """Use a token up, as Identity asks for it; raises TokenError."""
+        self.redeem(token, identity)
+
     def _expire(self) -> None:
         now = self._clock()
         while self._grants:

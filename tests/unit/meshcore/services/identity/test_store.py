@@ -98,7 +98,7 @@ def test_an_issuer_from_elsewhere_is_not_replaced(tmp_path: Path, clock: Clock) 
 
 def test_the_serving_certificate_renews_at_70_percent_and_with_the_authority(tmp_path: Path, clock: Clock) -> None:
     store = Store(tmp_path, "test", clock)
-    serving = Serving(store.authority, "spiffe://local/ns/meshtui/sa/control-plane", "control-plane.meshtui", clock)
+    serving = Serving(store.authority, "spiffe://local/ns/meshtui/sa/control-plane", ("control-plane.meshtui",), clock)
     first = serving.current
     clock.now += 0.69 * DAY
     assert not serving.refresh(store.authority)
