@@ -9,11 +9,12 @@ import logging
 import os
 import signal
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from meshcore.server.options import Options
+from meshcore.server.options import ClusterOptions, Options
 from meshcore.server.plane import Plane
 
 log = logging.getLogger("meshcore.server")
@@ -26,26 +27,62 @@ class StartError(Exception):
 
 
 async def serve(options: Options) -> None:
-    """Run until SIGTERM or SIGINT; raises StartError, AuthorityError or OSError."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    """Run a local control plane until SIGTERM or SIGINT; raises StartError, AuthorityError or OSError."""
+    stop = _stopping()
     with claim(options.folder):
         plane = Plane(options)
         servers = await plane.listen()
         log.info("ready", extra={"fields": {"mesh": options.mesh, "socket": str(options.socket)}})
-        work = asyncio.create_task(plane.run())
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        # Answers in the making have a moment, then streams are cut; sidecars go on with what they know.
-        plane.discovery.close()
-        await asyncio.gather(*(server.stop(DRAIN_S) for server in servers))
-        options.socket.unlink(missing_ok=True)
-        if work.done():
-            await work  # raises what broke it
-        work.cancel()
+        async with _working(plane.run(), stop):
+            # Answers in the making have a moment, then streams are cut; sidecars go on with what they know.
+            plane.discovery.close()
+            await asyncio.gather(*(server.stop(DRAIN_S) for server in servers))
+            options.socket.unlink(missing_ok=True)
+
+
+async def serve_cluster(options: ClusterOptions) -> None:
+    """Run a cluster's control plane until SIGTERM or SIGINT; raises StartError, AuthorityError or OSError."""
+    from meshcore.kube.failure import KubeError
+    from meshcore.kube.session import open_cluster
+    from meshcore.server.cluster import ClusterPlane
+
+    stop = _stopping()
+    try:
+        async with open_cluster(
+            options.kubeconfig or None, options.context or None, in_cluster=not options.kubeconfig
+        ) as session:
+            plane = ClusterPlane(options, session)
+            servers = await plane.listen()
+            log.info("listening", extra={"fields": {"ports": plane.doors.ports, "cluster": session.where}})
+            async with _working(plane.run(), stop):
+                plane.core.discovery.close()
+                await asyncio.gather(plane.close(), *(server.stop(DRAIN_S) for server in servers))
+    except KubeError as error:
+        raise StartError(f"{error}; {error.hint}") from None
+
+
+def _stopping() -> asyncio.Event:
+    """Return what is set on SIGTERM and SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+@asynccontextmanager
+async def _working(run: Coroutine[Any, Any, None], stop: asyncio.Event) -> AsyncIterator[None]:
+    """Work until told to stop, then let the body close the doors; raises what broke the work."""
+    work = asyncio.create_task(run)
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    yield
+    if work.done():
+        await work
+    work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
 
 
 @contextmanager

@@ -6,22 +6,15 @@ Layer"). What is needed for that stands in ConfigMap kube-system/extension-apise
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
+
+from meshcore.kube.review import User
 
 
 class CallerError(Exception):
     """A request whose sender nobody vouches for; `str()` is one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """An authenticated user of the cluster."""
-
-    name: str
-    groups: tuple[str, ...] = ()
-    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +66,8 @@ def identify(front: FrontProxy, certificate: Mapping[str, Any] | None, headers: 
                 extra.setdefault(unquote(key[len(prefix) :]), []).append(value)
     return User(
         users[0],
-        tuple(_values(given, front.group_headers)),
-        {key: tuple(values) for key, values in extra.items()},
+        groups=tuple(_values(given, front.group_headers)),
+        extra=tuple(sorted((key, tuple(values)) for key, values in extra.items())),
     )
 
 

@@ -18,8 +18,9 @@ import grpc
 from aiohttp import web
 from google.protobuf.message import Message
 
+from meshcore.kube.review import User
 from meshcore.services.access.ask import request_of
-from meshcore.services.access.caller import CallerError, FrontProxy, User, identify
+from meshcore.services.access.caller import CallerError, FrontProxy, identify
 from meshcore.services.access.context import Context
 from meshcore.services.access.form import Form, Frames, Json, Refusal, discovery, failure
 from meshcore.wire import frames, observe
@@ -40,7 +41,7 @@ class Access:
     """Answers people's questions that come through the API server."""
 
     def __init__(
-        self, answers: Answers, *, front: Callable[[], FrontProxy], allowed: Allowed, hello: HelloResponse
+        self, answers: Answers, *, front: Callable[[], FrontProxy | None], allowed: Allowed, hello: HelloResponse
     ) -> None:
         self._answers = answers
         self._front = front
@@ -63,7 +64,10 @@ class Access:
         form: Form = Frames() if frames.CONTENT_TYPE in request.headers.get("Accept", "") else Json()
         try:
             certificate = request.transport.get_extra_info("peercert") if request.transport else None
-            user = identify(self._front(), certificate, request.headers.items())
+            front = self._front()
+            if front is None:
+                return _refuse(Json(), Refusal(grpc.StatusCode.UNAVAILABLE, "the control plane is just starting"))
+            user = identify(front, certificate, request.headers.items())
         except CallerError as error:
             log.warning("a question was refused", extra={"fields": {"from": request.remote, "reason": str(error)}})
             return web.json_response(failure(Refusal(grpc.StatusCode.UNAUTHENTICATED, str(error))), status=401)

@@ -116,7 +116,8 @@ class Identity(identity_pb2_grpc.IdentityServicer):
             try:
                 await self._redeem(request.token, wanted)
             except TokenError as error:
-                await self._refuse(context, grpc.StatusCode.UNAUTHENTICATED, str(error), request.identity)
+                code = grpc.StatusCode.UNAVAILABLE if error.again else grpc.StatusCode.UNAUTHENTICATED
+                await self._refuse(context, code, str(error), request.identity)
         try:
             leaf = self.store.authority.issue(key, str(wanted), utc(self._clock()))
         except AuthorityError as error:

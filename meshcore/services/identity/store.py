@@ -31,16 +31,17 @@ RENEW_ISSUER = timedelta(days=30)  # an issuer whose anchor key is here is repla
 class Store:
     """The authority in force, and the folder that it came from. `clock` is Unix time."""
 
-    def __init__(self, folder: Path, name: str, clock: Callable[[], float]) -> None:
-        """Open the folder, or fill an empty one; raises AuthorityError or OSError."""
+    def __init__(self, folder: Path, name: str, clock: Callable[[], float], *, ours: bool = True) -> None:
+        """Open the folder, or fill an empty one that is `ours` to write to; raises AuthorityError or OSError."""
         self.problem = ""  # why the files of now are not in force
         self._folder = folder
         self._name = name
         self._clock = clock
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
-        if not (folder / ANCHORS).exists():
-            self._create()
+        if ours:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            if not (folder / ANCHORS).exists():
+                self._create()
         self._renew_issuer()
         try:
             self.authority = self._load()

@@ -16,7 +16,11 @@ LIMIT = 10_000
 
 
 class TokenError(Exception):
-    """A token that is not good; `str()` says why in one line."""
+    """A token that is not good; `str()` says why in one line. `again`: nobody knows yet, asking again may help."""
+
+    def __init__(self, message: str, *, again: bool = False) -> None:
+        super().__init__(message)
+        self.again = again
 
 
 class TooManyTokens(TokenError):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from meshcore.services.access.caller import CallerError, FrontProxy, User, common_name, front_proxy, identify
+from meshcore.kube.review import User
+from meshcore.services.access.caller import CallerError, FrontProxy, common_name, front_proxy, identify
 
 CERTIFICATE = {"subject": ((("commonName", "front-proxy-client"),),)}
 DATA = {
@@ -29,7 +30,7 @@ def test_user_groups_and_extras_come_from_the_headers(front: FrontProxy) -> None
         ("Authorization", "Bearer secret"),
     ]
     assert identify(front, CERTIFICATE, headers) == User(
-        "ann", ("dev", "system:authenticated"), {"acme.com/project": ("p1", "p2")}
+        "ann", groups=("dev", "system:authenticated"), extra=(("acme.com/project", ("p1", "p2")),)
     )
 
 

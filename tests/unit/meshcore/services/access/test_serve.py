@@ -16,8 +16,9 @@ from aiohttp import web
 from meshcore.client import control, stats, tap
 from meshcore.client.channel import Session, open_api
 from meshcore.client.failure import HINT, ClientError
+from meshcore.kube.review import User
 from meshcore.services.access import serve
-from meshcore.services.access.caller import FrontProxy, User
+from meshcore.services.access.caller import FrontProxy
 from meshcore.services.access.serve import Access
 from meshcore.services.access.tls import Contexts
 from meshcore.wire import common_pb2, control_pb2, stats_pb2, tap_pb2, version

@@ -1,0 +1,210 @@
+"""The control plane of a cluster: its workloads are what the API server tells, its people come through that too.
+
+serve.py starts and stops it. What it shows of itself and what it shares with a machine's is core.py's; what it follows
+is follow.py's, which doors it has is doors.py's.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import grpc
+from prometheus_client import CollectorRegistry
+
+from meshcore.kube.act import Act
+from meshcore.kube.events import Recorder
+from meshcore.kube.failure import KubeError
+from meshcore.kube.objects import OBSERVE_GROUP, PODS
+from meshcore.kube.review import Reviews, User
+from meshcore.kube.session import Session
+from meshcore.server.access import Access as Proven
+from meshcore.server.core import Core, Home, wall_ms
+from meshcore.server.doors import Certificates, Doors, admin, webhooks
+from meshcore.server.follow import Cluster
+from meshcore.server.listeners import credentials, open_control, open_identity
+from meshcore.server.metrics import Collector
+from meshcore.server.options import ClusterOptions
+from meshcore.server.publish import Publisher
+from meshcore.services.access.serve import Access
+from meshcore.services.discovery.locate import Locator
+from meshcore.services.discovery.registry import Registry
+from meshcore.services.identity.review import Reviewed
+from meshcore.services.identity.serving import Serving
+from meshcore.services.identity.store import Store
+from meshcore.services.injector import serve as injector
+from meshcore.services.injector.review import Verdict
+from meshcore.services.policy.serve import Policy
+from meshcore.services.stats.serve import open_store
+from meshcore.wire.ids import SpiffeId
+
+log = logging.getLogger("meshcore.server")
+
+RENEW_S = 2.0
+
+
+class ClusterPlane:
+    """A cluster's control plane. Making it opens the authority; `listen` opens the doors."""
+
+    def __init__(self, options: ClusterOptions, session: Session) -> None:
+        """Raises AuthorityError or OSError where the authority's folder cannot be used."""
+        self.options = options
+        store = Store(options.ca, options.namespace, time.time, ours=False)
+        self.registry = Registry(time.monotonic, wall_ms)
+        self.cluster = Cluster(session, self.registry, options.namespace)
+        self.locator = Locator(self.cluster.snapshot, options.trust_domain)
+        self.reviews = Reviews(session)
+        self.events = Recorder(session, "meshtui-controller")
+        self.policy = Policy(None, ports=lambda namespace, pod: {}, wall_ms=wall_ms)
+        home = Home(
+            name="kubernetes",
+            mesh=options.namespace,
+            trust_domain=options.trust_domain,
+            node="",
+            settle=False,
+            look=self.locator.resolve,
+            services=lambda: list(self.cluster.snapshot.services),
+            namespaces=lambda: list(self.cluster.snapshot.namespaces),
+            default_namespace=lambda: "default",
+            redeem=Reviewed(self.reviews).check,
+            zone=self.cluster.snapshot.zone_of,
+            behind=self.cluster.snapshot.behind,
+            told=self._certified,
+        )
+        self.core = Core(
+            home,
+            registry=self.registry,
+            store=store,
+            serving=Serving(store.authority, str(options.identity), options.dns, time.time),
+            policy=self.policy,
+            counts=open_store(),
+        )
+        self.cluster.touch = self.core.discovery.touch
+        self.cluster.changed = self._configured
+        self.injector = injector.Injector(
+            settings=lambda: self.cluster.settings,
+            anchors=self._anchors,
+            namespace=self.cluster.wants,
+            told=self._decided,
+        )
+        self.access = Access(
+            self.core.answers(), front=lambda: self.cluster.front, allowed=self._allowed, hello=self.core.control.hello
+        )
+        self.publisher = Publisher(session, options.namespace, self._anchors)
+        self.doors = Doors(options.listen)
+        self._certificates = Certificates()
+
+    async def listen(self) -> list[grpc.aio.Server]:
+        """Open every door; raises OSError if a port is taken."""
+        options, ports = self.options, self.options.ports
+        strangers, sidecars = open_identity(), open_control([Proven(options.trust_domain)])
+        self.core.serve_strangers(strangers)
+        self.core.serve_sidecars(sidecars)
+        for name, server, port, mutual in (
+            ("identity", strangers, ports.identity, False),
+            ("control", sidecars, ports.control, True),
+        ):
+            found = credentials(lambda: self.core.serving.current, mutual=mutual)
+            try:
+                bound = server.add_secure_port(f"{options.listen}:{port}", found)
+            except RuntimeError as error:
+                raise OSError(f"cannot listen on {options.listen}:{port} ({name}): {error}") from None
+            self.doors.ports[name] = bound
+            await server.start()
+        self._renew()
+        tls = self._certificates
+        await self.doors.open(
+            "observe", ports.observe, self.access.application(), tls.observe.listening, **self.access.handler_args
+        )
+        hooks = webhooks({injector.PATH: self.injector.mutate})
+        await self.doors.open("webhook", ports.webhook, hooks, tls.webhook.listening)
+        metrics = CollectorRegistry()
+        metrics.register(Collector(self))
+        await self.doors.open("admin", ports.admin, admin(self.unready, metrics), None)
+        (options.folder / "control.json").write_text(json.dumps(self.doors.ports) + "\n")
+        return [strangers, sidecars]
+
+    async def run(self) -> None:
+        """Do what has to be done now and then, until cancelled; an error in it ends the process."""
+        async with asyncio.TaskGroup() as tasks:
+            loops: list[Any] = [*self.core.loops(), self.cluster.run(), self.events.run(), self.publisher.run()]
+            for loop in (*loops, self._keep_certified()):
+                tasks.create_task(loop)
+
+    async def close(self) -> None:
+        """Close the HTTP doors."""
+        await self.doors.close()
+
+    def unready(self) -> Iterator[str]:
+        """Yield what is missing before questions can be answered."""
+        if not self.cluster.synced:
+            yield "the cluster's objects have not all been read yet"
+        if self.cluster.settings is None:
+            yield self.cluster.problem or "the settings have not been read yet"
+        if self.cluster.front is None:
+            yield "how the API server proves itself is not known yet"
+
+    def _anchors(self) -> str:
+        return self.core.store.authority.bundle_pem.decode()
+
+    def _configured(self) -> None:
+        settings = self.cluster.settings
+        if settings is not None and settings.proxy.opaque_ports != self.locator.opaque:
+            self.locator.opaque = settings.proxy.opaque_ports
+            self.core.discovery.redeclared()
+
+    async def _keep_certified(self) -> None:
+        while True:
+            self._renew()
+            await asyncio.sleep(RENEW_S)
+
+    def _renew(self) -> None:
+        front = self.cluster.front
+        self._certificates.renew(self.core.serving.current, front.ca_pem if front is not None else "")
+
+    async def _allowed(self, user: User, verb: str, resource: str, namespace: str) -> str:
+        """Return why somebody may not ask something; empty: they may."""
+        try:
+            verdict = await self.reviews.access(user, Act(verb, OBSERVE_GROUP, resource, namespace))
+        except KubeError as error:
+            return f"whether it is allowed cannot be asked now: {error}"
+        return "" if verdict.allowed else verdict.reason or "no role allows it"
+
+    def _decided(self, verdict: Verdict) -> None:
+        """Tell the owner of a pod that was injected, or that asked in vain."""
+        if verdict.reason and not verdict.loud:
+            return
+        for owner in _owners(verdict):
+            note = verdict.reason or "a meshtui sidecar was put in"
+            self.events.record(owner, verdict.event, note, action="Inject", warning=verdict.loud)
+
+    def _certified(self, identity: SpiffeId, reason: str) -> None:
+        if not reason:
+            return
+        account = {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"namespace": identity.namespace, "name": identity.service_account},
+        }
+        self.events.record(account, "CertificateRefused", reason, action="Certify", warning=True)
+
+
+def _owners(verdict: Verdict) -> Iterable[dict[str, Any]]:
+    """Yield what an event about a pod is attached to: its owner, which exists already; else the pod itself."""
+    meta = verdict.pod.get("metadata") or {}
+    for reference in meta.get("ownerReferences") or ():
+        if reference.get("controller"):
+            yield {
+                "apiVersion": reference.get("apiVersion", ""),
+                "kind": reference.get("kind", ""),
+                "metadata": {
+                    "namespace": verdict.namespace,
+                    "name": reference.get("name", ""),
+                    "uid": reference.get("uid", ""),
+                },
+            }
+            return
+    if meta.get("name"):
+        yield {**PODS.new(meta["name"], verdict.namespace)}

@@ -1,0 +1,162 @@
+"""Follows a cluster: every object that the control plane looks at, from the API server to whoever needs it.
+
+Pods become instances of the registry, as a launcher reports them on a machine; Services, slices, Pods and Namespaces
+become discovery's snapshot; two ConfigMaps become the injector's settings and what is known of the front proxy.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from meshcore.inject.names import CONFIG_KEY, CONFIG_MAP
+from meshcore.inject.settings import Settings, SettingsError, read
+from meshcore.kube.failure import KubeError
+from meshcore.kube.objects import (
+    CONFIG_MAPS,
+    ENDPOINT_SLICES,
+    NAMESPACES,
+    PODS,
+    SERVICES,
+    Object,
+    annotations_of,
+)
+from meshcore.kube.session import Session
+from meshcore.kube.watch import Watch
+from meshcore.services.access.caller import CallerError, FrontProxy, front_proxy
+from meshcore.services.discovery import records
+from meshcore.services.discovery.registry import Registry, ServiceKey
+from meshcore.services.discovery.snapshot import Snapshot
+from meshcore.wire.discovery_pb2 import InstancePort, InstanceStatus
+
+log = logging.getLogger("meshcore.server")
+
+LAUNCHER = "kubernetes"
+FRONT_PROXY = ("kube-system", "extension-apiserver-authentication")
+ASK_S = 2.0
+
+Touch = Callable[[set[ServiceKey]], None]
+Change = tuple[Any, Any, Any, Any]
+
+
+class Cluster:
+    """What is known of a cluster now."""
+
+    def __init__(self, session: Session, registry: Registry, namespace: str) -> None:
+        self.session = session
+        self.snapshot = Snapshot()
+        self.settings: Settings | None = None
+        self.problem = ""  # of the settings
+        self.front: FrontProxy | None = None
+        self.touch: Touch = lambda services: None
+        self.changed: Callable[[], None] = lambda: None  # settings or front proxy
+        self._registry = registry
+        snapshot = self.snapshot
+        self._pods = Watch(session, PODS.path(), records.pod)
+        self._pods.on_change(self._pod)
+        self._watches: list[Watch[Any]] = [self._pods]
+        for kind, strip, take in (
+            (NAMESPACES, records.namespace, snapshot.take_namespace),
+            (SERVICES, records.service, snapshot.take_service),
+            (ENDPOINT_SLICES, records.endpoint_slice, snapshot.take_slice),
+        ):
+            self._follow(Watch(session, kind.path(), strip), take)
+        for where, heard in (((namespace, CONFIG_MAP), self._configured), (FRONT_PROXY, self._fronted)):
+            only = Watch(session, CONFIG_MAPS.path(where[0]), _data, fields=f"metadata.name={where[1]}")
+            only.on_change(heard)
+            self._watches.append(only)
+
+    @property
+    def synced(self) -> bool:
+        """Tell whether everything was read at least once."""
+        return all(watch.synced.is_set() for watch in self._watches)
+
+    def failures(self) -> list[KubeError]:
+        """Return what stands in the way of keeping up now."""
+        return [watch.state.failure for watch in self._watches if watch.state.failure is not None]
+
+    @property
+    def watches(self) -> list[Watch[Any]]:
+        return self._watches
+
+    async def run(self) -> None:
+        """Follow everything until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for watch in self._watches:
+                tasks.create_task(watch.run())
+
+    async def wants(self, namespace: str) -> Mapping[str, str]:
+        """Return a namespace's annotations, as far as they are ours; one made a moment ago is asked for."""
+        known = self.snapshot.namespaces.get(namespace)
+        if known is not None:
+            return dict(known.wants)
+        try:
+            return dict(annotations_of(await self.session.get(NAMESPACES.path(name=namespace), within=ASK_S)))
+        except KubeError as error:
+            log.warning("a namespace is not known", extra={"fields": {"namespace": namespace, "error": str(error)}})
+            return {}
+
+    def _follow(self, watch: Watch[Any], take: Callable[[Any, Any], set[ServiceKey]]) -> None:
+        watch.on_change(lambda change: self.touch(take(change[2], change[3])))
+        self._watches.append(watch)
+
+    def _pod(self, change: Change) -> None:
+        _, (namespace, name), old, new = change
+        touched = self.snapshot.take_pod(old, new)
+        if new is None:
+            self._registry.drop(LAUNCHER, namespace, name)
+        else:
+            self._registry.put(LAUNCHER, status(new))
+        self.touch(touched)
+
+    def _configured(self, change: Change) -> None:
+        data = change[3]
+        if data is None:
+            self.problem = f"there is no ConfigMap {CONFIG_MAP}"
+            return
+        try:
+            self.settings = read(dict(data).get(CONFIG_KEY, ""))
+        except SettingsError as error:
+            self.problem = f"ConfigMap {CONFIG_MAP}: {error}"
+            log.warning("the last good settings stay in force", extra={"fields": {"reason": self.problem}})
+            return
+        self.problem = ""
+        self.changed()
+
+    def _fronted(self, change: Change) -> None:
+        if change[3] is None:
+            return
+        try:
+            self.front = front_proxy(dict(change[3]))
+        except CallerError as error:
+            log.warning("people cannot be told apart", extra={"fields": {"reason": str(error)}})
+            return
+        self.changed()
+
+
+def status(pod: records.Pod) -> InstanceStatus:
+    """Return a pod as a launcher would report it."""
+    first = next(iter(pod.addresses), "")
+    ports = [InstancePort(name=name, port=number, proxy_ip=first) for name, number in pod.ports]
+    return InstanceStatus(
+        namespace=pod.namespace,
+        kind=pod.kind,
+        name=pod.owner,
+        pod=pod.name,
+        phase=pod.phase,
+        ready=pod.ready,
+        restarts=pod.restarts,
+        proxy_restarts=pod.proxy_restarts,
+        message=pod.message,
+        meshed=pod.meshed,
+        started_ms=pod.started_ms,
+        ports=() if pod.meshed or not first else ports,
+        service_account=pod.account,
+        node=pod.node,
+        unmeshed_reason="" if pod.meshed else pod.unmeshed or "runs without a sidecar: it was not injected",
+        labels=dict(pod.labels),
+    )
+
+
+def _data(each: Object) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((each.get("data") or {}).items()))
