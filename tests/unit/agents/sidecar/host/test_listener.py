@@ -149,7 +149,9 @@ async def test_on_an_opaque_port_the_mesh_is_still_recognised(bench: Bench, monk
     bench.door.opaque = True
     settled: list[ssl.SSLContext | None] = []
 
-    async def hand_over(host: Host, accepted: socket.socket, protocol: object, tls: ssl.SSLContext | None) -> None:
+    async def hand_over(
+        host: Host, accepted: socket.socket, protocol: object, tls: ssl.SSLContext | None, address: str
+    ) -> None:
         settled.append(tls)
         accepted.close()
 
