@@ -1,8 +1,9 @@
 """Telling people what was done to their objects, as Events that `kubectl describe` shows.
 
-Whoever has something to say calls `record`, which never waits and never fails; a task writes it out. The same thing
-said again about the same object becomes a count on one Event, what comes too fast is held back, and what is held back
-beyond a bound is dropped and counted. Events are for what a person should know, not for each request.
+Whoever has something to say calls `record`, which never waits and never fails; a task writes it out. The same reason
+given again for the same object becomes a count on one Event, which keeps its first note. What comes too fast is held
+back, what is held back beyond a bound is dropped and counted. Events are for what a person should know, not for each
+request.
 """
 
 import asyncio
@@ -134,7 +135,7 @@ class Recorder:
         """Add to an Event's count; False: it is gone."""
         series.count += pending.count
         series.at = pending.at
-        change = {"series": {"count": series.count, "lastObservedTime": micro(pending.at)}, "note": pending.note[:NOTE]}
+        change = {"series": {"count": series.count, "lastObservedTime": micro(pending.at)}}  # nothing else may change
         try:
             await merge(self._session, EVENTS.path(series.namespace, series.name), change)
         except KubeError as error:
