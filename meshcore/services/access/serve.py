@@ -70,7 +70,9 @@ class Access:
             user = identify(front, certificate, request.headers.items())
         except CallerError as error:
             log.warning("a question was refused", extra={"fields": {"from": request.remote, "reason": str(error)}})
-            return web.json_response(failure(Refusal(grpc.StatusCode.UNAUTHENTICATED, str(error))), status=401)
+            # The connection may be older than our knowledge of the front proxy: the next one is looked at anew.
+            refusal, close = Refusal(grpc.StatusCode.UNAUTHENTICATED, str(error)), {"Connection": "close"}
+            return web.json_response(failure(refusal), status=401, headers=close)
         if request.path == observe.ROOT:
             return web.json_response(discovery(self._hello))
         try:

@@ -1,0 +1,119 @@
+"""The control plane beside a real API server: it injects, certifies, counts, and answers people as RBAC has it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from meshcore.inject import names
+from tests.cluster.api.test_plane import deployment
+from tests.cluster.support.cluster import Cluster
+from tests.cluster.support.folder import kept_if_failed
+from tests.cluster.support.mesh import Mesh
+from tests.cluster.support.mesh import mesh as running
+from tests.cluster.support.sidecar import workload
+from tests.cluster.support.wait import until
+
+ROOT = "/apis/observe.meshtui.dev/v1alpha1"
+
+
+@pytest.fixture(scope="module")
+def mesh(cluster: Cluster, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    with kept_if_failed(request.session, tmp_path_factory.mktemp("mesh")) as folder, running(cluster, folder) as found:
+        yield found
+
+
+def pods_of(cluster: Cluster, namespace: str, count: int) -> list[Any]:
+    def made() -> list[Any] | None:
+        found = cluster.get(f"/api/v1/namespaces/{namespace}/pods")["items"]
+        return found if len(found) == count else None
+
+    return until(made, 20, f"{count} pods in {namespace}")
+
+
+def meshed(cluster: Cluster, namespace: str) -> None:
+    cluster.kubectl("annotate", "namespace", namespace, f"{names.INJECT}={names.ENABLED}")
+
+
+def test_a_pod_of_an_enabled_namespace_gets_a_sidecar(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
+    meshed(cluster, namespace)
+    cluster.apply(deployment("web"), namespace=namespace)
+    (pod,) = pods_of(cluster, namespace, 1)
+    assert [one["name"] for one in pod["spec"]["initContainers"]] == [names.REDIRECT, names.PROXY]
+    assert pod["spec"]["initContainers"][1]["restartPolicy"] == "Always"
+    assert pod["metadata"]["labels"][names.WORKLOAD_NAME] == "web"
+    event = until(
+        lambda: next(
+            (
+                each
+                for each in cluster.get(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")["items"]
+                if each["reason"] == "Injected"
+            ),
+            None,
+        ),
+        10,
+        "an event",
+    )
+    assert event["regarding"]["kind"] == "ReplicaSet"
+
+
+def test_what_cannot_have_one_goes_on_and_says_why(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
+    meshed(cluster, namespace)
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "host"},
+        "spec": {"hostNetwork": True, "containers": [{"name": "a", "image": "a:1"}]},
+    }
+    cluster.apply(pod, namespace=namespace)
+    (found,) = pods_of(cluster, namespace, 1)
+    assert "initContainers" not in found["spec"]
+    until(
+        lambda: "hostNetwork is on" in cluster.kubectl("get", "events", "-n", namespace, "-o", "yaml"), 10, "an event"
+    )
+
+
+def test_a_token_becomes_a_certificate_and_its_traffic_figures(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
+    cluster.apply(deployment("web"), namespace=namespace)
+    (pod,) = pods_of(cluster, namespace, 1)
+    with workload(mesh, namespace, "web", pod["metadata"]["name"]) as web:
+        assert [web.call() for _ in range(8)] + [web.call("/fail")] == [200] * 8 + [500]
+        path = f"{ROOT}/namespaces/{namespace}/stats?kind=deployment&name=web"
+
+        def counted() -> dict[str, Any] | None:
+            rows = json.loads(cluster.kubectl("get", "--raw", path))["rows"]
+            http = rows[0].get("http") or {}
+            return http if int(http.get("success", 0)) == 8 and int(http.get("failure", 0)) == 1 else None
+
+        until(counted, 15, "the figures of web")
+
+
+def test_rbac_says_who_sees_what(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "test-view"},
+        "rules": [{"apiGroups": ["observe.meshtui.dev"], "resources": ["stats"], "verbs": ["get", "list", "watch"]}],
+    }
+    cluster.apply(role, deployment("web"), namespace=namespace)
+    cluster.bind("test-view", "user:ann", namespace)
+    ann, bob = cluster.user("ann"), cluster.user("bob")
+    path = f"{ROOT}/namespaces/{namespace}/stats"
+    until(lambda: cluster.kubectl("get", "--raw", path, kubeconfig=ann), 10, "ann's answer")
+    for who, what in ((ann, f"{ROOT}/stats"), (ann, f"{ROOT}/namespaces/default/stats"), (bob, path)):
+        said = cluster.kubectl("get", "--raw", what, kubeconfig=who, status=None)
+        assert "forbidden" in said.lower()
+    assert "web" in cluster.kubectl("get", "--raw", f"{path}?unmeshed=true", kubeconfig=ann)
+
+
+def test_a_token_for_somebody_else_is_refused(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
+    token = cluster.token(namespace, "other", audiences=[names.AUDIENCE])
+    cluster.token(namespace, "web")
+    with workload(mesh, namespace, "web", "web-0", account="web", token=token, ready=False) as sidecar:
+        assert sidecar.process.wait(20) == 77
+        assert f"is system:serviceaccount:{namespace}:other's" in sidecar.log.read_text()
+    plain = cluster.token(namespace, "web")
+    with workload(mesh, namespace, "web", "web-1", account="web", token=plain, ready=False) as sidecar:
+        assert sidecar.process.wait(20) == 77
+        assert "the token is not accepted" in sidecar.log.read_text()
