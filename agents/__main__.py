@@ -20,13 +20,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return redirect(args[1:])
     if args[:2] == ["sidecar", "--config"] and len(args) == 3:
-        return _sidecar(args[2])  # what every launcher and pod says: no parser has to be loaded for it
-    return _sidecar(_parse(args))
+        return _sidecar(args[2], None)  # what every launcher and pod says: no parser has to be loaded for it
+    return _sidecar(*_parse(args))
 
 
-def _parse(args: Sequence[str]) -> str:
-    """Return the configuration's file; exits with a usage line for what cannot be understood."""
+def _parse(args: Sequence[str]) -> tuple[str, int | None]:
+    """Return the configuration's file and --workers; exits with a usage line for what cannot be understood."""
     import argparse
+
+    from agents.runtime.config import MOST_WORKERS
 
     parser = argparse.ArgumentParser(prog="agents", description="Mesh processes that run beside a workload.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -34,12 +36,20 @@ def _parse(args: Sequence[str]) -> str:
     sidecar.add_argument(
         "--config", required=True, metavar="FILE", help="configuration as JSON; '-' reads it from stdin"
     )
+    sidecar.add_argument(
+        "--workers", type=int, metavar="N", help="processes that share the traffic (default: as configured)"
+    )
     commands.add_parser("redirect", help="send a pod's traffic through its sidecar (Kubernetes)")
     commands.add_parser("launch", help="run workloads with sidecars on this machine")
-    return str(parser.parse_args(args).config)
+    parsed = parser.parse_args(args)
+    if parsed.workers is not None and not 1 <= parsed.workers <= MOST_WORKERS:
+        sidecar.error(f"argument --workers: {parsed.workers} is not between 1 and {MOST_WORKERS}")
+    return parsed.config, parsed.workers
 
 
-def _sidecar(path: str) -> int:
+def _sidecar(path: str, workers: int | None) -> int:
+    from dataclasses import replace
+
     from agents.runtime.config import REFUSED, ConfigError, load
 
     try:
@@ -49,7 +59,7 @@ def _sidecar(path: str) -> int:
         return REFUSED
     from agents.sidecar.main import main as run
 
-    return run(config)
+    return run(config if workers is None else replace(config, workers=workers))
 
 
 if __name__ == "__main__":

@@ -72,6 +72,7 @@ class Instance:
     meshed: bool = True
     zone: str = ""
     labels: Mapping[str, str] | None = None
+    proxy_workers: int = 1
     proxy: Listening | None = None
     admin: Listening | None = None
 
@@ -135,6 +136,7 @@ def _draft(mesh: Mesh, workload: Workload, around: Surroundings, supply: Supply,
         meshed=workload.mesh,
         zone=workload.zone,
         labels=dict(workload.labels),
+        proxy_workers=workload.proxy_workers,
         proxy=supply.listen() if workload.mesh else None,
         admin=supply.listen() if workload.mesh else None,
     )

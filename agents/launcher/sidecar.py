@@ -37,5 +37,6 @@ def configuration(instance: Instance, issued: IssueTokenResponse) -> bytes:
         outbound=tuple(Outbound(target=str(out.target), listen=f"fd:{out.listener.fd}") for out in instance.outbound),
         proxy=Listener(listen=f"fd:{instance.proxy.fd}") if instance.proxy else None,
         admin=Listener(listen=f"fd:{instance.admin.fd}"),
+        workers=instance.proxy_workers,
     )
     return msgspec.json.encode(config)

@@ -14,6 +14,7 @@ import msgspec
 
 from agents.launcher.document import Document, Fault, SpecError, Where, read
 from agents.launcher.duration import seconds
+from agents.runtime.config import MOST_WORKERS
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
@@ -65,6 +66,7 @@ class Workload(_Struct, frozen=True):
     zone: str = ""
     proxy: bool = False
     mesh: bool = True
+    proxy_workers: Annotated[int, msgspec.Meta(ge=1, le=MOST_WORKERS)] = 1
     opaque: list[str | int] = []
     routes: list[Route] = []
     labels: dict[str, str] = {}
@@ -97,6 +99,7 @@ WANTS: dict[tuple[str, ...], str] = {
     ("workloads", "ready"): "{http: /path}, {grpc: service} or {tcp: true}",
     ("workloads", "mesh"): "true or false",
     ("workloads", "proxy"): "true or false",
+    ("workloads", "proxyWorkers"): f"a number from 1 to {MOST_WORKERS}",
 }
 _STRUCTS: dict[tuple[str, ...], type[_Struct]] = {
     (): Mesh,

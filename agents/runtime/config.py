@@ -17,6 +17,7 @@ from agents.runtime.ports import parse_ports
 from meshcore.wire.ids import SpiffeId, is_label
 
 REFUSED = 78  # exit status, EX_CONFIG of sysexits.h
+MOST_WORKERS = 64
 _PROTOCOLS = ("", "http", "http1", "http2", "h2", "h2c", "grpc", "tcp", "opaque")
 _LEVELS = ("debug", "info", "warning", "error")
 _LISTEN = re.compile(r"(?P<host>[0-9.]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})|fd:(?P<fd>[0-9]{1,6})")
@@ -125,6 +126,7 @@ class SidecarConfig:
     max_streams: int = field(default=2000, metadata=between(1, 1_000_000))  # of one HTTP/2 client
     max_waiting_bytes: int = field(default=256 << 20, metadata=between(1 << 16, 1 << 40))  # for slow readers
     drain_s: float = field(default=10.0, metadata=between(0, 3600))
+    workers: int = field(default=1, metadata=between(1, MOST_WORKERS))  # processes that share its traffic
     log_level: str = "warning"
 
     @property

@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import signal
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -16,6 +17,9 @@ from agents.sidecar.admin.server import Admin
 from agents.sidecar.feeds.feeds import Feeds, RefusedError
 from agents.sidecar.traffic import Traffic, bind, make_runtime
 from meshcore.log import setup
+
+if TYPE_CHECKING:
+    from agents.sidecar.crew.crew import Crew
 
 REFUSED = 77  # exit status, EX_NOPERM of sysexits.h: the control plane gives this sidecar no identity
 _LEAVE_S = 0.2  # between telling discovery and refusing connections: time for the news to travel
@@ -44,31 +48,56 @@ class Sidecar:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ending.set)
         traffic = Traffic(self.runtime, bind)
-        feeds = Feeds(self.runtime, traffic.ports, os.getpid())
-        admin = Admin(self.runtime, lambda: feeds.ready, lambda: feeds.uplink.up)
+        crew = self._crew(traffic)
+        gather = None if crew is None else crew.gather
+        feeds = Feeds(self.runtime, traffic.ports, os.getpid(), gather)
+        admin = Admin(self.runtime, lambda: feeds.ready, lambda: feeds.uplink.up, gather)
         serving = await admin.serve(parse_listen(self.config.admin.listen).bind())
-        starting = loop.create_task(feeds.start())
+        starting = loop.create_task(self._start(feeds, crew))
         ended = loop.create_task(ending.wait())
-        await asyncio.wait((starting, ended), return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
-            starting.cancel()  # told to end while it still waits for the control plane
-            await feeds.stop()
-            return 0
         try:
-            starting.result()
-        except RefusedError as error:
-            self.log.critical("no identity: %s", error)
-            return REFUSED
-        traffic.start()
-        await ended
-        await self._drain(traffic, feeds)
-        serving.close()
-        return 0
+            await asyncio.wait((starting, ended), return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                starting.cancel()  # told to end while it still waits for the control plane
+                await feeds.stop()
+                return 0
+            try:
+                starting.result()
+            except RefusedError as error:
+                self.log.critical("no identity: %s", error)
+                return REFUSED
+            traffic.start()
+            await ended
+            await self._drain(traffic, feeds, crew)
+            serving.close()
+            return 0
+        finally:
+            if crew is not None:
+                await crew.close()
 
-    async def _drain(self, traffic: Traffic, feeds: Feeds) -> None:
+    def _crew(self, traffic: Traffic) -> "Crew | None":
+        if self.config.workers == 1:
+            return None
+        from agents.sidecar.crew.crew import Crew  # most sidecars are one process, and need not load it
+
+        return Crew(self.runtime, traffic)
+
+    async def _start(self, feeds: Feeds, crew: "Crew | None") -> None:
+        """Get an identity; with workers wait for them: who connects first would stay with this process."""
+        if crew is not None:
+            crew.start()
+        await feeds.start()
+        if crew is not None:
+            await crew.ready()
+
+    async def _drain(self, traffic: Traffic, feeds: Feeds, crew: "Crew | None") -> None:
         """Let others know, take nothing new, finish what is open, hand in the last counters."""
         feeds.drain()
         await asyncio.sleep(_LEAVE_S)
         traffic.stop()
+        if crew is not None:
+            crew.drain()
         await traffic.finish(self.config.drain_s)
+        if crew is not None:
+            await crew.finish(self.config.drain_s)
         await feeds.stop()

@@ -11,6 +11,7 @@ from agents.sidecar.admin.exposition import Family, Histogram, join, labels
 from agents.sidecar.state.bounds import BYTES, CONNECTIONS, REQUESTS
 from agents.sidecar.state.cells import HttpCell
 from agents.sidecar.state.counters import OUTBOUND, Edge
+from agents.sidecar.state.others import Load
 from agents.sidecar.state.runtime import Runtime
 from meshcore.wire.common_pb2 import SUCCESS
 from meshcore.wire.version import VERSION
@@ -23,7 +24,7 @@ def render(runtime: Runtime, uplinks: Callable[[], Collection[str]]) -> Iterator
     """Yield the exposition in slices; an empty slice is a place to breathe."""
     yield from _http(runtime)
     yield from _tcp(runtime)
-    for family in (*_identity(runtime), *process.families(), *_mesh(runtime, uplinks)):
+    for family in (*_identity(runtime), *process.families(runtime.others), *_mesh(runtime, uplinks)):
         yield from family.lines()
 
 
@@ -143,8 +144,10 @@ def _mesh(runtime: Runtime, uplinks: Callable[[], Collection[str]]) -> list[Fami
         for endpoint in endpoints.by_id.values():
             where = {"target": endpoints.target, "dst_pod": endpoint.peer.pod, "endpoint": endpoint.id}
             base = labels(where)
-            ewma.add(base, endpoint.ewma if endpoint.stamp else 0.0)
-            inflight.add(base, endpoint.inflight)
+            mine = Load(endpoint.ewma if endpoint.stamp else 0.0, endpoint.inflight)
+            load = runtime.others.load(endpoints.target, endpoint.id, mine)
+            ewma.add(base, load.ewma)
+            inflight.add(base, load.inflight)
             weight.add(base, endpoint.weight)
     counters, taps = runtime.counters, runtime.taps
     requests = Family("meshtui_inflight_requests", "gauge", "Requests in flight through this proxy.")

@@ -1,19 +1,26 @@
-"""The process about itself, under the names that every Prometheus client library uses."""
+"""The process about itself, under the names that every Prometheus client library uses; of several, their sum."""
 
 import os
 import resource
 import time
 
 from agents.sidecar.admin.exposition import Family
+from agents.sidecar.state.others import Others
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _STARTED = time.time()
+_FIGURES = {
+    "process_virtual_memory_bytes": "virtual_bytes",
+    "process_resident_memory_bytes": "rss_bytes",
+    "process_open_fds": "descriptors",
+    "process_threads": "threads",
+}
 
 
-def families() -> list[Family]:
+def families(others: Others) -> list[Family]:
     """Return the process_* families, as far as the system tells."""
     cpu = Family("process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.")
-    cpu.add("", round(time.process_time(), 3))
+    cpu.add("", round(time.process_time() + others.cpu_us / 1e6, 3))
     started = Family(
         "process_start_time_seconds", "gauge", "Time that the process started, in seconds since the Unix epoch."
     )
@@ -35,6 +42,6 @@ def families() -> list[Family]:
         ("process_threads", threads, "Number of OS threads in the process."),
     ):
         family = Family(name, "gauge", text)
-        family.add("", value)
+        family.add("", value + others.sum(_FIGURES[name]))
         found.append(family)
     return found

@@ -6,7 +6,7 @@ moment, so that several scrapers cost as much as one.
 
 import asyncio
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from agents.sidecar.admin import metrics
@@ -25,10 +25,17 @@ _REASONS = {200: b"OK", 400: b"Bad Request", 404: b"Not Found", 405: b"Method No
 class Admin:
     """What the admin port answers."""
 
-    def __init__(self, runtime: Runtime, ready: Callable[[], bool], uplinks: Callable[[], Collection[str]]) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        ready: Callable[[], bool],
+        uplinks: Callable[[], Collection[str]],
+        gather: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._runtime = runtime
         self._ready = ready
         self._uplinks = uplinks
+        self._gather = gather  # has the counts of the sidecar's other processes added
         self._scrape: asyncio.Task[bytes] | None = None
         self._scraped = 0.0
         self.connections: set[Connection] = set()
@@ -60,6 +67,8 @@ class Admin:
         self._runtime.log.error("no metrics", exc_info=error)
 
     async def _render(self, loop: asyncio.AbstractEventLoop) -> bytes:
+        if self._gather is not None:
+            await self._gather()
         parts: list[str] = []
         until = loop.time() + SLICE_S
         for part in metrics.render(self._runtime, self._uplinks):

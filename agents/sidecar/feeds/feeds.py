@@ -5,7 +5,7 @@ main makes one, waits for `start`, and tells it when the process drains and ends
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 from agents.runtime.config import SidecarConfig
@@ -27,7 +27,13 @@ __all__ = ["Feeds", "RefusedError"]
 class Feeds:
     """What keeps a sidecar's state fresh, and carries its counters and taps out."""
 
-    def __init__(self, runtime: Runtime, ports: Iterable[discovery_pb2.InstancePort], pid: int) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        ports: Iterable[discovery_pb2.InstancePort],
+        pid: int,
+        gather: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         config: SidecarConfig = runtime.config
         log = runtime.log
         self._config = config
@@ -68,7 +74,9 @@ class Feeds:
             namespace=config.namespace, kind=config.kind, name=config.name, pod=config.pod
         )
         self._policy = Policy(wanted, runtime.rules, self.uplink, log)
-        self._stats = Stats(runtime.me, runtime.boot_id, runtime.counters, Status(runtime), self.uplink, log)
+        self._stats = Stats(
+            runtime.me, runtime.boot_id, runtime.counters, Status(runtime), self.uplink, log, gather=gather
+        )
         self._tap = Tap(runtime.me, runtime.boot_id, runtime.taps, self.uplink, log)
 
     @property

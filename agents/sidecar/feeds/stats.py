@@ -8,7 +8,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from agents.sidecar.feeds.call import Call
 from agents.sidecar.feeds.ledger import Ledger, Stream
@@ -34,6 +34,7 @@ class Stats:
         uplink: Uplink,
         log: logging.Logger,
         interval_s: float = INTERVAL_S,
+        gather: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._me = me
         self._boot_id = boot_id
@@ -42,6 +43,7 @@ class Stats:
         self._uplink = uplink
         self._log = log
         self._interval = interval_s
+        self._gather = gather  # has the counts of the sidecar's other processes added
         self._ledger = Ledger()
         self._fresh = asyncio.Condition()
         self._latest = b""  # the newest status, serialised as a StatsReport
@@ -61,6 +63,8 @@ class Stats:
 
     async def flush(self) -> None:
         """Drain the counters now."""
+        if self._gather is not None:
+            await self._gather()
         self._ledger.add(self._counters.drain(), int(time.time() * 1000))
         self._latest = stats_pb2.StatsReport(status=self._status()).SerializeToString()
         async with self._fresh:

@@ -124,8 +124,13 @@ class TcpCell:
         """A connection was closed; `errno` is the name of the error that ended it, such as ECONNRESET."""
         self.closed += 1
         self.open -= 1
-        if errno and (errno in self.errors or len(self.errors) < 20):
-            self.errors[errno] = self.errors.get(errno, 0) + 1
+        if errno:
+            self.failed(errno, 1)
+
+    def failed(self, errno: str, count: int) -> None:
+        """So many of those closed were ended by an error."""
+        if errno in self.errors or len(self.errors) < 20:
+            self.errors[errno] = self.errors.get(errno, 0) + count
 
 
 def errno_name(error: BaseException | None) -> str:

@@ -176,7 +176,7 @@ class Counters:
         if edge is None:
             if len(self.edges) >= self._max_edges:
                 self.overflowed += 1
-                return self._overflow_edge(direction)
+                return self.overflow(direction)
             edge = Edge(self, direction, peer, service_namespace, service_name, port, tls, no_tls_reason)
             self.edges[key] = edge
         return edge
@@ -189,7 +189,8 @@ class Counters:
             key = (direction, 0, "")
         self.names[key] = self.names.get(key, 0) + 1
 
-    def _overflow_edge(self, direction: int) -> Edge:
+    def overflow(self, direction: int) -> Edge:
+        """Return the edge of everything that found no room."""
         edge = self._overflow.get(direction)
         if edge is None:
             edge = self._overflow[direction] = Edge(self, direction, None, "", "", 0, 0, "")

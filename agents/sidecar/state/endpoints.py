@@ -70,6 +70,10 @@ class Endpoint:
         return bool(self.peer.identity)
 
 
+def _untold(_: discovery_pb2.EndpointsUpdate) -> None:
+    """Nobody else is told: a sidecar of one process."""
+
+
 class EndpointSet:
     """All endpoints of one target. `exists` is None until discovery has answered for the first time."""
 
@@ -85,6 +89,7 @@ class EndpointSet:
         "protocol",
         "service",
         "target",
+        "told",
         "used",
     )
 
@@ -100,6 +105,7 @@ class EndpointSet:
         self.fallback: Endpoint | None = None  # the address itself, where discovery knows nothing of it
         self.link = Link(Peer(), UNKNOWN_SERVICE)  # counts what never reached an endpoint
         self.used = 0.0
+        self.told: Callable[[discovery_pb2.EndpointsUpdate], None] = _untold  # called with each update that is applied
         self._waiters: dict[Callable[[], None], None] = {}
 
     def wait(self, waiter: Callable[[], None]) -> None:
@@ -132,6 +138,7 @@ class EndpointSet:
                 endpoint.gone = True
         self.by_id = after
         self.endpoints = tuple(endpoint for endpoint in after.values() if endpoint.weight > 0)
+        self.told(update)
         waiters, self._waiters = self._waiters, {}
         for waiter in waiters:
             waiter()
@@ -191,8 +198,11 @@ class Directory:
             self.follow(found)
         return found
 
+    def drop(self, known: EndpointSet) -> None:
+        """Follow a target no longer."""
+        del self.sets[known.target]
+        self.unfollow(known)
+        known.leave()
+
     def _drop_oldest(self) -> None:
-        oldest = min(self.sets.values(), key=lambda known: known.used)
-        del self.sets[oldest.target]
-        self.unfollow(oldest)
-        oldest.leave()
+        self.drop(min(self.sets.values(), key=lambda known: known.used))

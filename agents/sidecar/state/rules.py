@@ -5,13 +5,17 @@ policy arrives; one that does not compile is left out and named in `refused`, ne
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from agents.sidecar.state.peers import ServiceKey
 from agents.sidecar.state.routes import NO_ROUTES, Routes
 from meshcore.wire import policy_pb2
 
 DETECT_TIMEOUT_S = 10.0
+
+
+def _nobody(_: policy_pb2.WorkloadPolicy) -> None:
+    """Nobody else is told: a sidecar of one process."""
 
 
 class Rules:
@@ -22,6 +26,7 @@ class Rules:
         self.detect_timeout_s = detect_timeout_s
         self._detect_timeout_s = detect_timeout_s  # where policy says nothing
         self.refused: tuple[str, ...] = ()
+        self.told: Callable[[policy_pb2.WorkloadPolicy], None] = _nobody  # called with each policy that is applied
         self._inbound: dict[int, Routes] = {}
         self._outbound: dict[tuple[str, str, int], Routes] = {}
         self._opaque: frozenset[int] = frozenset()
@@ -38,6 +43,7 @@ class Rules:
         self.detect_timeout_s = policy.detect_timeout_ms / 1000 or self._detect_timeout_s
         self.refused = tuple(refused)
         self.version = policy.version
+        self.told(policy)
 
     def inbound(self, port: int) -> Routes:
         """Return the routes of one of the application's ports."""

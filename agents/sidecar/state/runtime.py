@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from agents.sidecar.state.bounds import Bounds
 from agents.sidecar.state.endpoints import Directory, EndpointSet
+from agents.sidecar.state.others import Others
 from agents.sidecar.state.peers import Peer
 from agents.sidecar.state.rules import Rules
 
@@ -39,6 +40,7 @@ class Runtime:
     directory: Directory = field(default_factory=Directory)
     rules: Rules = field(default_factory=Rules)
     bounds: Bounds = field(default_factory=Bounds)
+    others: Others = field(default_factory=Others)
     clock: Callable[[], float] = time.perf_counter
 
     def discover(self, target: str) -> EndpointSet:

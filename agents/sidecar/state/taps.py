@@ -20,6 +20,10 @@ def _nobody() -> None:
     """Nobody waits for events."""
 
 
+def _untold(_: tap_pb2.TapOrder | None) -> None:
+    """Nobody else is told: a sidecar of one process."""
+
+
 class Kept:
     """What an exchange carries with it: who sees it already, and who decides at its end."""
 
@@ -38,6 +42,7 @@ class Taps:
         self.active: tuple[Order, ...] = ()  # empty: no tap is on, and the stage does nothing
         self.dropped = 0  # since the process began
         self.wake: Callable[[], None] = _nobody  # called when the buffer stops being empty
+        self.told: Callable[[tap_pb2.TapOrder | None], None] = _untold  # called with each order; None: all have ended
         self._me = me
         self._boot_id = boot_id
         self._clock = clock
@@ -52,11 +57,13 @@ class Taps:
         rest = tuple(known for known in self.active if known.id != order.id)
         if order.cancel:
             self.active = rest
+            self.told(order)
             return ""
         if len(rest) >= MAX_ORDERS:
             return f"more than {MAX_ORDERS} taps"
         made = Order(order, self._me, self._clock())
         self.active = (*rest, made)
+        self.told(order)
         return made.refused
 
     def clear(self) -> None:
@@ -64,6 +71,7 @@ class Taps:
         self.active = ()
         self._events.clear()
         self._told_dropped = self.dropped
+        self.told(None)
 
     def take(self) -> tuple[list[tap_pb2.TapEvent], int]:
         """Return the events that wait, and how many were lost since the last call."""
@@ -71,6 +79,21 @@ class Taps:
         lost = self.dropped - self._told_dropped
         self._told_dropped = self.dropped
         return events, lost
+
+    # Events of the sidecar's other processes, from crew/admission.
+
+    def admit(self, order_id: int) -> bool:
+        """Take a token of an order: its rate is the whole sidecar's. False: it has had its share, or has ended."""
+        for order in self.active:
+            if order.id == order_id:
+                if order.admit(self._clock()):
+                    return True
+                self.dropped += 1
+        return False
+
+    def add(self, event: tap_pb2.TapEvent) -> None:
+        """Add an event to those that wait."""
+        self._put(event)
 
     # Hooks, from stages/tap.
 

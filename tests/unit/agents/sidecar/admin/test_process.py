@@ -1,10 +1,11 @@
 """The process about itself: standard names, plausible values."""
 
 from agents.sidecar.admin.process import families
+from agents.sidecar.state.others import Others
 
 
 def test_the_names_are_the_usual_ones():
-    text = "".join(slice_ for family in families() for slice_ in family.lines())
+    text = "".join(slice_ for family in families(Others()) for slice_ in family.lines())
     values = dict(line.split(" ") for line in text.splitlines() if not line.startswith("#"))
     assert set(values) >= {
         "process_cpu_seconds_total",
