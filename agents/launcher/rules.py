@@ -114,7 +114,12 @@ def _workload(workload: Workload, place: Where, document: Document) -> Iterator[
         if not offers(workload, str(port)):
             yield document.fault((*place, "opaque", j), f"{port} is none of its ports", choice(workload))
     if not workload.mesh:
-        for field, given in (("proxy", workload.proxy), ("opaque", workload.opaque), ("routes", workload.routes)):
+        for field, given in (
+            ("proxy", workload.proxy),
+            ("proxyWorkers", workload.proxy_workers > 1),
+            ("opaque", workload.opaque),
+            ("routes", workload.routes),
+        ):
             if given:
                 yield document.fault(
                     (*place, field), "a workload without a sidecar has none", "remove it, or mesh: false"

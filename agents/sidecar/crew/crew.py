@@ -89,9 +89,7 @@ class Crew:
 
     async def finish(self, limit_s: float) -> None:
         """Wait until every worker has ended, or used up its time."""
-        ending = [session.ended for session in self._sessions]
-        if ending:
-            await asyncio.wait(ending, timeout=limit_s + END_S)
+        await asyncio.wait(self._tasks, timeout=limit_s + END_S)
 
     async def close(self) -> None:
         """End what still runs."""

@@ -152,8 +152,11 @@ class Follower:
     async def _finish(self) -> None:
         """Take what is on its way here, finish what is open, hand in the last counts."""
         config: SidecarConfig = self._runtime.config
-        self._taker.finish()
-        self._traffic.stop()
-        await self._traffic.finish(config.drain_s)
+        try:
+            self._taker.finish()
+            self._traffic.stop()
+            await self._traffic.finish(config.drain_s)
+        except Exception:  # whatever it was, the counts must get out, and the process end
+            self._runtime.log.exception("not drained")
         self._report(0)
         self._channel.close()

@@ -48,8 +48,8 @@ class Taker:
 
     def finish(self) -> None:
         """Take what has been handed over, and no more. The lead has closed its end."""
-        while self._one():
-            pass
+        while self._hand.fileno() >= 0 and self._one():
+            continue
         self.stop()
 
     def stop(self) -> None:

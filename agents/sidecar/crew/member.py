@@ -180,7 +180,8 @@ class Member:
                 return
             pause = backoff.pause(loop.time() - began)
             self._log.error("worker %d ended (%s) and is started again in %.1f s", self.number, status, pause)
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), pause)
 
     def drain(self) -> None:
         """Have the process finish, and start no other."""
@@ -225,7 +226,7 @@ class Member:
         finally:
             self.session = None
             _kill(process)
-        status = await process.wait()
+            status = await process.wait()
         return f"killed by signal {-status}" if status < 0 else f"exit status {status}"
 
 

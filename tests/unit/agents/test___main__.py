@@ -11,7 +11,14 @@ def run(*args, stdin=b""):
 
 
 @pytest.mark.parametrize(
-    ("args", "word"), [((), b"required"), (("side",), b"invalid choice"), (("sidecar",), b"--config")]
+    ("args", "word"),
+    [
+        ((), b"required"),
+        (("side",), b"invalid choice"),
+        (("sidecar",), b"--config"),
+        (("sidecar", "--config", "-", "--workers", "0"), b"--workers: 0 is not between 1 and 64"),
+        (("sidecar", "--config", "-", "--workers", "many"), b"--workers: invalid int value"),
+    ],
 )
 def test_wrong_words_are_usage_errors(args, word):
     done = run(*args)

@@ -125,6 +125,10 @@ BAD_SENSE = [
         "mesh.yaml:2: workloads[0].opaque[0]: 81 is none of its ports; one of http (8080)",
     ),
     (
+        HEAD + "- {name: web, command: a, mesh: false, proxyWorkers: 2}",
+        "mesh.yaml:2: workloads[0].proxyWorkers: a workload without a sidecar has none; remove it, or mesh: false",
+    ),
+    (
         HEAD + "- {name: web, command: a, mesh: false, proxy: true}",
         "mesh.yaml:2: workloads[0].proxy: a workload without a sidecar has none; remove it, or mesh: false",
     ),

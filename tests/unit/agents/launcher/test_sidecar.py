@@ -26,6 +26,7 @@ def test_a_sidecar_takes_what_it_is_given() -> None:
         outbound=(Outbound("emoji", Target("emoji", "shop", "grpc"), Listening(41002, 7)),),
         zone="a",
         labels={"tier": "1"},
+        proxy_workers=3,
         proxy=Listening(41003, 8),
         admin=Listening(41004, 9),
     )
@@ -44,6 +45,7 @@ def test_a_sidecar_takes_what_it_is_given() -> None:
         ("sql", 5432, "fd:6", True),
     ]
     assert [(out.target, out.listen) for out in config.outbound] == [("emoji.shop:grpc", "fd:7")]
+    assert config.workers == 3
     assert config.proxy is not None
     assert (config.proxy.listen, config.admin.listen, config.token) == ("fd:8", "fd:9", "once")
     assert config.anchors_pem.count("BEGIN CERTIFICATE") == 2

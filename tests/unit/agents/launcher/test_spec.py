@@ -57,6 +57,10 @@ BAD_FORM = [
         "mesh.yaml:2: workloads[0].replicas: -1 is not valid; give a number from 0 to 100",
     ),
     (
+        "workloads:\n- {name: a, command: b, proxyWorkers: 65}",
+        "mesh.yaml:2: workloads[0].proxyWorkers: 65 is not valid; give a number from 1 to 64",
+    ),
+    (
         "workloads:\n- name: a\n  command: b\n  env:\n    GOOD: x\n    BAD: [x]",
         "mesh.yaml:6: workloads[0].env.BAD: is a list, not text; give one value",
     ),

@@ -71,6 +71,8 @@ def test_a_good_one_has_defaults_and_an_identity():
         ({"anchors_pem": ""}, ["anchors_pem", "PEM"]),
         ({"control_address": "nowhere"}, ["control_address", "HOST:PORT"]),
         ({"drain_s": -1}, ["drain_s"]),
+        ({"workers": 0}, ["workers", "between 1 and 64"]),
+        ({"workers": 65}, ["workers", "between 1 and 64"]),
         ({"detect_timeout_s": 0}, ["detect_timeout_s"]),
     ],
     ids=str,
