@@ -120,7 +120,7 @@ class SidecarConfig:
     proxy: Listener | None = None
     transparent: Transparent | None = None
     detect_timeout_s: float = field(default=10.0, metadata=between(0.001, 3600))
-    # Of one process; what is beyond is refused with the reason, and counted.
+    # Of the sidecar, in equal shares of its processes; what is beyond is refused with the reason, and counted.
     max_connections: int = field(default=50_000, metadata=between(1, 10_000_000))  # fewer, if descriptors are fewer
     max_requests: int = field(default=100_000, metadata=between(1, 10_000_000))  # in flight
     max_streams: int = field(default=2000, metadata=between(1, 1_000_000))  # of one HTTP/2 client

@@ -36,6 +36,7 @@ from agents.sidecar.state.certs import Certs
 from agents.sidecar.state.counters import Counters
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.endpoints import Directory
+from agents.sidecar.state.others import Others
 from agents.sidecar.state.peers import Peer
 from agents.sidecar.state.rules import Rules
 from agents.sidecar.state.runtime import Runtime
@@ -71,7 +72,10 @@ def make_runtime(config: SidecarConfig, log: logging.Logger) -> Runtime:
     )
     boot_id = os.urandom(6).hex()
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    connections = affordable(config.max_connections, descriptors)
+    connections, requests, waiting = (
+        max(1, most // config.workers)  # this process's share
+        for most in (config.max_connections, config.max_requests, config.max_waiting_bytes)
+    )
     return Runtime(
         me=me,
         boot_id=boot_id,
@@ -83,7 +87,8 @@ def make_runtime(config: SidecarConfig, log: logging.Logger) -> Runtime:
         config=config,
         directory=Directory(own=frozenset(config.transparent.addresses if config.transparent else ())),
         rules=Rules(config.detect_timeout_s),
-        bounds=Bounds(connections, config.max_requests, config.max_waiting_bytes, config.max_streams),
+        bounds=Bounds(affordable(connections, descriptors), requests, waiting, config.max_streams),
+        others=Others(config.workers),
     )
 
 

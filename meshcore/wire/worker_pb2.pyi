@@ -208,6 +208,26 @@ Global___FromWorker: _TypeAlias = FromWorker  # noqa: Y015
 class WorkerReport(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class RefusedEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ANSWER_FIELD_NUMBER: _builtins.int
     STATS_FIELD_NUMBER: _builtins.int
     OVERFLOW_FIELD_NUMBER: _builtins.int
@@ -219,6 +239,8 @@ class WorkerReport(_message.Message):
     TAKEN_FIELD_NUMBER: _builtins.int
     CLIENTS_FIELD_NUMBER: _builtins.int
     VIRTUAL_BYTES_FIELD_NUMBER: _builtins.int
+    WAITING_BYTES_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
     answer: _builtins.int
     """to the question of this number; 0: nobody asked"""
     overflowed: _builtins.int
@@ -230,6 +252,8 @@ class WorkerReport(_message.Message):
     clients: _builtins.int
     """that it has now, streams of the hop among them"""
     virtual_bytes: _builtins.int
+    waiting_bytes: _builtins.int
+    """for slow readers"""
     @_builtins.property
     def stats(self) -> _stats_pb2.StatsReport:
         """since the last report; `status` is the worker's own"""
@@ -246,6 +270,10 @@ class WorkerReport(_message.Message):
     def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___TargetLoad]:
         """those that have changed"""
 
+    @_builtins.property
+    def refused(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """at a limit, by which; since it began"""
+
     def __init__(
         self,
         *,
@@ -260,10 +288,12 @@ class WorkerReport(_message.Message):
         taken: _builtins.int = ...,
         clients: _builtins.int = ...,
         virtual_bytes: _builtins.int = ...,
+        waiting_bytes: _builtins.int = ...,
+        refused: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stats", b"stats"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "clients", b"clients", "descriptors", b"descriptors", "errors", b"errors", "overflow", b"overflow", "overflowed", b"overflowed", "stats", b"stats", "taken", b"taken", "targets", b"targets", "threads", b"threads", "virtual_bytes", b"virtual_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "clients", b"clients", "descriptors", b"descriptors", "errors", b"errors", "overflow", b"overflow", "overflowed", b"overflowed", "refused", b"refused", "stats", b"stats", "taken", b"taken", "targets", b"targets", "threads", b"threads", "virtual_bytes", b"virtual_bytes", "waiting_bytes", b"waiting_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

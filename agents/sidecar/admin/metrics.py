@@ -149,20 +149,21 @@ def _mesh(runtime: Runtime, uplinks: Callable[[], Collection[str]]) -> list[Fami
             ewma.add(base, load.ewma)
             inflight.add(base, load.inflight)
             weight.add(base, endpoint.weight)
-    counters, taps = runtime.counters, runtime.taps
+    counters, taps, others = runtime.counters, runtime.taps, runtime.others
+    flying = counters.inflight + others.sum("inflight")
     requests = Family("meshtui_inflight_requests", "gauge", "Requests in flight through this proxy.")
-    requests.add("", counters.inflight)
+    requests.add("", flying)
     bounds = runtime.bounds
     limits = Family("meshtui_limit", "gauge", "How much this proxy takes on at once.")
     now = Family("meshtui_limit_used", "gauge", "How much of a limit is in use.")
     refused = Family("meshtui_limit_refused_total", "counter", "Connections and requests refused at a limit.")
     for name, most, used, why in (
-        ("connections", bounds.connections, bounds.clients(), CONNECTIONS),
-        ("requests", bounds.requests, counters.inflight, REQUESTS),
-        ("waiting_bytes", bounds.waited, bounds.waiting, BYTES),
+        ("connections", bounds.connections, bounds.clients() + others.sum("clients"), CONNECTIONS),
+        ("requests", bounds.requests, flying, REQUESTS),
+        ("waiting_bytes", bounds.waited, bounds.waiting + others.sum("waiting_bytes"), BYTES),
     ):
         base = labels({"limit": name})
-        limits.add(base, most)
+        limits.add(base, most * others.processes)
         now.add(base, used)
         refused.add(base, bounds.refused[why])
     limits.add(labels({"limit": "streams"}), bounds.streams)  # of one client, which is told the number

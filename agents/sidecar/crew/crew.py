@@ -99,12 +99,13 @@ class Crew:
 
 
 def configuration(config: SidecarConfig, addresses: list[tuple[str, int]]) -> bytes:
-    """Return what a worker is told of the configuration: real addresses, in the order of the listeners; no token."""
+    """Return the configuration for a worker: real addresses in the order of the listeners, and no token."""
     at = iter([join(*address) for address in addresses])
     transparent = config.transparent
     told = replace(
         config,
-        token="",
+        token="spent",  # noqa: S106 - by the lead, on the first certificate
+        token_file="",
         inbound=tuple(replace(each, listen=next(at)) if each.listen else each for each in config.inbound),
         outbound=tuple(replace(each, listen=next(at)) for each in config.outbound),
         proxy=Listen(listen=next(at)) if config.proxy else None,

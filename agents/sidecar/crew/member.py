@@ -42,11 +42,10 @@ class Session:
         self._bulletin = bulletin
         self._hand = hand
         self._kill = kill
-        self._tally = Tally(runtime.counters)
+        self._tally = Tally(runtime.counters, runtime.bounds)
         self._admission = Admission(runtime.taps)
         self._figures = Figures()
         self._doomed = False
-        self._clients = 0
         self._taken = 0
         self._questions: dict[int, asyncio.Future[None]] = {}
         runtime.others.all.append(self._figures)
@@ -54,7 +53,7 @@ class Session:
     @property
     def clients(self) -> int:
         """Return how many connections it has, those included that are on their way to it."""
-        return self._clients + self.handed - self._taken
+        return self._figures.clients + self.handed - self._taken
 
     def give(self, listener: int, accepted: socket.socket) -> bool:
         """Hand it a connection; False if it cannot take one."""
@@ -116,7 +115,10 @@ class Session:
         figures.virtual_bytes = report.virtual_bytes
         figures.descriptors = report.descriptors
         figures.threads = report.threads
-        self._clients, self._taken = report.clients, report.taken
+        figures.inflight = status.inflight
+        figures.waiting_bytes = report.waiting_bytes
+        figures.clients = report.clients
+        self._taken = report.taken
         for load in report.targets:
             self._load(load)
         for number in [number for number in self._questions if number <= report.answer]:
@@ -197,7 +199,7 @@ class Member:
         try:
             # A process of its own from the start: what gRPC, TLS and the loop hold does not survive a fork.
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "agents.sidecar.worker", *map(str, given),
+                sys.executable, *_flags(), "-m", "agents.sidecar.worker", *map(str, given),
                 stdin=asyncio.subprocess.DEVNULL, pass_fds=given,
             )  # fmt: skip
         except BaseException:
@@ -228,6 +230,11 @@ class Member:
             _kill(process)
             status = await process.wait()
         return f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+
+
+def _flags() -> list[str]:
+    """Return with which of its flags, if any, the interpreter of this process was told to load less."""
+    return [flag for given, flag in ((sys.flags.no_site, "-S"), (sys.flags.safe_path, "-P")) if given]
 
 
 def _kill(process: "asyncio.subprocess.Process") -> None:

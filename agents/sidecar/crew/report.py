@@ -6,7 +6,6 @@ in a report is not in the next.
 
 import os
 import time
-from pathlib import Path
 
 from agents.sidecar.crew.handover import Taker
 from agents.sidecar.feeds.ledger import Ledger, Stream
@@ -18,7 +17,6 @@ from agents.sidecar.traffic import Traffic
 from meshcore.wire import worker_pb2
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_PROC = Path("/proc/self")
 
 
 class Reporter:
@@ -42,6 +40,8 @@ class Reporter:
             overflowed=counters.overflowed,
             taken=self._taker.taken,
             clients=self._traffic.clients,
+            waiting_bytes=max(0, self._runtime.bounds.waiting),
+            refused=self._runtime.bounds.refused,
         )
         report.stats.MergeFromString(self._stream.encode(self._ledger.add(drained, int(time.time() * 1000))))
         edges = {tcp.edge for tcp in drained.tcp} | {http.cell.edge for http in drained.http}
@@ -69,9 +69,10 @@ class Reporter:
         status = report.stats.status
         status.cpu_us = int(time.process_time() * 1e6)
         try:
-            size, resident = (_PROC / "statm").read_text().split()[:2]
-            report.descriptors = len(os.listdir(_PROC / "fd"))  # noqa: PTH208 - a Path for each is not needed
-            report.threads = len(os.listdir(_PROC / "task"))  # noqa: PTH208
+            with open("/proc/self/statm", "rb") as statm:
+                size, resident = statm.read().split()[:2]
+            report.descriptors = len(os.listdir("/proc/self/fd"))
+            report.threads = len(os.listdir("/proc/self/task"))
         except (OSError, ValueError):
             return  # the system does not tell
         report.virtual_bytes, status.rss_bytes = int(size) * _PAGE, int(resident) * _PAGE

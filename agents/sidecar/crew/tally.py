@@ -3,6 +3,7 @@
 One Tally per worker process. What a worker reported stays when it ends; only what it had open is closed then. Pure.
 """
 
+from agents.sidecar.state.bounds import Bounds
 from agents.sidecar.state.cells import HttpCell
 from agents.sidecar.state.counters import Counters, Edge
 from agents.sidecar.state.peers import Peer
@@ -12,13 +13,14 @@ from meshcore.wire import stats_pb2, worker_pb2
 class Tally:
     """The counts of one worker process, by the numbers that it gave its edges and cells."""
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, counters: Counters, bounds: Bounds) -> None:
         self._counters = counters
+        self._bounds = bounds
         self._edges: dict[int, Edge] = {}
         self._cells: dict[int, HttpCell] = {}
         self._open: dict[int, int] = {}  # connections, by edge
-        self._inflight = 0
         self._overflowed = 0
+        self._refused: dict[str, int] = {}
 
     def take(self, report: worker_pb2.WorkerReport) -> None:
         """Add what a report says was gained since the last one."""
@@ -48,20 +50,19 @@ class Tally:
             self._open[tcp.edge] = tcp.open
         for closed in report.errors:
             self._edges[closed.edge].tcp.failed(closed.errno, closed.count)
-        self._counters.inflight += stats.status.inflight - self._inflight
-        self._inflight = stats.status.inflight
         self._counters.overflowed += report.overflowed - self._overflowed
         self._overflowed = report.overflowed
+        for why, count in report.refused.items():
+            self._bounds.refused[why] += count - self._refused.get(why, 0)
+            self._refused[why] = count
 
     def close(self) -> None:
-        """The process has ended: its connections are closed, its requests are not in flight any more."""
+        """The process has ended: its connections are closed."""
         for number, still in self._open.items():
             flow = self._edges[number].tcp
             flow.closed += still
             flow.open -= still
         self._open.clear()
-        self._counters.inflight -= self._inflight
-        self._inflight = 0
 
     def _edge(self, told: stats_pb2.EdgeKey, overflow: bool) -> Edge:
         if overflow:

@@ -45,7 +45,7 @@ class Status:
             rss_bytes=rss_bytes() + self._runtime.others.sum("rss_bytes"),
             tap_dropped=self._runtime.taps.dropped,
             connections=max(0, counters.connections),
-            inflight=max(0, counters.inflight),
+            inflight=max(0, counters.inflight) + self._runtime.others.sum("inflight"),
         )
         certificate = self._runtime.certs.current
         if certificate is not None:

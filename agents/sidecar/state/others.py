@@ -17,7 +17,17 @@ class Load(NamedTuple):
 class Figures:
     """One process."""
 
-    __slots__ = ("cpu_us", "descriptors", "loads", "rss_bytes", "threads", "virtual_bytes")
+    __slots__ = (
+        "clients",
+        "cpu_us",
+        "descriptors",
+        "inflight",
+        "loads",
+        "rss_bytes",
+        "threads",
+        "virtual_bytes",
+        "waiting_bytes",
+    )
 
     def __init__(self) -> None:
         self.cpu_us = 0
@@ -25,15 +35,19 @@ class Figures:
         self.virtual_bytes = 0
         self.descriptors = 0
         self.threads = 0
+        self.clients = 0
+        self.inflight = 0  # requests
+        self.waiting_bytes = 0  # for slow readers
         self.loads: dict[str, dict[str, Load]] = {}  # by target and endpoint's id
 
 
 class Others:
     """All other processes."""
 
-    __slots__ = ("_ended_us", "all")
+    __slots__ = ("_ended_us", "all", "processes")
 
-    def __init__(self) -> None:
+    def __init__(self, processes: int = 1) -> None:
+        self.processes = processes  # of this sidecar, this one included; each has its share of every limit
         self.all: list[Figures] = []
         self._ended_us = 0
 

@@ -9,6 +9,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -21,6 +23,11 @@ import grpc
 import grpc.aio
 import pytest
 
+from agents.runtime.config import Listener, SidecarConfig
+from agents.sidecar.crew.crew import configuration
+from agents.sidecar.crew.frames import Frames, frame
+from agents.sidecar.crew.handover import pair
+from meshcore.wire.worker_pb2 import FromWorker, ToWorker, WorkerStart
 from tests.support.local import NAMESPACE, Local, free_port, inside
 from tests.support.shell import eventually
 
@@ -285,10 +292,37 @@ async def test_the_end_of_the_lead_is_the_end_of_its_workers_and_no_request_fail
     )
 
 
-async def test_workers_whose_lead_was_killed_end_themselves(local: Local) -> None:
-    # Signals come from this test alone here: nobody ends the group of a sidecar that has no launcher.
-    lead, *workers = processes(local, "echo")
-    assert len(workers) == PROCESSES - 1
-    with socket.create_connection(("127.0.0.1", local.inbound("echo"))):
-        os.kill(lead, signal.SIGKILL)
-        assert await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 5)
+def test_a_worker_hears_its_lead_alone_and_ends_with_it() -> None:
+    config = SidecarConfig(
+        namespace="default",
+        name="web",
+        pod="web-0",
+        trust_domain="local",
+        identity_address="127.0.0.1:1",
+        control_address="127.0.0.1:2",
+        anchors_pem="-----BEGIN CERTIFICATE-----",
+        token="once",
+        admin=Listener(listen="fd:9"),
+        workers=2,
+    )
+    talk, theirs = socket.socketpair()
+    hand, taking = pair()
+    given = (theirs.fileno(), taking.fileno())
+    command = [sys.executable, "-m", "agents.sidecar.worker", *map(str, given)]
+    with subprocess.Popen(command, pass_fds=given) as worker, talk, hand:
+        theirs.close()
+        taking.close()
+        talk.settimeout(10)
+        start = WorkerStart(config=configuration(config, []), number=1)
+        talk.sendall(frame(ToWorker(start=start).SerializeToString()))
+        frames = Frames()
+        (first, *_) = [FromWorker.FromString(message) for message in frames.feed(talk.recv(1 << 16))]
+        assert first.report.threads >= 1
+        worker.send_signal(signal.SIGTERM)
+        worker.send_signal(signal.SIGINT)
+        talk.sendall(frame(ToWorker(ask=7).SerializeToString()))
+        answers: list[int] = []
+        while 7 not in answers:
+            answers += [FromWorker.FromString(message).report.answer for message in frames.feed(talk.recv(1 << 16))]
+        talk.close()  # as a lead's death does
+        assert worker.wait(5) == 0

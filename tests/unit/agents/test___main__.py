@@ -37,3 +37,9 @@ def test_a_sidecar_loads_nothing_of_the_launcher():
     code = "import sys, agents.__main__, agents.sidecar.main as m; print(*[n for n in sys.modules if 'launch' in n])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_a_sidecar_of_one_process_loads_nothing_of_those_with_several():
+    code = "import sys, agents.sidecar.main; print(*[n for n in sys.modules if 'crew' in n or 'worker' in n])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -7,6 +7,7 @@ import pytest
 from agents.runtime.drain import Drain
 from agents.sidecar.crew.report import Reporter
 from agents.sidecar.crew.tally import Tally
+from agents.sidecar.state.bounds import REQUESTS, Bounds
 from agents.sidecar.state.certs import Certs
 from agents.sidecar.state.counters import INBOUND, OUTBOUND, Counters
 from agents.sidecar.state.peers import TLS_MUTUAL, TLS_NONE, Peer
@@ -77,7 +78,7 @@ def lead():
 
 def test_counts_are_added_to_the_leads_own_in_the_same_cells(lead):
     worker = Worker()
-    tally = Tally(lead)
+    tally = Tally(lead, Bounds())
     request(lead, grpc_status=0)
     request(worker.counters, grpc_status=0)
     tally.take(worker.report())
@@ -92,7 +93,7 @@ def test_counts_are_added_to_the_leads_own_in_the_same_cells(lead):
 
 def test_a_report_holds_only_what_is_new(lead):
     worker = Worker()
-    tally = Tally(lead)
+    tally = Tally(lead, Bounds())
     request(worker.counters)
     tally.take(worker.report())
     tally.take(worker.report())
@@ -102,7 +103,7 @@ def test_a_report_holds_only_what_is_new(lead):
 
 def test_the_leads_drain_tells_the_control_plane_what_workers_counted(lead):
     worker = Worker()
-    tally = Tally(lead)
+    tally = Tally(lead, Bounds())
     request(worker.counters)
     tally.take(worker.report())
     (delta,) = lead.drain().http
@@ -118,7 +119,7 @@ def test_an_edge_is_the_same_whichever_process_met_the_peer(lead, peer):
     worker = Worker()
     mine = edge(lead, peer)
     edge(worker.counters, peer).tcp.opening()
-    Tally(lead).take(worker.report())
+    Tally(lead, Bounds()).take(worker.report())
     assert lead.all() == [mine]
     assert mine.tcp.opened == 1
     assert mine.peer == peer
@@ -126,7 +127,7 @@ def test_an_edge_is_the_same_whichever_process_met_the_peer(lead, peer):
 
 def test_connections_bytes_and_errors(lead):
     worker = Worker()
-    tally = Tally(lead)
+    tally = Tally(lead, Bounds())
     flow, theirs = edge(lead).tcp, edge(worker.counters).tcp
     flow.opening()
     for _ in range(3):
@@ -143,19 +144,17 @@ def test_connections_bytes_and_errors(lead):
 
 def test_a_process_that_ends_leaves_its_counts_and_takes_its_connections_along(lead):
     worker, next_one = Worker(), Worker()
-    tally = Tally(lead)
+    tally = Tally(lead, Bounds())
     request(worker.counters)
-    worker.counters.inflight = 2
     edge(worker.counters).tcp.opening()
-    lead.inflight = 1
     tally.take(worker.report())
-    assert (lead.inflight, lead.connections) == (3, 1)
+    assert lead.connections == 1
     tally.close()
     tally.close()
-    assert (lead.inflight, lead.connections) == (1, 0)
+    assert lead.connections == 0
     assert edge(lead).tcp.closed == 1
     request(next_one.counters)
-    Tally(lead).take(next_one.report())
+    Tally(lead, Bounds()).take(next_one.report())
     assert [row[3] for row in totals(lead)] == [2]
 
 
@@ -163,16 +162,28 @@ def test_what_found_no_room_in_a_worker_is_overflow_at_the_lead_too(lead):
     worker = Worker(max_edges=1)
     for peer in (VOTING, STRANGER, EXTERNAL):
         request(worker.counters, peer)
-    Tally(lead).take(worker.report())
+    Tally(lead, Bounds()).take(worker.report())
     assert [(row[0], row[3]) for row in totals(lead)] == [("overflow", 2), ("voting", 1)]
     assert lead.overflowed == 2
     assert len(lead.edges) == 1
 
 
+def test_refusals_at_a_limit_are_added_up(lead):
+    worker, bounds = Worker(), Bounds()
+    tally = Tally(lead, bounds)
+    bounds.refused[REQUESTS] = 1
+    worker.runtime.bounds.refused[REQUESTS] += 2
+    tally.take(worker.report())
+    worker.runtime.bounds.refused[REQUESTS] += 3
+    tally.take(worker.report())
+    tally.take(worker.report())
+    assert bounds.refused[REQUESTS] == 6
+
+
 def test_the_edge_of_an_unknown_peer_is_not_taken_for_the_overflow(lead):
     worker = Worker()
     worker.counters.edge(INBOUND, Peer(), "", "", 0, 0, "").tcp.opening()
-    Tally(lead).take(worker.report())
+    Tally(lead, Bounds()).take(worker.report())
     assert [each.peer for each in lead.all()] == [Peer()]
 
 
