@@ -208,26 +208,6 @@ Global___FromWorker: _TypeAlias = FromWorker  # noqa: Y015
 class WorkerReport(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    @_typing.final
-    class RefusedEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        value: _builtins.int
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: _builtins.int = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
     ANSWER_FIELD_NUMBER: _builtins.int
     STATS_FIELD_NUMBER: _builtins.int
     OVERFLOW_FIELD_NUMBER: _builtins.int
@@ -240,7 +220,7 @@ class WorkerReport(_message.Message):
     CLIENTS_FIELD_NUMBER: _builtins.int
     VIRTUAL_BYTES_FIELD_NUMBER: _builtins.int
     WAITING_BYTES_FIELD_NUMBER: _builtins.int
-    REFUSED_FIELD_NUMBER: _builtins.int
+    GAINS_FIELD_NUMBER: _builtins.int
     answer: _builtins.int
     """to the question of this number; 0: nobody asked"""
     overflowed: _builtins.int
@@ -271,8 +251,8 @@ class WorkerReport(_message.Message):
         """those that have changed"""
 
     @_builtins.property
-    def refused(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-        """at a limit, by which; since it began"""
+    def gains(self) -> _containers.RepeatedCompositeFieldContainer[Global___Gain]:
+        """of counts that belong to no edge"""
 
     def __init__(
         self,
@@ -289,15 +269,43 @@ class WorkerReport(_message.Message):
         clients: _builtins.int = ...,
         virtual_bytes: _builtins.int = ...,
         waiting_bytes: _builtins.int = ...,
-        refused: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        gains: _abc.Iterable[Global___Gain] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stats", b"stats"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "clients", b"clients", "descriptors", b"descriptors", "errors", b"errors", "overflow", b"overflow", "overflowed", b"overflowed", "refused", b"refused", "stats", b"stats", "taken", b"taken", "targets", b"targets", "threads", b"threads", "virtual_bytes", b"virtual_bytes", "waiting_bytes", b"waiting_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "clients", b"clients", "descriptors", b"descriptors", "errors", b"errors", "gains", b"gains", "overflow", b"overflow", "overflowed", b"overflowed", "stats", b"stats", "taken", b"taken", "targets", b"targets", "threads", b"threads", "virtual_bytes", b"virtual_bytes", "waiting_bytes", b"waiting_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WorkerReport: _TypeAlias = WorkerReport  # noqa: Y015
+
+@_typing.final
+class Gain(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OF_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    of: _builtins.str
+    """limit: refusals; tls: refusals; name: of servers of the applications' own TLS"""
+    count: _builtins.int
+    """since the last report"""
+    @_builtins.property
+    def key(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        of: _builtins.str = ...,
+        key: _abc.Iterable[_builtins.str] | None = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "key", b"key", "of", b"of"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Gain: _TypeAlias = Gain  # noqa: Y015
 
 @_typing.final
 class CloseErrors(_message.Message):

@@ -42,7 +42,7 @@ class Session:
         self._bulletin = bulletin
         self._hand = hand
         self._kill = kill
-        self._tally = Tally(runtime.counters, runtime.bounds)
+        self._tally = Tally(runtime)
         self._admission = Admission(runtime.taps)
         self._figures = Figures()
         self._doomed = False

@@ -6,6 +6,8 @@ in a report is not in the next.
 
 import os
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from agents.sidecar.crew.handover import Taker
 from agents.sidecar.feeds.ledger import Ledger, Stream
@@ -29,6 +31,12 @@ class Reporter:
         self._ledger = Ledger(keep_ms=0, keep_bytes=0)  # the lead keeps what the control plane may ask for again
         self._stream = Stream()
         self._errors: dict[TcpCell, dict[str, int]] = {}
+        self._counts: dict[str, Mapping[Any, int]] = {
+            "limit": runtime.bounds.refused,
+            "tls": runtime.certs.refusals.counts,
+            "name": runtime.counters.names,
+        }
+        self._gains: dict[tuple[str, Any], int] = {}  # told so far
         self._loads: dict[str, worker_pb2.TargetLoad] = {}
 
     def make(self, answer: int = 0) -> worker_pb2.WorkerReport:
@@ -41,7 +49,6 @@ class Reporter:
             taken=self._taker.taken,
             clients=self._traffic.clients,
             waiting_bytes=max(0, self._runtime.bounds.waiting),
-            refused=self._runtime.bounds.refused,
         )
         report.stats.MergeFromString(self._stream.encode(self._ledger.add(drained, int(time.time() * 1000))))
         edges = {tcp.edge for tcp in drained.tcp} | {http.cell.edge for http in drained.http}
@@ -49,6 +56,8 @@ class Reporter:
         for tcp in drained.tcp:
             if tcp.closed and tcp.edge.tcp.errors:
                 self._closed(tcp, report)
+        for of, counts in self._counts.items():
+            self._gain(of, counts, report)
         report.stats.status.inflight = max(0, counters.inflight)
         self._process(report)
         for endpoints in self._runtime.directory.sets.values():
@@ -64,6 +73,14 @@ class Reporter:
             if count != told.get(errno, 0):
                 report.errors.add(edge=tcp.edge.id, errno=errno, count=count - told.get(errno, 0))
                 told[errno] = count
+
+    def _gain(self, of: str, counts: Mapping[Any, int], report: worker_pb2.WorkerReport) -> None:
+        for key, count in counts.items():
+            told = self._gains.get((of, key), 0)
+            if count != told:
+                parts = map(str, key) if isinstance(key, tuple) else (key,)
+                report.gains.add(of=of, key=parts, count=count - told)
+                self._gains[of, key] = count
 
     def _process(self, report: worker_pb2.WorkerReport) -> None:
         status = report.stats.status

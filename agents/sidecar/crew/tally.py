@@ -3,24 +3,23 @@
 One Tally per worker process. What a worker reported stays when it ends; only what it had open is closed then. Pure.
 """
 
-from agents.sidecar.state.bounds import Bounds
 from agents.sidecar.state.cells import HttpCell
 from agents.sidecar.state.counters import Counters, Edge
 from agents.sidecar.state.peers import Peer
+from agents.sidecar.state.runtime import Runtime
 from meshcore.wire import stats_pb2, worker_pb2
 
 
 class Tally:
     """The counts of one worker process, by the numbers that it gave its edges and cells."""
 
-    def __init__(self, counters: Counters, bounds: Bounds) -> None:
-        self._counters = counters
-        self._bounds = bounds
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._counters: Counters = runtime.counters
         self._edges: dict[int, Edge] = {}
         self._cells: dict[int, HttpCell] = {}
         self._open: dict[int, int] = {}  # connections, by edge
         self._overflowed = 0
-        self._refused: dict[str, int] = {}
 
     def take(self, report: worker_pb2.WorkerReport) -> None:
         """Add what a report says was gained since the last one."""
@@ -52,9 +51,8 @@ class Tally:
             self._edges[closed.edge].tcp.failed(closed.errno, closed.count)
         self._counters.overflowed += report.overflowed - self._overflowed
         self._overflowed = report.overflowed
-        for why, count in report.refused.items():
-            self._bounds.refused[why] += count - self._refused.get(why, 0)
-            self._refused[why] = count
+        for gain in report.gains:
+            self._gain(gain)
 
     def close(self) -> None:
         """The process has ended: its connections are closed."""
@@ -63,6 +61,15 @@ class Tally:
             flow.closed += still
             flow.open -= still
         self._open.clear()
+
+    def _gain(self, gain: worker_pb2.Gain) -> None:
+        match gain.of, *gain.key:
+            case "limit", why:
+                self._runtime.bounds.refused[why] += gain.count
+            case "tls", direction, reason:
+                self._runtime.certs.refusals.counts[direction, reason] += gain.count
+            case "name", direction, port, name:
+                self._counters.named(int(direction), int(port), name, gain.count)
 
     def _edge(self, told: stats_pb2.EdgeKey, overflow: bool) -> Edge:
         if overflow:

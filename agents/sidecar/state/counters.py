@@ -181,13 +181,13 @@ class Counters:
             self.edges[key] = edge
         return edge
 
-    def named(self, direction: int, port: int, name: str) -> None:
+    def named(self, direction: int, port: int, name: str, count: int = 1) -> None:
         """A connection of somebody else's TLS asks for a server by name; no name is counted, too."""
         key = (direction, port, name)
         if key not in self.names and len(self.names) >= MAX_NAMES:
             self.overflowed += 1
             key = (direction, 0, "")
-        self.names[key] = self.names.get(key, 0) + 1
+        self.names[key] = self.names.get(key, 0) + count
 
     def overflow(self, direction: int) -> Edge:
         """Return the edge of everything that found no room."""

@@ -7,10 +7,11 @@ import pytest
 from agents.runtime.drain import Drain
 from agents.sidecar.crew.report import Reporter
 from agents.sidecar.crew.tally import Tally
-from agents.sidecar.state.bounds import REQUESTS, Bounds
+from agents.sidecar.state.bounds import REQUESTS
 from agents.sidecar.state.certs import Certs
 from agents.sidecar.state.counters import INBOUND, OUTBOUND, Counters
 from agents.sidecar.state.peers import TLS_MUTUAL, TLS_NONE, Peer
+from agents.sidecar.state.refusals import EXPIRED
 from agents.sidecar.state.runtime import Runtime
 from agents.sidecar.state.taps import Taps
 from meshcore.wire import discovery_pb2, worker_pb2
@@ -29,20 +30,24 @@ class Taker:
     taken = 9
 
 
+def runtime(counters):
+    return Runtime(
+        me=ME,
+        boot_id="b",
+        counters=counters,
+        taps=Taps(ME, "b", lambda: 0.0),
+        certs=Certs(),
+        drain=Drain(),
+        log=logging.getLogger("test"),
+    )
+
+
 class Worker:
     """A worker process's counters, and how they travel."""
 
     def __init__(self, max_edges=2000):
         self.counters = Counters(max_edges=max_edges)
-        self.runtime = Runtime(
-            me=ME,
-            boot_id="b",
-            counters=self.counters,
-            taps=Taps(ME, "b", lambda: 0.0),
-            certs=Certs(),
-            drain=Drain(),
-            log=logging.getLogger("test"),
-        )
+        self.runtime = runtime(self.counters)
         self.reporter = Reporter(self.runtime, Traffic(), Taker())
 
     def report(self, answer=0):
@@ -78,7 +83,7 @@ def lead():
 
 def test_counts_are_added_to_the_leads_own_in_the_same_cells(lead):
     worker = Worker()
-    tally = Tally(lead, Bounds())
+    tally = Tally(runtime(lead))
     request(lead, grpc_status=0)
     request(worker.counters, grpc_status=0)
     tally.take(worker.report())
@@ -93,7 +98,7 @@ def test_counts_are_added_to_the_leads_own_in_the_same_cells(lead):
 
 def test_a_report_holds_only_what_is_new(lead):
     worker = Worker()
-    tally = Tally(lead, Bounds())
+    tally = Tally(runtime(lead))
     request(worker.counters)
     tally.take(worker.report())
     tally.take(worker.report())
@@ -103,7 +108,7 @@ def test_a_report_holds_only_what_is_new(lead):
 
 def test_the_leads_drain_tells_the_control_plane_what_workers_counted(lead):
     worker = Worker()
-    tally = Tally(lead, Bounds())
+    tally = Tally(runtime(lead))
     request(worker.counters)
     tally.take(worker.report())
     (delta,) = lead.drain().http
@@ -119,7 +124,7 @@ def test_an_edge_is_the_same_whichever_process_met_the_peer(lead, peer):
     worker = Worker()
     mine = edge(lead, peer)
     edge(worker.counters, peer).tcp.opening()
-    Tally(lead, Bounds()).take(worker.report())
+    Tally(runtime(lead)).take(worker.report())
     assert lead.all() == [mine]
     assert mine.tcp.opened == 1
     assert mine.peer == peer
@@ -127,7 +132,7 @@ def test_an_edge_is_the_same_whichever_process_met_the_peer(lead, peer):
 
 def test_connections_bytes_and_errors(lead):
     worker = Worker()
-    tally = Tally(lead, Bounds())
+    tally = Tally(runtime(lead))
     flow, theirs = edge(lead).tcp, edge(worker.counters).tcp
     flow.opening()
     for _ in range(3):
@@ -144,7 +149,7 @@ def test_connections_bytes_and_errors(lead):
 
 def test_a_process_that_ends_leaves_its_counts_and_takes_its_connections_along(lead):
     worker, next_one = Worker(), Worker()
-    tally = Tally(lead, Bounds())
+    tally = Tally(runtime(lead))
     request(worker.counters)
     edge(worker.counters).tcp.opening()
     tally.take(worker.report())
@@ -154,7 +159,7 @@ def test_a_process_that_ends_leaves_its_counts_and_takes_its_connections_along(l
     assert lead.connections == 0
     assert edge(lead).tcp.closed == 1
     request(next_one.counters)
-    Tally(lead, Bounds()).take(next_one.report())
+    Tally(runtime(lead)).take(next_one.report())
     assert [row[3] for row in totals(lead)] == [2]
 
 
@@ -162,28 +167,33 @@ def test_what_found_no_room_in_a_worker_is_overflow_at_the_lead_too(lead):
     worker = Worker(max_edges=1)
     for peer in (VOTING, STRANGER, EXTERNAL):
         request(worker.counters, peer)
-    Tally(lead, Bounds()).take(worker.report())
+    Tally(runtime(lead)).take(worker.report())
     assert [(row[0], row[3]) for row in totals(lead)] == [("overflow", 2), ("voting", 1)]
     assert lead.overflowed == 2
     assert len(lead.edges) == 1
 
 
-def test_refusals_at_a_limit_are_added_up(lead):
-    worker, bounds = Worker(), Bounds()
-    tally = Tally(lead, bounds)
-    bounds.refused[REQUESTS] = 1
-    worker.runtime.bounds.refused[REQUESTS] += 2
+def test_what_was_refused_and_asked_for_by_name_is_added_up(lead):
+    worker, mine = Worker(), runtime(lead)
+    tally = Tally(mine)
+    for each in (mine, worker.runtime):
+        each.bounds.refused[REQUESTS] += 1
+        each.certs.refusals.count("inbound", EXPIRED, 0.0)
+        each.counters.named(OUTBOUND, 443, "example.org")
     tally.take(worker.report())
-    worker.runtime.bounds.refused[REQUESTS] += 3
+    worker.counters.named(OUTBOUND, 443, "example.org")
+    worker.counters.named(INBOUND, 443, "")
     tally.take(worker.report())
     tally.take(worker.report())
-    assert bounds.refused[REQUESTS] == 6
+    assert mine.bounds.refused[REQUESTS] == 2
+    assert mine.certs.refusals.counts["inbound", EXPIRED] == 2
+    assert lead.names == {(OUTBOUND, 443, "example.org"): 3, (INBOUND, 443, ""): 1}
 
 
 def test_the_edge_of_an_unknown_peer_is_not_taken_for_the_overflow(lead):
     worker = Worker()
     worker.counters.edge(INBOUND, Peer(), "", "", 0, 0, "").tcp.opening()
-    Tally(lead, Bounds()).take(worker.report())
+    Tally(runtime(lead)).take(worker.report())
     assert [each.peer for each in lead.all()] == [Peer()]
 
 
