@@ -264,16 +264,17 @@ class Relay:
         if x is None or self._ended:
             self.down.reset(wire.CANCEL if code < 0 else code)
             return
-        unseen = code == wire.REFUSED_STREAM or (code < 0 and not stream.connection.known)
+        why = stream.connection.why
+        unseen = code == wire.REFUSED_STREAM or (code < 0 and not why and not stream.connection.known)
         if unseen and self._again(x, code):
             return
         if x.replied or code >= 0:
-            x.error = "upstream-reset" if code >= 0 else stream.connection.why or "upstream-closed"
+            x.error = "upstream-reset" if code >= 0 else why or "upstream-closed"
             x.reset_code = wire.INTERNAL_ERROR if code < 0 else code
             self.down.reset(x.reset_code)
             self._count(x)
         else:
-            self._answer(refusal(stream.connection.why or "upstream-closed"))
+            self._answer(refusal(why or "upstream-closed"))
 
     # The end.
 

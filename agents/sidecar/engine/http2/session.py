@@ -215,6 +215,7 @@ class Session:
         """End the connection with an error."""
         if self.closed:
             return
+        self.why = self.why or "bad-response"
         self.answer(goaway(self.last, code, reason))
         self.closed = True
         self.end_streams(0, LOST)

@@ -1,0 +1,107 @@
+"""An application that speaks HTTP/2 and fails in every way, by the last word of a request's path."""
+
+import asyncio
+import socket
+import struct
+from typing import Any, ClassVar
+
+from agents.sidecar.engine.http2 import wire
+from agents.sidecar.engine.http2.connection import SERVER
+from agents.sidecar.engine.http2.fields import Fields
+from agents.sidecar.engine.http2.limits import APPLICATION
+from agents.sidecar.engine.http2.stream import Stream
+from agents.sidecar.host.h2edge import Edge
+
+OK: Fields = [(b":status", b"200", False), (b"content-type", b"application/grpc", False)]
+DONE: Fields = [(b"grpc-status", b"0", False)]
+
+
+class Rogue(Edge):
+    """One connection of it."""
+
+    open: ClassVar[set[Any]] = set()
+
+    def __init__(self) -> None:
+        super().__init__(asyncio.get_running_loop(), SERVER, APPLICATION)
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.open.add(self)
+        self.h2.start()
+
+    def connection_lost(self, error: BaseException | None) -> None:
+        self.open.discard(self)
+        super().connection_lost(error)
+
+    def on_stream(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
+        stream.sink = self  # type: ignore[assignment]
+        word = fields[b":path"].rpartition(b"/")[2].decode().replace("-", "_")
+        getattr(self, f"do_{word}")(stream)
+
+    def do_well(self, stream: Stream) -> None:
+        stream.send_headers(OK)
+        stream.send_data(b"well")
+        stream.send_trailers(DONE)
+
+    def do_twice(self, stream: Stream) -> None:
+        self.do_well(stream)
+        block = b"\x88"  # :status 200
+        self.h2.answer(wire.frame(wire.HEADERS, 5, stream.id, block) + wire.frame(wire.DATA, 1, stream.id, b"more"))
+
+    def do_stall(self, stream: Stream) -> None:
+        """Never answers."""
+
+    def do_stall_later(self, stream: Stream) -> None:
+        stream.send_headers(OK)
+
+    def do_close(self, stream: Stream) -> None:
+        self.transport.close()
+
+    def do_reset(self, stream: Stream) -> None:
+        linger = struct.pack("ii", 1, 0)
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.transport.close()
+
+    def do_half(self, stream: Stream) -> None:
+        stream.send_headers(OK)
+        stream.send_data(b"half of")
+        self.flush()
+        self.transport.close()
+
+    def do_half_head(self, stream: Stream) -> None:
+        self.transport.write(wire.frame(wire.HEADERS, 4, stream.id, bytes(50))[:20])
+        self.transport.close()
+
+    def do_garbage(self, stream: Stream) -> None:
+        self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" * 10)
+
+    def do_bad_head(self, stream: Stream) -> None:
+        stream.send_headers([(b":status", b"200", False), (b"Upper", b"case", False)], True)
+
+    def do_refuse(self, stream: Stream) -> None:
+        stream.reset(wire.REFUSED_STREAM)
+
+    def do_cancel(self, stream: Stream) -> None:
+        stream.reset(wire.INTERNAL_ERROR)
+
+    def do_goaway(self, stream: Stream) -> None:
+        self.h2.last = 0
+        self.h2.shutdown()
+        self.flush()
+        self.transport.close()
+
+    def do_no_status(self, stream: Stream) -> None:
+        stream.send_headers(OK)
+        stream.send_data(b"no status", True)
+
+    def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
+        stream.consumed(len(data))
+
+    def on_trailers(self, stream: Stream, headers: Fields) -> None:
+        """Nothing depends on them."""
+
+    def on_reset(self, stream: Stream, code: int) -> None:
+        """Whoever resets has no need of an answer."""
+
+    def on_drained(self, stream: Stream) -> None:
+        """It never sends more than fits."""
