@@ -19,9 +19,9 @@ CONNECT_TIMEOUT_S = 3.0  # long enough for one SYN that a full backlog has dropp
 
 def keep_alive(connection: Any) -> None:
     """Have the kernel ask a silent far end whether it is still there; one that died without a word is lost in 30 s."""
-    if connection.family == socket.AF_UNIX:
+    if connection is None or connection.family == socket.AF_UNIX:  # None: it is over already
         return
-    with suppress(OSError):  # it may be over already
+    with suppress(OSError):  # the same
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in _ALIVE:
             option = getattr(socket, name, None)

@@ -64,9 +64,7 @@ class Carrier(Edge):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        accepted = transport.get_extra_info("socket")
-        if accepted is not None:
-            keep_alive(accepted)
+        keep_alive(transport.get_extra_info("socket"))
         endpoint = self.carriers.endpoint
         if self.context is not None and (proven := identity(transport)) != endpoint.peer.identity:
             # Somebody else answers at its address.

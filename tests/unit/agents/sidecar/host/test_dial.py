@@ -91,3 +91,28 @@ async def test_meshed_endpoints_are_reached_by_the_hop_alone() -> None:
     heard = await ask(endpoint, hops)
     assert hops.asked == [(endpoint, b"tcp")]
     assert not heard.lost.done()
+
+
+async def test_the_kernel_looks_after_silent_far_ends() -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)
+    endpoint = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1], peer=Peer())
+    made: asyncio.Future[socket.socket] = loop.create_future()
+
+    class Kept(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            loop.call_later(0.05, lambda: made.set_result(transport.get_extra_info("socket")))
+
+    dialer = Dialer(loop, Hops())
+    dialer.open(endpoint, b"tcp", Kept())
+    connection = await made
+    assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 15
+    server.close()
+
+
+def test_what_is_over_already_is_left_alone() -> None:
+    dial.keep_alive(None)
+    gone = socket.socket()
+    gone.close()
+    dial.keep_alive(gone)
