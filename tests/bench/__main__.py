@@ -48,7 +48,8 @@ def main() -> int:
     print(render(result["rows"]), fill(describe(result), 118), sep="\n")
     if args.readme:
         readme.publish(result)
-    failed = [line for row in result["rows"] for line in failures(row)]
+    failed = [f"{name}: not measured: {why}" for name, why in result["failed"].items()]
+    failed += [line for row in result["rows"] for line in failures(row)]
     print(*failed, sep="\n", end="\n" if failed else "", file=sys.stderr)
     return int(bool(failed))
 
@@ -66,6 +67,8 @@ def run(rows: list[Row], makes: list[Make], rounds: int, seconds: float) -> dict
         "versions": versions([find() for find in needed]),
         "rounds": rounds,
         "seconds": seconds,
+        "rows": [],
+        "failed": {},
     }
     with tempfile.TemporaryDirectory(prefix="meshtui-bench-") as name:
         folder = Path(name)
@@ -74,10 +77,15 @@ def run(rows: list[Row], makes: list[Make], rounds: int, seconds: float) -> dict
         origin = Process(command, folder / "origin.log")
         try:
             origin.wait_for(lambda: all(map(listens, ports.values())))
-            measured = [measure(row, makes, ports[row.way.kind], rounds, seconds, folder, say) for row in rows]
+            for row in rows:
+                try:
+                    result["rows"].append(measure(row, makes, ports, rounds, seconds, folder, say))
+                except (OSError, RuntimeError) as error:  # the other rows are worth having
+                    result["failed"][row.name] = str(error)
+                    say(f"{row.name}  {error}")
         finally:
             origin.stop()
-    return {**result, "rows": measured}
+    return result
 
 
 def say(line: str) -> None:
@@ -94,7 +102,7 @@ def parse() -> argparse.Namespace:
     names = [row.name for row in ROWS]
     rivals = [name for name in MAKES if name != Mesh.name]
     parser.add_argument("--rows", type=_listed(names), help=f"which rows, of {','.join(names)}")
-    parser.add_argument("--peers", type=_listed(rivals), help=f"beside whom, of {','.join(rivals)}")
+    parser.add_argument("--peers", type=_listed([*rivals, "none"]), help=f"beside whom, of {','.join(rivals)}, or none")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (3)")
     parser.add_argument("--seconds", type=float, default=2.0, help="how long each measurement takes (2)")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the result there as JSON")
@@ -105,7 +113,7 @@ def parse() -> argparse.Namespace:
         parser.error("at least one round, of at least one second")
     args.rows = [row for row in ROWS if row.name in (args.rows or names)]
     given = [name for name in rivals if name != Linkerd.name or "LINKERD2_PROXY" in os.environ]
-    args.peers = [MAKES[name] for name in (Mesh.name, *(args.peers or given))]
+    args.peers = [MAKES[name] for name in (Mesh.name, *(args.peers or given)) if name != "none"]
     return args
 
 

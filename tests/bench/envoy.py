@@ -6,6 +6,7 @@ the comparison.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,13 @@ class Envoy(Side):
     name = "envoy"
     needs = staticmethod(tools.envoy)
 
-    def __init__(self, folder: Path, way: Way, port: int) -> None:
+    def __init__(self, folder: Path, way: Way, ports: Mapping[str, int]) -> None:
         super().__init__(folder)
         certs.write(folder, CLIENT, SERVER)
         hop = free_port()
         self.entry = free_port() if way.pair else hop
         try:
-            self._start(SERVER, configuration(folder, way, hop, port, inbound=True))
+            self._start(SERVER, configuration(folder, way, hop, ports[way.kind], inbound=True))
             if way.pair:
                 self._start(CLIENT, configuration(folder, way, self.entry, hop, inbound=False))
         except BaseException:

@@ -4,6 +4,7 @@ One thread each. In a pair the hop is mutual TLS 1.3, with HTTP/2 for what is HT
 authority, and not for its SPIFFE ID, which HAProxy cannot compare on the way to a server.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.bench import certs, tools
@@ -37,7 +38,7 @@ class HAProxy(Side):
     name = "haproxy"
     needs = staticmethod(tools.haproxy)
 
-    def __init__(self, folder: Path, way: Way, port: int) -> None:
+    def __init__(self, folder: Path, way: Way, ports: Mapping[str, int]) -> None:
         super().__init__(folder)
         certs.write(folder, CLIENT, SERVER)
         for name in (CLIENT, SERVER):  # it reads both from one file
@@ -47,7 +48,7 @@ class HAProxy(Side):
         hop = free_port()
         self.entry = free_port() if way.pair else hop
         try:
-            self._start(SERVER, configuration(folder, way, hop, port, inbound=True), hop)
+            self._start(SERVER, configuration(folder, way, hop, ports[way.kind], inbound=True), hop)
             if way.pair:
                 self._start(CLIENT, configuration(folder, way, self.entry, hop, inbound=False), self.entry)
         except BaseException:

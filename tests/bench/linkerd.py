@@ -7,6 +7,7 @@ beside the client.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.bench import certs, tools
@@ -28,13 +29,13 @@ class Linkerd(Side):
     name = "linkerd2-proxy"
     needs = staticmethod(tools.linkerd)
 
-    def __init__(self, folder: Path, way: Way, port: int) -> None:
+    def __init__(self, folder: Path, way: Way, ports: Mapping[str, int]) -> None:
         super().__init__(folder)
         certs.write(folder, CLIENT, SERVER)
         hop = free_port()
         self.entry = free_port() if way.pair else hop
         try:
-            self._start(SERVER, orders(folder, way, hop, port, inbound=True), hop)
+            self._start(SERVER, orders(folder, way, hop, ports[way.kind], inbound=True), hop)
             if way.pair:
                 self._start(CLIENT, orders(folder, way, self.entry, hop, inbound=False), self.entry)
         except BaseException:

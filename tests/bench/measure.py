@@ -4,7 +4,7 @@
 generators, the origin and the control plane are not in it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from threading import Timer
@@ -15,10 +15,11 @@ from tests.bench.envoy import Envoy
 from tests.bench.haproxy import HAProxy
 from tests.bench.linkerd import Linkerd
 from tests.bench.mesh import Mesh
-from tests.bench.rows import ROUTED, TAP, Row
+from tests.bench.rows import Row
 from tests.bench.side import Side, Usage
 
 WARM_S = 1.0
+PACED = 1.5  # times as long at the fixed rate: its P99.9 is told by few requests
 DIRECT = "direct"
 Say = Callable[[str], None]
 Make = type[Mesh] | type[Envoy] | type[HAProxy] | type[Linkerd]
@@ -55,61 +56,45 @@ class Samples:
 
 
 def measure(
-    row: Row, makes: Sequence[Make], port: int, rounds: int, seconds: float, folder: Path, say: Say
+    row: Row, makes: Sequence[Make], ports: Mapping[str, int], rounds: int, seconds: float, folder: Path, say: Say
 ) -> dict[str, Any]:
     """Return one row of the result."""
     sides: list[Side] = []
     try:
-        contestants = _contestants(row, makes, port, folder / row.name, sides)
-        direct = Contestant(DIRECT, Direct(folder, port))
+        for make in makes if not row.state else (Mesh,):
+            sides.append(make(folder / row.name / make.name, row.way, ports))  # noqa: PERF401 - one more to be stopped
+        contestants = [Contestant(side.name, side) for side in sides]
+        if row.state:  # two states of one process: what differs between two processes is not in it
+            contestants.append(Contestant(f"{Mesh.name}+{row.state}", sides[0], row.state))
         samples = {one.name: Samples(one.side.memory()) for one in contestants}
-        samples[DIRECT] = Samples(None)
         for one in contestants:
             one.side.arrange(one.state)
             load.closed(row, one.side.entry, WARM_S, folder)
-        for number in range(rounds * 2 if row.state else rounds):  # two states of one proxy differ by little
+        direct = Contestant(DIRECT, Direct(folder, ports[row.way.kind]))
+        unproxied = Samples(None)
+        # States differ by little: more rounds, and shorter ones.
+        count, length = (rounds * 4, seconds / 2) if row.state else (rounds, seconds)
+        for number in range(count):
             # Alternating, and each first in turn: what drifts on the machine drifts for all.
             turn = contestants if number % 2 == 0 else contestants[::-1]
+            place = f"{row.name}  round {number + 1}"
             for one in turn:
                 one.side.arrange(one.state)
-                _closed(row, one, samples[one.name], seconds, folder)
+                _closed(row, one, samples[one.name], length, folder)
                 cost, outcome = samples[one.name].cpu_us[-1], samples[one.name].closed[-1]
-                say(f"{row.name}  round {number + 1}  {one.name:14} {cost:7.1f} µs  p99 {outcome.p99_ms:.2f} ms")
+                say(f"{place}  {one.name:14} {cost:7.1f} µs  p99 {outcome.p99_ms:.2f} ms")
             for one in (direct, *turn) if row.paced else ():
-                _paced(row, one, samples[one.name], seconds)
-                outcome = samples[one.name].paced[-1]
-                say(f"{row.name}  round {number + 1}  {one.name:14} at a fixed rate  p99 {outcome.p99_ms:.2f} ms")
+                found = samples.get(one.name, unproxied)
+                _paced(row, one, found, seconds * PACED)
+                say(f"{place}  {one.name:14} at a fixed rate  p99 {found.paced[-1].p99_ms:.2f} ms")
         for side in sides:
             side.check()
-        unproxied = samples.pop(DIRECT)
-        reached = summary(row, unproxied, None) if row.paced else None
-        return {
-            "name": row.name,
-            "unit": row.unit,
-            "direct": reached,
-            "proxies": {name: summary(row, found, reached) for name, found in samples.items()},
-        }
     finally:
         for side in sides:
             side.stop()
-
-
-def _contestants(row: Row, makes: Sequence[Make], port: int, folder: Path, sides: list[Side]) -> list[Contestant]:
-    """Start every side; those that are in `sides` are to be stopped, whatever happens."""
-    found = []
-    for make in makes:
-        if row.state and make is not Mesh:
-            continue
-        if row.state == ROUTED:
-            sides.append(make(folder / "without", row.way._replace(routes=0), port))
-            found.append(Contestant(make.name, sides[-1]))
-        side = make(folder / make.name, row.way, port)
-        sides.append(side)
-        if row.state == TAP:
-            found.append(Contestant(make.name, side))
-        state = TAP if row.state == TAP else ""  # of routes, each side has its own for good
-        found.append(Contestant(f"{make.name}+{row.state}" if row.state else make.name, side, state))
-    return found
+    reached = summary(row, unproxied, None) if row.paced else None
+    proxies = {name: summary(row, found, reached) for name, found in samples.items()}
+    return {"name": row.name, "unit": row.unit, "direct": reached, "proxies": proxies}
 
 
 def _closed(row: Row, one: Contestant, samples: Samples, seconds: float, folder: Path) -> None:
@@ -150,6 +135,7 @@ def summary(row: Row, samples: Samples, direct: dict[str, Any] | None) -> dict[s
         found["paced_cpu_us"] = round(median(samples.paced_cpu_us), 2)
         for name in ("p50_ms", "p99_ms", "p999_ms"):
             found[name] = _middle(samples.paced, name)
+            found[f"{name}_rounds"] = [round(getattr(outcome, name), 3) for outcome in samples.paced]
             if direct is not None:
                 found[f"added_{name}"] = round(found[name] - direct[name], 3)
     if samples.idle is not None:
@@ -163,4 +149,4 @@ def summary(row: Row, samples: Samples, direct: dict[str, Any] | None) -> dict[s
 
 
 def _middle(outcomes: list[load.Outcome], name: str) -> float:
-    return round(median(getattr(outcome, name) for outcome in outcomes), 3)
+    return round(float(median(getattr(outcome, name) for outcome in outcomes)), 3)

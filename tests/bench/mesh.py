@@ -1,9 +1,10 @@
 """Our side: a real local mesh of a control plane and one or two sidecars, as the launcher would start them."""
 
 import json
+import re
 import ssl
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import grpc
@@ -13,7 +14,7 @@ from agents.launcher import commands
 from meshcore.client.place import Place
 from meshcore.wire import control_pb2, control_pb2_grpc, identity_pb2, identity_pb2_grpc
 from tests.bench.process import Process, answers, free_port
-from tests.bench.rows import TAP, Way
+from tests.bench.rows import BARE, ROUTED, TAP, Way
 from tests.bench.side import Side
 from tests.bench.viewer import Viewer
 from tests.bench.words import HTTP_PATH
@@ -27,23 +28,24 @@ class Mesh(Side):
 
     name = "meshtui"
 
-    def __init__(self, folder: Path, way: Way, port: int) -> None:
+    def __init__(self, folder: Path, way: Way, ports: Mapping[str, int]) -> None:
         super().__init__(folder)
         self._way = way
         self._others: list[Process] = []
         self._viewer: Viewer | None = None
         self._channel: grpc.Channel | None = None
         self._admins: list[int] = []
+        self._entries: dict[str, int] = {}
         try:
-            self._start(way, port)
+            self._start(way, ports)
         except BaseException:
             self.stop()
             raise
 
     def arrange(self, state: str) -> None:
-        if state not in {"", TAP}:
-            super().arrange(state)
-        if state and self._viewer is None:
+        if self._way.routes:
+            self.entry = self._entries[self._way.kind if state == ROUTED else BARE]
+        if state == TAP and self._viewer is None:
             assert self._channel is not None
             self._viewer = Viewer(self._channel, SERVER)
         elif not state and self._viewer is not None:
@@ -51,12 +53,15 @@ class Mesh(Side):
             viewer.stop()
 
     def check(self) -> None:
-        """Find out whether requests went by the routes that they were meant to go by."""
+        """Find out whether requests took the routes that they were meant to take."""
+        if self._way.kind == "tcp":
+            return
         url = f"http://127.0.0.1:{self._admins[0]}/metrics"
         with urllib.request.urlopen(url, timeout=5) as answer:
-            routed = b'route_name="bench"' in answer.read()
-        if routed != bool(self._way.routes):
-            raise RuntimeError(f"requests had {'a' if routed else 'no'} route, with {self._way.routes} in the policy")
+            taken = routes_taken(answer.read().decode())
+        meant = {"", "bench"} if self._way.routes else {""}
+        if taken != meant:
+            raise RuntimeError(f"requests took the routes {sorted(taken)} and were meant to take {sorted(meant)}")
 
     def stop(self) -> None:
         self.arrange("")
@@ -65,7 +70,7 @@ class Mesh(Side):
         if self._channel is not None:
             self._channel.close()
 
-    def _start(self, way: Way, port: int) -> None:
+    def _start(self, way: Way, ports: Mapping[str, int]) -> None:
         home = self.folder / "mesh"
         home.mkdir(mode=0o700)
         description = home / "mesh.yaml"
@@ -77,13 +82,19 @@ class Mesh(Side):
         self._others.append(plane)
         channel = self._channel = grpc.insecure_channel(f"unix:{place.socket}")
         plane.wait_for(lambda: _greets(channel))
-        inward = free_port()
-        inbound = {"name": "bench", "port": port, "listen": f"127.0.0.1:{inward}", "opaque": way.kind == "tcp"}
-        self._sidecar(channel, SERVER, inbound=[inbound])
-        self.entry = inward
+        self._entries = {kind: free_port() for kind in (way.kind, BARE)}
+        inbound = [
+            {"name": kind, "port": ports[kind], "listen": f"127.0.0.1:{listen}", "opaque": kind == "tcp"}
+            for kind, listen in self._entries.items()
+        ]
+        self._sidecar(channel, SERVER, inbound=inbound)
+        self.entry = self._entries[way.kind]
         if way.pair:
             self.entry = free_port()
-            outbound = {"target": f"{SERVER}.default:bench", "listen": f"127.0.0.1:{self.entry}"}
+            outbound: dict[str, object] = {
+                "target": f"{SERVER}.default:{way.kind}",
+                "listen": f"127.0.0.1:{self.entry}",
+            }
             self._sidecar(channel, CLIENT, outbound=[outbound])
 
     def _sidecar(self, channel: grpc.Channel, name: str, **listeners: list[dict[str, object]]) -> None:
@@ -114,14 +125,28 @@ class Mesh(Side):
         proxy.wait_for(lambda: answers(f"http://127.0.0.1:{admin}/ready"))
 
 
+def routes_taken(metrics: str) -> set[str]:
+    """Return the names of the routes that requests took; an empty one for those that took none."""
+    found = re.finditer(r"^request_total\{(.*)\} ", metrics, re.MULTILINE)
+    names = (re.search(r'route_name="([^"]*)"', series[1]) for series in found)
+    return {name[1] if name else "" for name in names}
+
+
 def describe(way: Way) -> dict[str, object]:
     """Return the mesh.yaml of a way: of its routes, the requests match the last."""
-    routes = [{"name": f"r{i}", "pathPrefix": prefix} for i, prefix in enumerate(prefixes(way.routes))]
+    routes = [
+        {"name": f"r{i}", "port": way.kind, "pathPrefix": prefix} for i, prefix in enumerate(prefixes(way.routes))
+    ]
     if routes:
         routes[-1]["name"] = "bench"
-    workload: dict[str, object] = {"name": SERVER, "command": "origin", "ports": {"bench": "auto"}, "routes": routes}
+    workload: dict[str, object] = {
+        "name": SERVER,
+        "command": "origin",
+        "ports": dict.fromkeys((way.kind, BARE), "auto"),
+    }
+    workload["routes"] = routes
     if way.kind == "tcp":
-        workload["opaque"] = ["bench"]
+        workload["opaque"] = [way.kind]
     return {"name": "bench", "workloads": [workload]}
 
 

@@ -36,7 +36,7 @@ class Process:
                 stderr=out,
                 env=env,
             )
-        if stdin is not None:
+        if stdin is not None and self._child.stdin is not None:
             self._child.stdin.write(stdin)
             self._child.stdin.close()
         self._proc = Path(f"/proc/{self._child.pid}")
@@ -96,7 +96,7 @@ def read_rollup(text: str) -> Memory:
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
+        return int(taken.getsockname()[1])
 
 
 def listens(port: int) -> bool:
@@ -111,6 +111,6 @@ def answers(url: str) -> bool:
     """Tell whether a URL answers 200."""
     try:
         with urllib.request.urlopen(url, timeout=1) as answer:
-            return answer.status == 200
+            return bool(answer.status == 200)
     except (OSError, urllib.error.URLError):
         return False

@@ -5,7 +5,8 @@ from typing import NamedTuple
 ROUTES = 100
 MEBI = 1 << 20
 RATE = 1000  # questions a second, where latency is measured
-TAP, ROUTED = "tap", "routes"
+BARE = "bare"  # HTTP again, on a port of its own
+TAP, ROUTED = "tap", "routes"  # states that a row puts ours in
 
 
 class Way(NamedTuple):
@@ -13,7 +14,7 @@ class Way(NamedTuple):
 
     kind: str  # of the origin's ports: "http", "grpc", "websocket" or "tcp"
     pair: bool  # two proxies with mutual TLS between them, or one before the origin
-    routes: int = 0
+    routes: int = 0  # of this port; that of BARE has none
 
 
 class Goals(NamedTuple):

@@ -11,7 +11,8 @@ from tests.bench.verdicts import Verdict, judge
 
 LEGEND = f"""\
 CPU: ours / best of Envoy and linkerd2-proxy, per unit of work, in the same rounds. P50, P99, P99.9: ms added to a
-direct connection at {RATE:,}/s. PRIVATE, RESIDENT: MiB of one process, idle/loaded; OURS is ours / best, as for CPU."""
+direct connection at {RATE:,}/s. PRIVATE, RESIDENT: MiB of one process, idle/loaded; OURS is ours / best, as for CPU.
+✓ and ✗: whether the goal is met."""
 HEAD = (
     "ROW", "OURS", "", "GOAL", "", "PROXY", "CPU µs", "RATE/s", "P50", "P99", "P99.9", "PRIVATE", "RESIDENT",
 )  # fmt: skip

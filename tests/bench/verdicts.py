@@ -65,4 +65,4 @@ def _ratio(ours: list[float], theirs: list[float]) -> float:
 
 
 def _least(ours: dict[str, Any], rivals: list[dict[str, Any]], name: str) -> float:
-    return round(ours[name] / min(rival[name] for rival in rivals), 3)
+    return round(float(ours[name] / min(rival[name] for rival in rivals)), 3)

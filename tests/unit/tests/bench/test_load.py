@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.bench.load import read_generator, read_h2load, read_wrk
+from tests.bench import load
+from tests.bench.load import NoAnswerError, read_generator, read_h2load, read_wrk
+from tests.bench.rows import ROWS
 from tests.bench.words import REPLY
 
 WRK = """Running 5s test @ http://127.0.0.1:1/bench
@@ -29,8 +31,16 @@ def test_wrk_errors_of_both_kinds():
 
 
 def test_wrk_without_an_answer_is_no_result():
-    with pytest.raises(RuntimeError, match="no answer"):
+    with pytest.raises(NoAnswerError, match="no answer"):
         read_wrk(WRK.replace("90000 requests", "0 requests"))
+
+
+@pytest.mark.parametrize(("silent", "loads"), [(0, 1), (1, 2)])
+def test_a_load_that_was_starved_is_repeated_once(monkeypatch, tmp_path, silent, loads):
+    reports = [WRK.replace("90000 requests", "0 requests")] * silent + [WRK] * 2
+    monkeypatch.setattr(load, "_run", lambda *_: reports.pop(0))
+    assert load.closed(ROWS[0], 1, 1.0, tmp_path).requests == 90000
+    assert len(reports) == silent + 2 - loads
 
 
 def h2load(done=4, succeeded=4, failed=0, replies=4):
@@ -62,7 +72,7 @@ def test_h2load_errors(text, log):
 
 
 def test_a_load_that_did_nothing_is_no_result():
-    with pytest.raises(RuntimeError, match="no requests"):
+    with pytest.raises(NoAnswerError, match="no requests"):
         read_h2load(h2load(done=0, succeeded=0, replies=0), "", 2.0)
 
 
@@ -78,5 +88,5 @@ def test_generator():
 
 
 def test_a_generator_without_an_answer_says_why():
-    with pytest.raises(RuntimeError, match="no answer: closed"):
+    with pytest.raises(NoAnswerError, match="no answer: closed"):
         read_generator(generator(0))
