@@ -85,7 +85,9 @@ def make_runtime(config: SidecarConfig, log: logging.Logger) -> Runtime:
         drain=Drain(),
         log=log,
         config=config,
-        directory=Directory(own=frozenset(config.transparent.addresses if config.transparent else ())),
+        directory=Directory(
+            own=frozenset(config.transparent.addresses if config.transparent else ()), zone=config.zone
+        ),
         rules=Rules(config.detect_timeout_s),
         bounds=Bounds(affordable(connections, descriptors), requests, waiting, config.max_streams),
         others=Others(config.workers),

@@ -76,6 +76,7 @@ class Discovery:
         self, instance: discovery_pb2.Instance, directory: Directory, uplink: Uplink, log: logging.Logger
     ) -> None:
         self._instance = instance
+        self._directory = directory
         self._uplink = uplink
         self._log = log
         self._watches: dict[EndpointSet, asyncio.Task[None]] = {}
@@ -112,6 +113,8 @@ class Discovery:
                     if not self.registered:
                         self._log.info("registered with control plane %s", reply.server_version)
                     self.registered = True
+                    if reply.zone and not self._instance.zone:  # a pod's node knows, its configuration does not
+                        self._directory.locate(reply.zone)
                     self._uplink.heard("presence")
 
     async def _farewell(self, call: Call[discovery_pb2.RegistrationReply]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
-from agents.sidecar.engine.balance import choose, fail, observe
+from agents.sidecar.engine.balance import fail, observe, pick
 from agents.sidecar.engine.exchange import OUTBOUND
 from agents.sidecar.host.backlog import backlog
 from agents.sidecar.host.host import HOLD_S, Host
@@ -195,7 +195,7 @@ class Splice:
         now = perf_counter()
         target.used = now
         if target.endpoints:
-            return choose(target.endpoints, now, self.host.random)
+            return pick(target, now, self.host.random)
         return target.fallback if target.exists is False else None
 
     def _tired(self) -> None:

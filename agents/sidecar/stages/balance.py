@@ -6,14 +6,14 @@ bounds how long. A name that discovery does not know goes to the address itself,
 
 from collections.abc import Callable
 
-from agents.sidecar.engine.balance import choose, fail, observe
+from agents.sidecar.engine.balance import across, choose, fail, observe
 from agents.sidecar.engine.exchange import Exchange
 from agents.sidecar.engine.stack import HOLD, Reply, Verdict
 from agents.sidecar.state.endpoints import Endpoint
 
 
 class Balance:
-    """Power of two choices on peak EWMA."""
+    """Power of two choices on peak EWMA, the own zone first."""
 
     __slots__ = ("_random",)
 
@@ -30,7 +30,12 @@ class Balance:
         endpoints = target.endpoints
         endpoint: Endpoint
         if endpoints:
-            endpoint = endpoints[0] if len(endpoints) == 1 else choose(endpoints, x.started, self._random)
+            if len(endpoints) == 1:
+                endpoint = endpoints[0]
+            elif target.zones is None:
+                endpoint = choose(endpoints, x.started, self._random, target.bounds)
+            else:
+                endpoint = across(target.zones, x.started, self._random)
         elif target.exists is False:
             if target.fallback is None:
                 return Reply(502, "unknown-service")

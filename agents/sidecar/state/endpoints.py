@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agents.sidecar.state.peers import TLS_MUTUAL, TLS_NONE, UNKNOWN_SERVICE, Link, Peer, ServiceKey
+from agents.sidecar.state.zones import Zones, divide, group, relate
 from meshcore.wire import discovery_pb2
 from meshcore.wire.ids import join
 
@@ -30,6 +31,7 @@ class Endpoint:
         "pool",
         "port",
         "protocol",
+        "share",
         "stamp",
         "weight",
         "zone",
@@ -52,6 +54,7 @@ class Endpoint:
         self.ip = ip
         self.port = port
         self.weight = weight
+        self.share = 1.0  # its weight over the mean of its service's
         self.zone = zone
         self.peer = peer
         self.protocol = protocol
@@ -79,6 +82,7 @@ class EndpointSet:
 
     __slots__ = (
         "_waiters",
+        "bounds",
         "by_id",
         "endpoints",
         "exists",
@@ -91,10 +95,13 @@ class EndpointSet:
         "target",
         "told",
         "used",
+        "zone",
+        "zones",
     )
 
-    def __init__(self, target: str, own: frozenset[str] = frozenset()) -> None:
+    def __init__(self, target: str, own: frozenset[str] = frozenset(), zone: str = "") -> None:
         self.target = target
+        self.zone = zone  # this sidecar's; empty: nobody knows
         self.own = own  # addresses where no sidecar is met: this pod's
         self.exists: bool | None = None
         self.service = UNKNOWN_SERVICE
@@ -102,6 +109,8 @@ class EndpointSet:
         self.protocol = 0
         self.by_id: dict[str, Endpoint] = {}
         self.endpoints: tuple[Endpoint, ...] = ()  # those with a weight
+        self.bounds: tuple[int, ...] = ()  # their weights, summed up; empty if all weigh the same
+        self.zones: Zones | None = None  # the same endpoints, where some are in this sidecar's zone and some are not
         self.fallback: Endpoint | None = None  # the address itself, where discovery knows nothing of it
         self.link = Link(Peer(), UNKNOWN_SERVICE)  # counts what never reached an endpoint
         self.used = 0.0
@@ -137,11 +146,17 @@ class EndpointSet:
             if after.get(known) is not endpoint:
                 endpoint.gone = True
         self.by_id = after
-        self.endpoints = tuple(endpoint for endpoint in after.values() if endpoint.weight > 0)
+        self.arrange()
         self.told(update)
         waiters, self._waiters = self._waiters, {}
         for waiter in waiters:
             waiter()
+
+    def arrange(self) -> None:
+        """Have endpoints ready to be chosen from: once per change, not per request."""
+        self.endpoints, self.bounds = group(tuple(self.by_id.values()))
+        self.zones = divide(self.endpoints, self.zone)
+        relate(self.endpoints)
 
     def leave(self) -> None:
         """Nobody follows this target any more: connections to its endpoints are kept for no further request."""
@@ -180,18 +195,19 @@ def _nobody(_: EndpointSet) -> None:
 class Directory:
     """Every target that this sidecar's applications have asked for. Bounded: clients choose the names."""
 
-    def __init__(self, limit: int = 1000, own: frozenset[str] = frozenset()) -> None:
+    def __init__(self, limit: int = 1000, own: frozenset[str] = frozenset(), zone: str = "") -> None:
         self.sets: dict[str, EndpointSet] = {}
         self.follow: Callable[[EndpointSet], None] = _nobody  # feeds/discovery: watch a new target
         self.unfollow: Callable[[EndpointSet], None] = _nobody
         self._limit = limit
         self._own = own  # addresses of this pod alone: what is dialled there does not pass its sidecar again
+        self.zone = zone
 
     def discover(self, target: str) -> EndpointSet:
         """Return the set of a target (`name.namespace[:port]`), which is followed from now on."""
         found = self.sets.get(target)
         if found is None:
-            found = EndpointSet(target, self._own)
+            found = EndpointSet(target, self._own, self.zone)
             if len(self.sets) >= self._limit:
                 self._drop_oldest()
             self.sets[target] = found
@@ -203,6 +219,14 @@ class Directory:
         del self.sets[known.target]
         self.unfollow(known)
         known.leave()
+
+    def locate(self, zone: str) -> None:
+        """Take in which zone this sidecar is in, where its configuration does not say."""
+        if zone != self.zone:
+            self.zone = zone
+            for known in self.sets.values():
+                known.zone = zone
+                known.arrange()
 
     def _drop_oldest(self) -> None:
         self.drop(min(self.sets.values(), key=lambda known: known.used))
