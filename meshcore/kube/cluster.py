@@ -26,6 +26,7 @@ class Cluster:
     namespace: str = "default"
     user: str = ""  # as the kubeconfig calls it
     ca: bytes | None = None  # None: the system's
+    ca_file: Path | None = None  # where `ca` is from, if it may be replaced there
     verify: bool = True
     tls_name: str | None = None
     proxy: str | None = None
@@ -66,6 +67,7 @@ def from_pod(environ: Mapping[str, str], account: Path = SERVICE_ACCOUNT) -> Clu
         context=IN_CLUSTER,
         namespace=namespace or "default",
         ca=ca,
+        ca_file=account / "ca.crt",
         credentials=TokenFile(account / "token"),
     )
 

@@ -125,6 +125,13 @@ def broken(where: str, error: BaseException, doing: str = "") -> KubeError:
             code=UNAVAILABLE,
             lost=True,
         )
+    if type(error).__module__.startswith("aiohttp_socks"):
+        return KubeError(
+            f"the SOCKS proxy on the way to {where} does not lead there: {_reason(error)}",
+            "see proxy-url in the kubeconfig, HTTPS_PROXY and NO_PROXY; does `ssh -D` still run?",
+            code=UNAVAILABLE,
+            lost=True,
+        )
     if isinstance(error, TimeoutError):
         return KubeError(
             f"the API server at {where} did not answer in time{doing and f' ({doing})'}",

@@ -21,6 +21,7 @@ from kubernetes.aio.config.config_exception import ConfigException
 from kubernetes.aio.config.kube_config import ConfigNode, FileOrData, KubeConfigLoader, KubeConfigMerger
 
 from meshcore.kube.cluster import Cluster
+from meshcore.kube.connector import is_socks
 from meshcore.kube.credentials import (
     Credentials,
     ExecPlugin,
@@ -67,6 +68,13 @@ def load_kubeconfig(
     user_node = _named(merger, "users", user_name, f"user, whom context {name} means,", where) if user_name else None
     user = _section(user_node, "user") if user_node is not None else ConfigNode("user", {})
     server = _server(cluster, cluster_name)
+    proxy = proxy_for(server, cluster.safe_get("proxy-url"), os.environ if environ is None else environ)
+    if is_socks(proxy) and cluster.safe_get("tls-server-name"):
+        raise KubeError(
+            f"the cluster {cluster_name} has a tls-server-name and is behind a SOCKS proxy: the two do not go together",
+            "reach it through an HTTP proxy, or by the name in its certificate",
+            code=KUBECONFIG,
+        )
     return Cluster(
         server=server,
         context=name,
@@ -75,7 +83,7 @@ def load_kubeconfig(
         ca=_material(cluster, "certificate-authority"),
         verify=not cluster.safe_get("insecure-skip-tls-verify"),
         tls_name=cluster.safe_get("tls-server-name") or None,
-        proxy=proxy_for(server, cluster.safe_get("proxy-url"), os.environ if environ is None else environ),
+        proxy=proxy,
         pair=_pair(user),
         credentials=_credentials(merger, user, user_node, cluster, server, interactive),
         impersonate=impersonate if impersonate and impersonate.user else _impersonation(user, impersonate),

@@ -28,10 +28,10 @@ def proxy_for(server: str, configured: str | None, environ: Mapping[str, str]) -
 
 def _usable(proxy: str, place: str) -> str:
     scheme = urlsplit(proxy).scheme
-    if scheme not in ("http", "https"):
+    if scheme not in ("http", "https", "socks5", "socks5h"):
         raise KubeError(
-            f"{place} is a proxy of kind {scheme or 'unknown'}: only http and https proxies can be used",
-            "name an HTTP proxy, or reach the API server without one",
+            f"{place} is a proxy of kind {scheme or 'unknown'}: http, https and socks5 can be used",
+            "name such a proxy, or reach the API server without one",
             code=KUBECONFIG,
         )
     return proxy

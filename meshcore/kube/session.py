@@ -7,19 +7,18 @@ that it refuses are renewed once. What fails is `failure`'s KubeError.
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import aiohttp
 import msgspec
 from yarl import URL
 
 from meshcore.kube.cluster import Cluster, load_pair, tls_context
+from meshcore.kube.connector import connector_to, is_socks
 from meshcore.kube.credentials import Header, Impersonation
-from meshcore.kube.failure import KubeError, broken, not_json, refused
+from meshcore.kube.failure import TRUST, KubeError, broken, not_json, refused
 from meshcore.kube.find import find_cluster
 from meshcore.kube.objects import Object, version_of
 from meshcore.wire import version
@@ -30,7 +29,6 @@ PATIENCE = 5  # how often one question is asked again because the server was bus
 BUSY_S = 1.0  # the pause when a busy server names none
 PAGE = 500  # objects per page of a list
 BODY_BYTES = 128 << 20  # the largest answer that is taken
-CONNECTIONS = 256
 IDLE_S = 90.0  # an API server says something on each watch about once a minute
 
 JSON = "application/json"
@@ -68,6 +66,7 @@ class Session:
         self._as = cluster.impersonate.headers()
         self._tls = tls_context(cluster) if cluster.server.startswith("https:") else None
         self._pair = cluster.pair
+        self._proxy = None if is_socks(cluster.proxy) else cluster.proxy
         self._http = self._open()
 
     async def get(self, path: str, query: Query | None = None, *, within: float = ASK_S) -> Object:
@@ -124,7 +123,7 @@ class Session:
         try:
             async with response, asyncio.timeout_at(until):
                 return Answer(response.status, response.content_type, await self._whole(response, path))
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        except self._failures as error:
             raise broken(self.where, error, f"{method} {path}, {within:g} s") from None
 
     @asynccontextmanager
@@ -177,7 +176,7 @@ class Session:
                         URL(self.cluster.server + path, encoded=True).update_query(query or {}),
                         data=content,
                         headers=headers,
-                        proxy=self.cluster.proxy,
+                        proxy=self._proxy,
                         server_hostname=self.cluster.tls_name,
                         allow_redirects=False,  # to a login page, with the token
                         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=idle),
@@ -186,8 +185,11 @@ class Session:
                         return response, until
                     async with response:
                         said = await self._whole(response, path)
-            except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                raise broken(self.where, error, f"{method} {path}, {within:g} s") from None
+            except self._failures as error:
+                failed = broken(self.where, error, f"{method} {path}, {within:g} s")
+                if failed.code == TRUST and await self._new_authority():
+                    continue
+                raise failed from None
             if 300 <= response.status < 400:
                 raise not_json(self.where, path, response.status, f"a way to {response.headers.get('Location')}")
             refusal = refused(self.where, response.status, said, response.headers, path, method)
@@ -213,6 +215,23 @@ class Session:
             await stale.close()  # its connections present the certificate that was
         return headers
 
+    async def _new_authority(self) -> bool:
+        """Trust what the authority's file says now; False: it says nothing new."""
+        file = self.cluster.ca_file
+        if file is None:
+            return False
+        try:
+            ca = file.read_bytes()
+        except OSError:
+            return False  # it is being replaced: the failure that led here is told
+        if ca == self.cluster.ca:
+            return False
+        self.cluster = replace(self.cluster, ca=ca, pair=self._pair)
+        self._tls = tls_context(self.cluster)
+        stale, self._http = self._http, self._open()
+        await stale.close()
+        return True
+
     async def _whole(self, response: aiohttp.ClientResponse, path: str) -> bytes:
         """Return an answer's body, of a bounded size."""
         parts: list[bytes] = []
@@ -232,7 +251,7 @@ class Session:
         try:
             async for chunk in response.content.iter_any():
                 yield chunk
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        except self._failures as error:
             raise broken(self.where, error, f"{path} said nothing for {idle:g} s") from None
 
     def _object(self, path: str, answer: Answer) -> Object:
@@ -245,12 +264,8 @@ class Session:
         return found
 
     def _open(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            limit=CONNECTIONS, ssl=self._tls if self._tls is not None else True, socket_factory=_socket
-        )
-        return aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=True
-        )
+        connector, self._failures = connector_to(self.cluster, self._tls)
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
 
 
 @asynccontextmanager
@@ -290,14 +305,3 @@ def selectors(labels: str, fields: str) -> dict[str, str]:
     """Return the part of a query that selects by labels and fields."""
     found = {"labelSelector": labels, "fieldSelector": fields}
     return {name: value for name, value in found.items() if value}
-
-
-def _socket(info: Any) -> socket.socket:
-    """Return a socket that notices within half a minute that nobody is there any more."""
-    family, kind, proto, _name, _address = info
-    made = socket.socket(family, kind, proto)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
-        if hasattr(socket, option):  # they are Linux's
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-    return made

@@ -91,6 +91,7 @@ class Watch(Generic[Kept]):
         self._now = now
         self._chance = chance
         self._version = ""  # "": it must be listed
+        self._anew = False  # it was listed because of a version too old, and nothing has come since
         self._told: list[OnChange[Kept]] = []
 
     def on_change(self, told: OnChange[Kept]) -> None:
@@ -109,9 +110,10 @@ class Watch(Generic[Kept]):
             except KubeError as error:
                 if error.code == GONE:
                     self.state.relists += 1
-                    if self._version:
-                        self._version = ""
-                        continue  # once at once; a list that is itself told "gone" waits
+                    at_once, self._version = bool(self._version) and not self._anew, ""
+                    if at_once:
+                        self._anew = True
+                        continue
                 await self._wait(error)
 
     async def _list(self) -> str:
@@ -161,10 +163,14 @@ class Watch(Generic[Kept]):
                     if line:
                         self._take(line)
                         told = True
-                        self._backoff.reset()
+                        self._healthy()
         if not told and self._now() - opened < BRIEF_S:
             raise KubeError(f"{self.session.where} ended the watch of {self.path} at once", code=UNAVAILABLE, lost=True)
+        self._healthy()
+
+    def _healthy(self) -> None:
         self._backoff.reset()
+        self._anew = False
 
     def _cut(self, lines: Lines, chunk: bytes) -> list[bytes]:
         try:

@@ -260,15 +260,16 @@ async def test_a_pods_account_and_its_rotated_token(cluster: Cluster, namespace:
         await session.close()
 
 
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(1 << 16):
+        writer.write(data)
+    writer.close()
+
+
 @asynccontextmanager
 async def tunnel() -> AsyncIterator[tuple[str, list[str]]]:
     """An HTTP proxy that knows CONNECT; it notes whom it was asked for."""
     asked: list[str] = []
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-        writer.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -298,6 +299,48 @@ async def test_through_the_kubeconfigs_proxy_and_the_environments(cluster: Clust
             assert (await who(session))["username"] == "joe"
         assert len(asked) == 2
         assert all("Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=" in head for head in asked)
+
+
+@asynccontextmanager
+async def socks() -> AsyncIterator[tuple[str, list[str]]]:
+    """A SOCKS5 proxy (RFC 1928) without authentication, as `ssh -D` is one; it notes which names it was asked for."""
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _version, methods = await reader.readexactly(2)
+        await reader.readexactly(methods)
+        writer.write(b"\x05\x00")
+        _version, command, _reserved, kind = await reader.readexactly(4)
+        assert (command, kind) == (1, 3)  # connect, by name
+        name = (await reader.readexactly((await reader.readexactly(1))[0])).decode()
+        port = int.from_bytes(await reader.readexactly(2), "big")
+        asked.append(name)
+        there = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"\x05\x00\x00\x01" + bytes(6))
+        await asyncio.gather(pump(reader, there[1]), pump(there[0], writer), return_exceptions=True)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"socks5://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
+    finally:
+        server.close()
+
+
+async def test_through_a_socks_proxy_that_knows_the_name(cluster: Cluster) -> None:
+    away = {"server": f"https://kubernetes.default.svc:{cluster.plane.port}"}  # a name that is unknown here
+    async with socks() as (url, asked):
+        async with open_cluster(str(cluster.user("jane", cluster={**away, "proxy-url": url})), environ={}) as session:
+            assert (await who(session))["username"] == "jane"
+        assert asked == ["kubernetes.default.svc"]
+        distrusted = {"server": f"https://elsewhere:{cluster.plane.port}", "proxy-url": url}
+        async with open_cluster(str(cluster.user("jane", cluster=distrusted)), environ={}) as session:
+            with pytest.raises(KubeError, match="is not trusted: Hostname mismatch"):
+                await session.get("/version")
+    gone = {**away, "proxy-url": "socks5://127.0.0.1:1"}
+    async with open_cluster(str(cluster.user("jane", cluster=gone)), environ={}) as session:
+        with pytest.raises(KubeError, match="the SOCKS proxy on the way to .* does not lead there") as caught:
+            await session.get("/version")
+    assert caught.value.lost
 
 
 async def test_a_proxy_that_is_not_there(cluster: Cluster) -> None:

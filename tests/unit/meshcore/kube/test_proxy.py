@@ -41,5 +41,6 @@ def test_the_kubeconfigs_proxy_goes_before_the_environments() -> None:
 
 
 def test_a_proxy_that_cannot_be_used_is_said() -> None:
-    with pytest.raises(KubeError, match="proxy-url in the kubeconfig is a proxy of kind socks5"):
-        proxy_for("https://api", "socks5://mine:1", {})
+    with pytest.raises(KubeError, match="proxy-url in the kubeconfig is a proxy of kind socks4"):
+        proxy_for("https://api", "socks4://mine:1", {})
+    assert proxy_for("https://api", "socks5://mine:1", {}) == "socks5://mine:1"

@@ -1,17 +1,22 @@
 """A session asks as kubectl asks, within its time, and says what went wrong in a person's words."""
 
 import asyncio
+import json
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import uvloop
 from aiohttp import web
 
 from meshcore.kube.cluster import Cluster
-from meshcore.kube.credentials import Impersonation, TokenFile, bearer
+from meshcore.kube.credentials import ExecPlugin, Impersonation, Plugin, TokenFile, bearer
 from meshcore.kube.failure import CONFLICT, EXISTS, FORBIDDEN, NOT_FOUND, THROTTLED, KubeError
-from meshcore.kube.objects import PODS
+from meshcore.kube.objects import PODS, lean
 from meshcore.kube.session import Session, open_cluster
+from meshcore.kube.watch import Watch
+from tests.cluster.support.authority import Authority
 from tests.support.apiserver import ApiServer, api_server, asking, refusal
 
 POD = PODS.path("shop", "web-0")
@@ -207,3 +212,51 @@ async def test_a_kubeconfig_opens_a_session(server: ApiServer, tmp_path: Path) -
     with pytest.raises(KubeError, match="there is no kubeconfig"):
         async with open_cluster(environ={"HOME": str(tmp_path)}):
             pass
+
+
+def test_tls_certificates_and_plugins_over_the_control_planes_loop(tmp_path: Path) -> None:
+    """Everything that touches the loop, over uvloop: TLS with both certificates, a plugin's process, a watch."""
+    authority = Authority(tmp_path, "ca")
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authority.path))
+    served.load_cert_chain(*authority.sign("server", "server", addresses=["127.0.0.1"]))
+    served.verify_mode = ssl.CERT_REQUIRED
+    certificate, key = authority.sign("jane", "jane")
+    said = {"clientCertificateData": certificate.read_text(), "clientKeyData": key.read_text(), "token": "t"}
+    credential = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": said}
+    (tmp_path / "says").write_text(json.dumps(credential))
+    plugin = ExecPlugin(Plugin("cat", (str(tmp_path / "says"),)))
+
+    async def ask() -> None:
+        async with api_server(served) as server:
+            server.put(POD)
+            async with asking(server, ca=authority.pem, credentials=plugin) as session:
+                watch = Watch(session, PODS.path(), lean)
+                task = asyncio.create_task(watch.run())
+                await asyncio.wait_for(watch.synced.wait(), 10)
+                server.put(POD, spec={"a": 1})
+                async with asyncio.timeout(10):
+                    while not watch.state.events:
+                        await asyncio.sleep(0.01)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                assert server.requests[0].header("Authorization") == ["Bearer t"]
+            async with asking(server, ca=authority.pem) as session:
+                with pytest.raises(KubeError, match="refused this client's certificate|broke"):
+                    await session.get(PODS.path())
+
+    uvloop.run(ask())
+
+
+async def test_an_authority_that_was_replaced_is_read_again(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    old, new = Authority(tmp_path / "old", "ca"), Authority(tmp_path / "new", "ca")
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    served.load_cert_chain(*new.sign("server", "server", addresses=["127.0.0.1"]))
+    path = tmp_path / "ca.crt"
+    path.write_bytes(old.pem)
+    async with api_server(served) as server, asking(server, ca=old.pem, ca_file=path) as session:
+        with pytest.raises(KubeError, match="is not trusted"):
+            await session.get(PODS.path())
+        path.write_bytes(new.pem)
+        await session.get(PODS.path())

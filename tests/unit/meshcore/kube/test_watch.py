@@ -195,6 +195,18 @@ async def test_the_same_when_it_is_said_inside_the_stream(server: ApiServer, ses
         assert watch.state.failures == 0
 
 
+async def test_versions_that_are_always_too_old_do_not_spin(server: ApiServer, session: Session) -> None:
+    naps = Naps()
+    old = refuse(410, "Expired", "too old resource version")
+    server.script(ALL, *[each for _ in range(4) for each in (listed(), old)])
+    async with running(session, sleep=naps) as (watch, told):
+        await until(lambda: watch.state.relists == 4)
+        await until(lambda: watch.state.streams == 1)
+        assert naps.taken == [0.8, 1.6, 3.2]  # the first is listed anew at once
+        server.put(pod("a"))
+        await until(lambda: told)
+
+
 async def test_an_event_of_several_megabytes_in_small_pieces_is_one_event(server: ApiServer, session: Session) -> None:
     large = {"metadata": {"name": "big", "namespace": "shop", "resourceVersion": "900"}, "data": "x" * 3_000_000}
     line = json.dumps({"type": "ADDED", "object": large}).encode() + b"\n"
