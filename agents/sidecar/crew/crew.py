@@ -75,7 +75,7 @@ class Crew:
         chosen: Session | None = None
         fewest = (self._traffic.clients, self._kept)
         for session in self._sessions:
-            if session.ready and (session.clients, session.handed) < fewest:
+            if session.able and (session.clients, session.handed) < fewest:
                 chosen, fewest = session, (session.clients, session.handed)
         if chosen is not None and chosen.give(self._numbers[listener], accepted):
             return True

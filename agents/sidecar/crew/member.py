@@ -26,7 +26,8 @@ from meshcore.wire import worker_pb2
 from meshcore.wire.worker_pb2 import FromWorker, ToWorker
 
 BEHIND: Final = 8 << 20  # bytes that wait for a worker: it does not read any more
-SILENT: Final = 30  # questions in a row without an answer: it hangs
+SLOW: Final = 3  # questions in a row without an answer: others take the new connections
+SILENT: Final = 30  # it hangs
 _END_S = 2.0  # between the end of what a process says and its own
 
 
@@ -49,6 +50,11 @@ class Session:
         self._taken = 0
         self._questions: dict[int, asyncio.Future[None]] = {}
         runtime.others.all.append(self._figures)
+
+    @property
+    def able(self) -> bool:
+        """Tell whether it takes new connections."""
+        return self.ready and len(self._questions) < SLOW
 
     @property
     def clients(self) -> int:
