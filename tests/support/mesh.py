@@ -80,10 +80,10 @@ class Mesh:
         return made
 
 
-def new_authority() -> authority.Authority:
+def new_authority(name: str = "test") -> authority.Authority:
     now = datetime.now(UTC)
-    anchor, anchor_key = authority.create_anchor("test", now)
-    issuer, key = authority.create_issuer("test", anchor, anchor_key, now)
+    anchor, anchor_key = authority.create_anchor(name, now)
+    issuer, key = authority.create_issuer(name, anchor, anchor_key, now)
     return authority.Authority(issuer, key, (anchor,))
 
 
