@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from meshcore.kube.grant import grant
 from meshcore.kube.objects import MESH_GROUP, OBSERVE_GROUP
 
 KUBECONFIG = "kubeconfig"  # codes that are not gRPC's: nothing was asked yet
@@ -34,10 +35,6 @@ TRUST = "untrusted"
 
 _INSTALL = "the mesh is not installed there, or only half: `meshtui check` says what is missing"
 _API = re.compile(r"/apis/(?P<group>[^/?]+)/(?P<version>[^/?]+)")
-_DENIED = re.compile(
-    r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) (?:resource|path) "(?P<resource>[^"]*)"'
-    r'(?: in API group "(?P<group>[^"]*)")?(?: in the namespace "(?P<namespace>[^"]*)")?'
-)
 _CODES = {
     400: INVALID,
     401: UNAUTHENTICATED,
@@ -236,7 +233,7 @@ def _words(where: str, status: int, code: str, message: str, path: str, verb: st
             "they have expired or were revoked: log in again, then `kubectl auth whoami` must answer",
         )
     if code == FORBIDDEN:
-        return f"not allowed: {message}", _grant(message)
+        return f"not allowed: {message}", grant(message)
     if code == NO_SUCH_API:
         what = f"{api['group']}/{api['version']}" if api else path
         return f"the API server at {where} has no {what}", _INSTALL if ours else "is its definition installed?"
@@ -257,39 +254,6 @@ def _words(where: str, status: int, code: str, message: str, path: str, verb: st
     if code == INTERNAL or status >= 500:
         return f"the API server at {where} failed: {message}", "its log says why"
     return (f"{verb} {path}: {message}" if verb and message.startswith("HTTP ") else message), ""
-
-
-def _grant(message: str) -> str:
-    """Return who must give what to whom, from the sentence with which an API server forbids."""
-    match = _DENIED.search(message)
-    if match is None:
-        return "ask an administrator of the cluster; `kubectl auth can-i --list` shows what these credentials may"
-    user, group, verb, resource = match["user"], match["group"] or "", match["verb"], match["resource"]
-    role = _role(group, resource, verb)
-    if user.startswith("system:serviceaccount:"):
-        account = ":".join(user.split(":")[2:4])
-        whom, name = f"--serviceaccount={account}", account.replace(":", "-")
-    else:
-        whom, name = f"--user={user}", re.sub(r"[^a-z0-9-]+", "-", user.lower()).strip("-")
-    if match["namespace"]:
-        command = f"kubectl create rolebinding {name}-{role} --clusterrole={role} {whom} -n {match['namespace']}"
-    else:
-        command = f"kubectl create clusterrolebinding {name}-{role} --clusterrole={role} {whom}"
-    return f"an administrator can allow it: {command}"
-
-
-def _role(group: str, resource: str, verb: str) -> str:
-    """Return the least of the well-known ClusterRoles that allows it."""
-    if group == OBSERVE_GROUP:
-        return "meshtui-tap" if verb == "watch" or resource.endswith("/tap") else "meshtui-view"
-    if group.startswith("rbac.") or group.startswith("admissionregistration.") or group.startswith("apiextensions."):
-        return "cluster-admin"
-    reads = verb in ("get", "list", "watch")
-    if resource in ("namespaces", "nodes", "apiservices") and not reads:
-        return "cluster-admin"
-    if resource == "secrets":
-        return "admin"
-    return "view" if reads else "edit"
 
 
 def _status_of(body: bytes) -> Mapping[str, Any]:

@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import json
+import os
+import signal
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from meshcore.kube import watch as watching
+from meshcore.kube.failure import TIMEOUT, KubeError
 from meshcore.kube.objects import CONFIG_MAPS, FAULT_INJECTIONS, MESH_GROUP, Object
 from meshcore.kube.session import Session, open_cluster
 from meshcore.kube.watch import Watch
@@ -132,6 +135,27 @@ async def test_what_happened_while_history_was_lost(cluster: Cluster, namespace:
         await until(lambda: watch.state.streams >= 2)
         put(cluster, namespace, "later", x="4")
         await until(lambda: told[-1] == ("added", "later", {"x": "4"}))
+
+
+async def test_a_server_that_hangs_is_noticed_and_found_again(
+    cluster: Cluster, namespace: str, session: Session
+) -> None:
+    """Its connections stay open and say nothing, as those to a machine that froze."""
+    path = CONFIG_MAPS.path(namespace)
+    async with running(session, path, sleep=Gate(), idle=2.0) as (watch, told):
+        await until(lambda: watch.state.streams)
+        pid = cluster.plane.processes.pid("kube-apiserver")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(KubeError, match="did not answer in time") as caught:
+                await session.get(path, within=1.0)
+            assert (caught.value.code, caught.value.lost) == (TIMEOUT, True)
+            await until(lambda: watch.state.failure is not None)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        put(cluster, namespace, "after", x="1")
+        await until(lambda: ("added", "after", {"x": "1"}) in told)
+        assert watch.state.lists == 1
 
 
 async def test_the_servers_own_end_of_a_stream_is_taken_up_by_its_bookmark(

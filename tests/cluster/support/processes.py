@@ -30,6 +30,9 @@ class Processes:
         self._running[name] = process
         return process.pid
 
+    def pid(self, name: str) -> int:
+        return self._running[name].pid
+
     def wait(self, name: str, done: Callable[[], bool], seconds: float) -> None:
         """Wait for what a program is to bring about; fails early when it ended, and shows its log."""
         process = self._running[name]

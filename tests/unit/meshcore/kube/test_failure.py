@@ -27,35 +27,11 @@ def test_expired_credentials() -> None:
     assert "log in again" in error.hint
 
 
-@pytest.mark.parametrize(
-    ("sentence", "command"),
-    [
-        (
-            'stats.observe.meshtui.dev is forbidden: User "jane@x.org" cannot get resource "stats" '
-            'in API group "observe.meshtui.dev" in the namespace "shop"',
-            "kubectl create rolebinding jane-x-org-meshtui-view --clusterrole=meshtui-view --user=jane@x.org -n shop",
-        ),
-        (
-            'tap is forbidden: User "jane" cannot watch resource "deployments/tap" '
-            'in API group "observe.meshtui.dev" in the namespace "shop"',
-            "kubectl create rolebinding jane-meshtui-tap --clusterrole=meshtui-tap --user=jane -n shop",
-        ),
-        (
-            'pods is forbidden: User "system:serviceaccount:ci:bot" cannot list resource "pods" in API group "" '
-            "at the cluster scope",
-            "kubectl create clusterrolebinding ci-bot-view --clusterrole=view --serviceaccount=ci:bot",
-        ),
-        (
-            'secrets is forbidden: User "jane" cannot create resource "secrets" in API group "" in the namespace "a"',
-            "kubectl create rolebinding jane-admin --clusterrole=admin --user=jane -n a",
-        ),
-    ],
-)
-def test_being_forbidden_names_who_could_allow_it_and_how(sentence: str, command: str) -> None:
+def test_being_forbidden_says_how_it_is_allowed() -> None:
+    sentence = 'User "jane" cannot list resource "pods" in API group "" in the namespace "shop"'
     error = refused(WHERE, 403, status(403, "Forbidden", sentence))
-    assert error.code == failure.FORBIDDEN
-    assert error.message == f"not allowed: {sentence}"
-    assert error.hint.endswith(command)
+    assert (error.code, error.message) == (failure.FORBIDDEN, f"not allowed: {sentence}")
+    assert "kubectl create rolebinding jane-view --clusterrole=view --user=jane -n shop" in error.hint
 
 
 def test_an_api_that_is_not_there_and_an_object_that_is_not() -> None:

@@ -1,0 +1,37 @@
+"""A refusal names the command that would allow what was asked for, and no more than that."""
+
+import pytest
+
+from meshcore.kube.grant import grant
+
+
+@pytest.mark.parametrize(
+    ("sentence", "command"),
+    [
+        (
+            'stats.observe.meshtui.dev is forbidden: User "jane@x.org" cannot get resource "stats" '
+            'in API group "observe.meshtui.dev" in the namespace "shop"',
+            "kubectl create rolebinding jane-x-org-meshtui-view --clusterrole=meshtui-view --user=jane@x.org -n shop",
+        ),
+        (
+            'tap is forbidden: User "jane" cannot watch resource "deployments/tap" '
+            'in API group "observe.meshtui.dev" in the namespace "shop"',
+            "kubectl create rolebinding jane-meshtui-tap --clusterrole=meshtui-tap --user=jane -n shop",
+        ),
+        (
+            'pods is forbidden: User "system:serviceaccount:ci:bot" cannot list resource "pods" in API group "" '
+            "at the cluster scope",
+            "kubectl create clusterrolebinding ci-bot-view --clusterrole=view --serviceaccount=ci:bot",
+        ),
+        (
+            'secrets is forbidden: User "jane" cannot create resource "secrets" in API group "" in the namespace "a"',
+            "kubectl create rolebinding jane-admin --clusterrole=admin --user=jane -n a",
+        ),
+    ],
+)
+def test_a_refusal_names_who_could_allow_it_and_how(sentence: str, command: str) -> None:
+    assert grant(sentence) == f"an administrator can allow it: {command}"
+
+
+def test_a_refusal_in_other_words() -> None:
+    assert "kubectl auth can-i --list" in grant("no")
