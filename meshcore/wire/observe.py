@@ -1,7 +1,7 @@
 """The aggregated API `observe.meshtui.dev/v1alpha1`: which question has which path, and which namespaces it touches.
 
 The gRPC methods that people's questions are, as resources of a Kubernetes API, so that RBAC speaks of them: `stats`,
-`edges`, `meshedpods`, `taps`, `tops`, `status`, `checks`. client/api makes paths of questions, services/access
+`edges`, `meshedpods`, `taps`, `tops`, `meshstatus`, `checks`. client/api makes paths of questions, services/access
 questions of paths. Pure.
 """
 
@@ -59,7 +59,7 @@ def _nowhere(_: Any) -> set[str]:
 QUESTIONS: tuple[Question, ...] = (
     Question(
         "/meshtui.v1.Control/Status",
-        "status",
+        "meshstatus",  # `status` itself is a subresource of namespaces
         False,
         control_pb2.StatusRequest,
         control_pb2.StatusResponse,
@@ -67,7 +67,7 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question(
         "/meshtui.v1.Control/WatchStatus",
-        "status",
+        "meshstatus",  # `status` itself is a subresource of namespaces
         True,
         control_pb2.StatusRequest,
         control_pb2.StatusResponse,

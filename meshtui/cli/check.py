@@ -1,16 +1,18 @@
 """`meshtui check`: is everything as it has to be? Categories with √ ‼ ×, a hint per failure, exit status 1 on ×."""
 
+import asyncio
 from typing import Any
 
 import typer
 
 from meshcore.client import control
 from meshcore.client.failure import ClientError
-from meshcore.client.place import PlaceError, find
+from meshcore.client.place import PlaceError
 from meshcore.wire.control_pb2 import CheckCategory, CheckItem, CheckResult
 from meshtui.cli import machine, options, output
 from meshtui.cli.fault import Fault
 from meshtui.cli.scope import run, session_of
+from meshtui.cli.where import home_of
 from meshtui.model.cell import Cell, Level
 
 SIGNS = {
@@ -68,11 +70,13 @@ def record(categories: list[CheckCategory], *, failed: bool) -> dict[str, Any]:
 def _mesh(mesh: str) -> list[CheckCategory]:
     """Return the control plane's checks; none where no mesh runs and none was asked for."""
     try:
-        find(mesh or None)
+        asyncio.run(home_of(mesh))
     except PlaceError as error:
         if not mesh and "no mesh" in str(error):
             return []
         return [CheckCategory(name="control-plane", checks=[machine.bad("the mesh is found", str(error), error.hint)])]
+    except ClientError as error:
+        return [CheckCategory(name="kubernetes-api", checks=[machine.bad("the mesh is found", str(error), error.hint)])]
     found: list[CheckCategory] = []
 
     async def verb() -> None:

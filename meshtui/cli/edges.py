@@ -21,7 +21,7 @@ def edges(
     named = parse_resources(words or ["deploy"])
 
     async def verb() -> None:
-        async with session_of(mesh) as session:
+        async with session_of(mesh, namespace) as session:
             where = await namespace_of(session, namespace, everywhere=all_namespaces)
             targets = within(named, where)
             await require(session, targets)

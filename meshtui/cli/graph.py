@@ -44,7 +44,7 @@ def graph(
     (target, *_) = parse_resources(words or ["deploy"])
 
     async def verb() -> None:
-        async with session_of(mesh) as session:
+        async with session_of(mesh, namespace) as session:
             where = await namespace_of(session, namespace, everywhere=all_namespaces)
             request = stats.edges_request(target.kind, namespace=where, name=target.name, window_ms=window_ms)
             found = model.read(await stats.edges(session, request))

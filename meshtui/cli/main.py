@@ -9,7 +9,7 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from meshcore.wire.version import VERSION
 from meshtui.cli import check as check_verb
-from meshtui.cli import edges, graph, local, options, pods, screen, stat, tap, top
+from meshtui.cli import edges, graph, local, options, pods, screen, stat, tap, top, where
 from meshtui.cli.fault import USAGE, Fault
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -37,6 +37,10 @@ def root(
     namespace: options.Namespace = "",
     ascii_only: bool = options.ASCII,
     mesh: options.Mesh = "",
+    kubeconfig: options.KubeconfigFile = "",
+    kube_context: options.KubeContext = "",
+    as_user: options.AsUser = "",
+    as_group: options.AsGroup = None,
 ) -> None:
     """Open the full-screen terminal on the running mesh."""
     if context.invoked_subcommand:
@@ -64,6 +68,7 @@ def execute(words: list[str]) -> int:
     """Run a command line and return its exit status: 0, 1 (it failed) or 2 (it makes no sense)."""
     command = typer.main.get_command(app)
     try:
+        words = where.take(words)
         result = command.main(args=words, prog_name="meshtui", standalone_mode=False)
         sys.stdout.flush()
     except Fault as fault:

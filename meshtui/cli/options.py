@@ -43,6 +43,13 @@ ToNamespace = Annotated[str, typer.Option("--to-namespace", help="Namespace of -
 From = Annotated[str, typer.Option("--from", help="Only requests from this TYPE/NAME.", metavar="RESOURCE")]
 FromNamespace = Annotated[str, typer.Option("--from-namespace", help="Namespace of --from.", metavar="NS")]
 Duration = Annotated[str, typer.Option("--duration", help="End after this long.", metavar="DURATION")]
+# Of the whole program; they are taken out before a verb is parsed (cli/where), and stand here for --help.
+KubeconfigFile = Annotated[
+    str, typer.Option("--kubeconfig", help="Kubeconfig, as kubectl takes it; anywhere on the line.", metavar="FILE")
+]
+KubeContext = Annotated[str, typer.Option("--context", help="Context of the kubeconfig.", metavar="NAME")]
+AsUser = Annotated[str, typer.Option("--as", help="Ask in somebody else's name.", metavar="USER")]
+AsGroup = Annotated[list[str] | None, typer.Option("--as-group", help="Ask as a member of it.", metavar="GROUP")]
 UNMESHED = typer.Option(False, "--unmeshed", help="Show workloads without a sidecar too.")
 ROUTES = typer.Option(False, "--routes", help="Group by route instead of method and path.")
 HIDE_SOURCES = typer.Option(False, "--hide-sources", help="Do not tell sources apart.")

@@ -18,7 +18,7 @@ def pods(
     named = parse_resources(words or ["po"])
 
     async def verb() -> None:
-        async with session_of(mesh) as session:
+        async with session_of(mesh, namespace) as session:
             where = await namespace_of(session, namespace, everywhere=all_namespaces)
             targets = within(named, where)
             await require(session, targets)

@@ -8,19 +8,26 @@ from meshcore.client import inventory
 from meshcore.client.channel import Session, open_session
 from meshcore.client.control import status
 from meshcore.client.failure import ClientError
-from meshcore.client.place import PlaceError, find
+from meshcore.client.place import PlaceError
 from meshcore.wire.common_pb2 import Resource
 from meshcore.wire.discovery_pb2 import Pod
 from meshcore.wire.kinds import parse_kind
 from meshtui.cli.fault import USAGE, Fault, unknown
 from meshtui.cli.resources import spell
+from meshtui.cli.where import home_of
+from meshtui.sources.kubeconfig import Kubeconfig, open_mesh
 
 
 @asynccontextmanager
-async def session_of(mesh: str) -> AsyncIterator[Session]:
-    """Open a session to the mesh that is meant; raises Fault with the next step."""
+async def session_of(mesh: str, namespace: str = "") -> AsyncIterator[Session]:
+    """Open a session to the mesh that is meant; raises Fault with the next step.
+
+    In a cluster, `namespace` is where somebody who may not look everywhere looks.
+    """
     try:
-        async with open_session(find(mesh or None)) as session:
+        home = await home_of(mesh)
+        opened = open_mesh(home, namespace) if isinstance(home, Kubeconfig) else open_session(home)
+        async with opened as session:
             yield session
     except PlaceError as error:
         raise Fault(str(error), error.hint) from None
@@ -45,7 +52,7 @@ async def namespace_of(session: Session, namespace: str, *, everywhere: bool) ->
         return ""
     found = await status(session)
     if not namespace:
-        return found.default_namespace
+        return session.namespace or found.default_namespace
     if namespace not in found.namespaces:
         raise unknown("namespace", namespace, found.namespaces)
     return namespace
@@ -54,9 +61,11 @@ async def namespace_of(session: Session, namespace: str, *, everywhere: bool) ->
 async def require(session: Session, targets: Iterable[Resource | None]) -> None:
     """Raise Fault for the first named target that does not exist, naming the nearest that does."""
     named = [target for target in targets if target is not None and target.name]
-    if not named:
-        return
-    pods = (await inventory.pods(session)).pods
+    if session.hello.home == "kubernetes":  # a service there is no workload of its name: whoever answers knows it
+        named = [target for target in named if target.kind != "service"]
+    spaces = {target.name if target.kind == "namespace" else target.namespace for target in named}
+    asked = [[Resource(kind="namespace", name=space)] if space else [] for space in sorted(spaces)]
+    pods = [pod for targets_ in asked for pod in (await inventory.pods(session, targets_)).pods]
     for target in named:
         known = names(pods, target)
         if target.name not in known:

@@ -1,13 +1,15 @@
 """`meshtui` and `meshtui demo`: the full-screen terminal, on the mesh that runs or on the demo it starts."""
 
+import asyncio
 import os
 import sys
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from meshcore.client import stats
+from meshcore.client.control import status
 from meshcore.client.failure import ClientError
 from meshcore.client.place import PlaceError, find
 from meshcore.wire.stats_pb2 import EdgesResponse, StatResponse
@@ -17,7 +19,12 @@ from meshtui.cli.machine import categories
 from meshtui.cli.resources import parse_resources
 from meshtui.cli.scope import namespace_of, run, session_of
 from meshtui.cli.stat import show
+from meshtui.cli.where import home_of
 from meshtui.columns import edges as edge_columns
+from meshtui.sources.kubeconfig import Kubeconfig
+
+if TYPE_CHECKING:
+    from meshtui.sources.mesh import Mesh
 
 DEMO = "demo"
 TRAFFIC_S = 30.0  # how long the first requests may take
@@ -36,9 +43,9 @@ def demo(detach: Detach = False, rate: Rate = None, ascii_only: bool = options.A
     if mine:
         if interactive():
             output.note("starting the demo: a control plane, and five programs with a sidecar each …")
-        status = local.call(*words, "--detach", "--owner-pid", str(os.getpid()), quiet=True)
-        if status:
-            raise typer.Exit(status)
+        code = local.call(*words, "--detach", "--owner-pid", str(os.getpid()), quiet=True)
+        if code:
+            raise typer.Exit(code)
     try:
         if interactive():
             open_screen(DEMO, ascii_only=ascii_only)
@@ -64,39 +71,61 @@ def open_screen(mesh: str, *, ascii_only: bool = False, command: str = "", names
         )
     from meshtui.app import run as run_app
     from meshtui.commands import interpret
-    from meshtui.sources.mesh import LocalMesh
 
     refusal = interpret(command, namespace, ()).refusal
     if refusal:
         raise Fault(f"--command: {refusal}", status=USAGE)
-    try:
-        place = find(mesh or None)
-    except PlaceError as error:
-        if mesh or "several" in str(error):
-            raise Fault(str(error), error.hint, status=USAGE) from None
-        place = None
-    if place and namespace:
-        _require(mesh, namespace)
-    mesh_ = LocalMesh(place) if place else None
-    code = run_app(mesh_, view=command, namespace=namespace, ascii=ascii_only, machine=categories)
+    found, namespace = _found(mesh, namespace)
+    code = run_app(found, view=command, namespace=namespace, ascii=ascii_only, machine=categories)
     if code:
         raise typer.Exit(code)
 
 
-def _require(mesh: str, namespace: str) -> None:
-    """Raise Fault for a namespace that does not exist. A control plane that is away is for the screens to show."""
+def _found(mesh: str, namespace: str) -> "tuple[Mesh | None, str]":
+    """Return the mesh to look at (None: there is none yet) and the namespace to begin with."""
+    from meshtui.sources.mesh import LocalMesh
+
+    try:
+        home = asyncio.run(home_of(mesh))
+    except PlaceError as error:
+        if mesh or "several" in str(error):
+            raise Fault(str(error), error.hint, status=USAGE) from None
+        return None, namespace
+    except ClientError as error:
+        raise Fault(error.message, error.hint) from None
+    if isinstance(home, Kubeconfig):
+        from meshtui.sources.cluster import ClusterMesh
+
+        return ClusterMesh(home, str(home), namespace), _visible(mesh, namespace)
+    if namespace:
+        _visible(mesh, namespace)
+    return LocalMesh(home), namespace
+
+
+def _visible(mesh: str, namespace: str) -> str:
+    """Return the namespace to begin with: where somebody may not look everywhere, the one where they may.
+
+    Raises Fault for a namespace that does not exist. A control plane that is away is for the screens to show.
+    """
+    seen = namespace
 
     async def verb() -> None:
-        async with session_of(mesh) as session:
-            await namespace_of(session, namespace, everywhere=False)
+        nonlocal seen
+        async with session_of(mesh, namespace) as session:
+            if namespace:
+                await namespace_of(session, namespace, everywhere=False)
+            elif session.namespace:
+                found = await status(session)
+                seen = "" if set(found.namespaces) - {session.namespace} else session.namespace
 
     try:
         run(verb)
     except ClientError:
-        return
+        return seen
     except Fault as fault:
         if fault.status == USAGE:
             raise
+    return seen
 
 
 def summary(mesh: str) -> None:

@@ -33,7 +33,7 @@ def stat(
     named = parse_resources(words or [])
 
     async def verb() -> None:
-        async with session_of(mesh) as session:
+        async with session_of(mesh, namespace) as session:
             where = await namespace_of(session, namespace, everywhere=all_namespaces)
             targets = within(named, where)
             meant = parse_resource(to, to_namespace or where, "--to") if to else None

@@ -49,7 +49,7 @@ def top(
     parse_resources(words or [])  # what makes no sense is said before a mesh is looked for
 
     async def verb() -> None:
-        async with session_of(mesh) as session:
+        async with session_of(mesh, namespace) as session:
             where = await namespace_of(session, namespace, everywhere=all_namespaces)
             targets = parse_tapped(words or [], where)
             meant = parse_resource(to, to_namespace or where, "--to") if to else None

@@ -49,23 +49,29 @@ class Mesh(Protocol):
     async def close(self) -> None: ...
 
 
-class LocalMesh:
-    """A mesh on this machine, by its place."""
+class LiveMesh:
+    """Asks a running control plane; where that is, and where logs are, its two kinds say."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.name = place.name
+    def __init__(self, name: str) -> None:
+        self.name = name
         self._session: Session | None = None
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
+
+    async def enter(self, stack: AsyncExitStack) -> Session:
+        """Open a session that ends with the stack; raises ClientError."""
+        raise NotImplementedError
 
     async def close(self) -> None:
         self._session = None
         await self._stack.aclose()
 
-    def alive(self) -> bool:
-        """Tell whether the mesh is there at all, whatever its control plane does."""
-        return self.place.alive()
+    async def session(self) -> Session:
+        """Return the one session, opened when it is first needed; raises ClientError."""
+        async with self._opening:
+            if self._session is None:
+                self._session = await self.enter(self._stack)
+            return self._session
 
     def status(self) -> Answers[StatusResponse]:
         return self._follow(control.watch_status)
@@ -81,7 +87,7 @@ class LocalMesh:
         return self._follow(lambda session: stats.watch_edges(session, request))
 
     def pods(self, scope: Scope) -> Answers[PodsResponse]:
-        return self._follow(lambda session: inventory.watch_pods(session, _owners(scope)))
+        return self._follow(lambda session: inventory.watch_pods(session, owners(scope)))
 
     def observe(self, scope: Scope, match: TapMatch | None = None) -> Answers[ObserveResponse]:
         async def ask(session: Session) -> AsyncIterator[ObserveResponse]:
@@ -110,17 +116,9 @@ class LocalMesh:
 
         return self._follow(once)
 
-    def log(self, scope: Scope, *, proxy: bool = False) -> Answers[list[str]]:
-        suffix = ".proxy.log" if proxy else ".log"
-        if scope.kind == "pod" and scope.name:
-            return follow_file(self.place.logs / f"{scope.namespace}.{scope.name}{suffix}")
-        namespace = re.escape(scope.namespace) if scope.namespace else "[a-z0-9-]+"
-        pod = rf"{re.escape(scope.name)}(?:-\d+)?" if scope.name and scope.kind != "namespace" else "[a-z0-9-]+"
-        return follow_pods(self.place.logs, re.compile(rf"{namespace}\.({pod}){re.escape(suffix)}"))
-
     async def _follow(self, ask: Callable[[Session], AsyncIterator[Answer]]) -> Answers[Answer]:
         async def start() -> AsyncIterator[Answer]:
-            session = await self._open()
+            session = await self.session()
             async with aclosing(cast("Any", ask(session))) as messages:
                 async for message in messages:
                     yield message
@@ -132,11 +130,28 @@ class LocalMesh:
         except ClientError as error:
             yield _trouble(error)
 
-    async def _open(self) -> Session:
-        async with self._opening:
-            if self._session is None:
-                self._session = await self._stack.enter_async_context(open_session(self.place))
-            return self._session
+
+class LocalMesh(LiveMesh):
+    """A mesh on this machine, by its place."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place.name)
+        self.place = place
+
+    def alive(self) -> bool:
+        """Tell whether the mesh is there at all, whatever its control plane does."""
+        return self.place.alive()
+
+    async def enter(self, stack: AsyncExitStack) -> Session:
+        return await stack.enter_async_context(open_session(self.place))
+
+    def log(self, scope: Scope, *, proxy: bool = False) -> Answers[list[str]]:
+        suffix = ".proxy.log" if proxy else ".log"
+        if scope.kind == "pod" and scope.name:
+            return follow_file(self.place.logs / f"{scope.namespace}.{scope.name}{suffix}")
+        namespace = re.escape(scope.namespace) if scope.namespace else "[a-z0-9-]+"
+        pod = rf"{re.escape(scope.name)}(?:-\d+)?" if scope.name and scope.kind != "namespace" else "[a-z0-9-]+"
+        return follow_pods(self.place.logs, re.compile(rf"{namespace}\.({pod}){re.escape(suffix)}"))
 
 
 async def _owned(session: Session, scope: Scope) -> AsyncIterator[StatResponse]:
@@ -172,7 +187,8 @@ def _resource(scope: Scope) -> Resource:
     return Resource(namespace=scope.namespace, kind=scope.kind or "deployment", name=scope.name)
 
 
-def _owners(scope: Scope) -> Iterable[Resource]:
+def owners(scope: Scope) -> Iterable[Resource]:
+    """Return the resources that a screen's scope names; none: all."""
     if scope.owner or scope.name:
         return [_resource(scope)]
     return [Resource(namespace="", kind="namespace", name=scope.namespace)] if scope.namespace else []

@@ -137,6 +137,6 @@ _WORDS: dict[str, tuple[tuple[str, ...], Make]] = {
     "meshedpods": (("kind", "name"), _pods),
     "taps": (("kind", "name", "method", "path", "maxRps", "headers", "limit"), _taps),
     "tops": (("kind", "name", "method", "path", "maxRps", "window", "routes", "limit"), _tops),
-    "status": ((), _status),
+    "meshstatus": ((), _status),
     "checks": ((), _checks),
 }

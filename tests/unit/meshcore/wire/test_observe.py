@@ -49,7 +49,7 @@ def test_every_question_is_found_again_at_its_path(question: Question) -> None:
             tap_pb2.ObserveRequest(targets=[Resource(namespace="shop", kind="deployment", name="web")]),
             "/watch/namespaces/shop/taps",
         ),
-        ("Control/Status", control_pb2.StatusRequest(namespace="shop"), "/namespaces/shop/status"),
+        ("Control/Status", control_pb2.StatusRequest(namespace="shop"), "/namespaces/shop/meshstatus"),
     ],
 )
 def test_a_question_about_one_namespace_is_asked_there(method: str, request_: Message, where: str) -> None:

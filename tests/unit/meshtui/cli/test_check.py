@@ -16,7 +16,10 @@ def test_a_control_plane_that_does_not_answer_is_a_failure_with_another_way_out(
     def run(_: Callable[[], Awaitable[None]]) -> None:
         raise ClientError("the control plane does not answer", "`meshtui check` says what is wrong with it", lost=True)
 
-    monkeypatch.setattr(check, "find", lambda _: None)
+    async def at_home(_: str) -> None:
+        return None
+
+    monkeypatch.setattr(check, "home_of", at_home)
     monkeypatch.setattr(check, "run", run)
     assert execute(["check", "-o", "json"]) == 1
     said = json.loads(capsys.readouterr().out)

@@ -11,6 +11,10 @@ from meshtui.cli.fault import Fault, unknown
 from meshtui.cli.main import execute
 
 
+async def at_home(_: str) -> SimpleNamespace:
+    return SimpleNamespace(name="shop")
+
+
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
@@ -20,7 +24,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return 0
 
     monkeypatch.setattr(screen, "interactive", lambda: True)
-    monkeypatch.setattr(screen, "find", lambda _: SimpleNamespace(name="shop"))
+    monkeypatch.setattr(screen, "home_of", at_home)
     monkeypatch.setattr(app, "run", run)
     return seen
 

@@ -171,7 +171,7 @@ async def test_what_is_not_allowed_names_the_role_that_would(place: Place) -> No
 async def test_who_sees_one_namespace_gets_its_figures(place: Place) -> None:
     assert list((await control.status(await place.session("root", "shop"))).namespaces) == ["all"]
     assert list((await control.status(await place.session("ann", "shop"))).namespaces) == ["shop"]
-    with pytest.raises(ClientError, match="may not get status"):
+    with pytest.raises(ClientError, match="may not get meshstatus"):
         await control.status(await place.session("ann"))
 
 
@@ -222,7 +222,7 @@ async def test_curl_reads_json(place: Place) -> None:
     for path, status, message in (
         (f"{ROOT}/namespaces/shop/stats?name=wbe", 404, "there is no deployment wbe; did you mean web?"),
         (f"{ROOT}/namespaces/shop/stats?nam=wbe", 400, "stats has no 'nam'"),
-        (f"{ROOT}/namespaces/shop/gadgets", 404, "resources are status, checks, stats"),
+        (f"{ROOT}/namespaces/shop/gadgets", 404, "resources are meshstatus, checks, stats"),
         (f"{ROOT}/namespaces/bank/stats", 403, "ann may not get stats"),
     ):
         async with place.get(path, user) as response:

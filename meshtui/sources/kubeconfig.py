@@ -1,0 +1,120 @@
+"""A mesh in a cluster, reached as kubectl reaches it: a kubeconfig, a context, and perhaps somebody else's name.
+
+Opens sessions through the API server; failures of that become the client's own, so that a screen shows both alike.
+Everything heavy is imported when a cluster is asked.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshcore.client.api import Fetch
+from meshcore.client.channel import Session, open_api
+from meshcore.client.failure import ClientError
+from meshcore.wire import observe
+
+if TYPE_CHECKING:
+    from meshcore.kube.failure import KubeError
+    from meshcore.kube.session import Session as Cluster
+
+HEAD_S = 10.0
+IDLE_S = 60.0  # a stream without answers says every 20 s that it lives
+NO_MESH = ("unimplemented", "not_found")
+
+
+@dataclass(frozen=True, slots=True)
+class Kubeconfig:
+    """Which cluster, as whom. What is empty is as the kubeconfig says."""
+
+    file: str = ""
+    context: str = ""
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+
+    @property
+    def given(self) -> bool:
+        """Tell whether anything was said."""
+        return self != Kubeconfig()
+
+    def __str__(self) -> str:
+        return self.context or "kubernetes"
+
+
+def present() -> bool:
+    """Tell whether there is a kubeconfig at all, without reading it."""
+    listed = [each for each in os.environ.get("KUBECONFIG", "").split(os.pathsep) if each]
+    places = listed or [str(Path(os.environ.get("HOME") or Path.home()) / ".kube" / "config")]
+    return any(Path(each).expanduser().is_file() for each in places)
+
+
+@asynccontextmanager
+async def open_kube(where: Kubeconfig) -> AsyncIterator["Cluster"]:
+    """Open a session to the API server; raises ClientError."""
+    from meshcore.kube.failure import KubeError
+    from meshcore.kube.session import open_cluster
+
+    try:
+        async with open_cluster(
+            where.file or None,
+            where.context or None,
+            where.user or None,
+            where.groups,
+            as_uid=where.uid or None,
+            in_cluster=False,
+            interactive=True,
+        ) as cluster:
+            yield cluster
+    except KubeError as error:
+        raise failure(error) from None
+
+
+@asynccontextmanager
+async def open_mesh(where: Kubeconfig, namespace: str = "") -> AsyncIterator[Session]:
+    """Open a session to the mesh of a cluster; raises ClientError.
+
+    `namespace` is where somebody who may not look everywhere looks; empty: the context's.
+    """
+    async with open_kube(where) as cluster:
+        yield await open_api(fetching(cluster), cluster.where, namespace=namespace or cluster.namespace or "default")
+
+
+async def installed(where: Kubeconfig, within: float) -> bool:
+    """Tell whether a cluster has the mesh's API; raises ClientError where the cluster does not answer in time."""
+    try:
+        async with asyncio.timeout(within), open_kube(where) as cluster:
+            await cluster.get(observe.ROOT, within=within)
+    except ClientError as error:
+        if error.code in NO_MESH:
+            return False
+        if error.code == "unavailable" and observe.GROUP in error.message:
+            return True  # it is, and its control plane is away
+        raise
+    except TimeoutError:
+        line = "the kubeconfig's cluster does not answer"
+        raise ClientError(line, "`kubectl get --raw /readyz` asks it the same way", code="unavailable") from None
+    return True
+
+
+def fetching(cluster: "Cluster") -> Fetch:
+    """Return what asks an API server on behalf of client/api."""
+    from meshcore.kube.failure import KubeError
+
+    @asynccontextmanager
+    async def fetch(path: str, accept: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        try:
+            async with cluster.stream(path, accept=accept, within=HEAD_S, idle=IDLE_S) as chunks:
+                yield chunks
+        except KubeError as error:
+            raise failure(error) from None
+
+    return fetch
+
+
+def failure(error: "KubeError") -> ClientError:
+    """Return the same failure in the client's words."""
+    return ClientError(error.message, error.hint, code=error.code, lost=error.lost)
