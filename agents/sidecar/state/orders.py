@@ -2,7 +2,7 @@
 
 Most of an order is known at the head; status, class, latency and (outbound) the chosen endpoint are known only later,
 so an order has two questions: may this match, and does it. Each is a list of checks, as short as what was asked for:
-a tap that is over its rate looks at every request all the same.
+a tap that is over its rate looks at every request all the same, and one that takes everything has only its rate to ask.
 """
 
 import re
@@ -20,9 +20,12 @@ Check = Callable[[Exchange], int]
 
 
 class Order:
-    """One TapOrder: its match, and a token bucket that bounds what it costs."""
+    """One TapOrder: its match, and a rate that bounds what it costs.
 
-    __slots__ = ("_burst", "_head", "_last", "_rate", "_tail", "_tokens", "headers", "id", "refused")
+    The rate is a bucket of tokens, kept as the time at which the `next` token is, or was, there.
+    """
+
+    __slots__ = ("_full", "_head", "_interval", "_tail", "everything", "headers", "id", "next", "refused")
 
     def __init__(self, order: tap_pb2.TapOrder, me: Peer, now: float) -> None:
         self.id = order.id
@@ -30,23 +33,22 @@ class Order:
         self.refused = ""  # why it can never match
         self._head: tuple[Check, ...] = ()
         self._tail = _tail(order.match)
-        self._rate = order.max_rps or DEFAULT_RPS
-        self._burst = self._tokens = max(1.0, self._rate)
-        self._last = now
+        rate = order.max_rps or DEFAULT_RPS
+        self._interval = 1 / rate
+        self._full = (max(1.0, rate) - 1) * self._interval  # so long after `next`, a second's worth is there
+        self.next = now - self._full
         try:
             self._head = (*_ends(order.match, me), *_head(order.match))
         except re.error as error:
             self.refused = f"path_regex: {error}"
             self._head = (lambda _: NO,)
+        self.everything = not self._head and not self._tail
 
     def admit(self, now: float) -> bool:
         """Take a token; False if this order has had its share for now."""
-        tokens = self._tokens + (now - self._last) * self._rate
-        self._last = now
-        if tokens < 1.0:
-            self._tokens = tokens
+        if now < self.next:
             return False
-        self._tokens = min(self._burst, tokens) - 1.0
+        self.next = max(self.next, now - self._full) + self._interval
         return True
 
     def at_head(self, x: Exchange) -> int:

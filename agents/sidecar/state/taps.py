@@ -103,12 +103,16 @@ class Taps:
         later: list[Order] | None = None
         heads = False
         for order in self.active:
-            answer = order.at_head(x)
-            if answer == NO:
-                continue
-            if answer == LATER:
-                later = [order] if later is None else [*later, order]
-            elif order.admit(self._clock()):
+            if not order.everything:
+                answer = order.at_head(x)
+                if answer == NO:
+                    continue
+                if answer == LATER:
+                    later = [order] if later is None else [*later, order]
+                    continue
+            now = self._clock()
+            if now >= order.next:  # mostly it is not: a call to be told so is what a tap at its rate would cost most
+                order.admit(now)
                 seen = [order.id] if seen is None else [*seen, order.id]
                 heads = heads or order.headers
             else:
