@@ -236,7 +236,9 @@ class Relay:
             if x.tap is not None:  # nobody else reads them
                 x.trailers = [(name, value) for name, value, _ in headers]
         self.down.send_trailers(headers)
-        self._finish()
+        self._ended = True
+        if x is not None:
+            self._count(x)
 
     def on_drained(self, stream: Stream) -> None:
         if stream is self.down:

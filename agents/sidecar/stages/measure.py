@@ -11,6 +11,8 @@ from agents.sidecar.state.counters import Counters
 from agents.sidecar.state.peers import UNKNOWN_PEER, UNKNOWN_SERVICE, Link
 from meshcore.wire.buckets import BOUNDS_MS
 
+_BOUNDS_MS = tuple(map(float, BOUNDS_MS))  # as latencies are: comparing them with integers takes longer
+
 
 class Measure:
     """Adds to Counters."""
@@ -37,7 +39,7 @@ class Measure:
                 link.cells[key] = cell
         latency_ms = (x.ended - x.started) * 1000.0
         cell.count += 1
-        cell.buckets[bisect_left(BOUNDS_MS, latency_ms)] += 1
+        cell.buckets[bisect_left(_BOUNDS_MS, latency_ms)] += 1
         cell.latency_sum_ms += latency_ms
         cell.request_bytes += x.request_bytes
         cell.response_bytes += x.response_bytes

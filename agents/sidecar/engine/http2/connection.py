@@ -95,7 +95,8 @@ class Connection(Session):
         pos = total = 0
         streams = self.streams
         largest = self.limits.frame
-        while size - pos >= 9:
+        last = size - 9  # where a whole frame's head can still begin
+        while pos <= last:
             word, flags, number = unpack(data, pos)
             length = word >> 8
             start = pos + 9
