@@ -44,7 +44,8 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
 def _verdict(verdict: Verdict | None) -> tuple[str, str, str, str]:
     if verdict is None:
         return "", "", "", ""
-    value = f"{verdict.value:.2f}"
+    digits = 3 if verdict.goal is not None and verdict.value != round(verdict.value, 2) == verdict.goal else 2
+    value = f"{verdict.value:.{digits}f}"
     if verdict.goal is None:
         return verdict.what, value, "", ""
     return verdict.what, value, f"{'<' if verdict.below else '≤'} {verdict.goal:g}", "✓" if verdict.met else "✗"

@@ -45,5 +45,11 @@ def test_what_was_not_measured_is_left_empty():
     assert line.split()[-4:] == ["5.0", "123,457", "16/200", "32/400"]
 
 
+def test_a_goal_that_is_missed_by_little_does_not_look_met():
+    missed = result(ROWS[0])
+    missed["proxies"] |= {"meshtui": proxy(12.04), "envoy": proxy(20.0)}
+    assert render([missed]).splitlines()[1].split()[1:6] == ["CPU", "0.602", "≤", "0.6", "✗"]
+
+
 def test_every_row_at_its_widest_fits():
     assert max(map(len, render([result(row) for row in ROWS]).splitlines())) <= 120
