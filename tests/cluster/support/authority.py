@@ -23,6 +23,7 @@ class Authority:
         usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
         built = self._builder(self.subject, self.key.public_key(), datetime.now(UTC) + LIFE)
         built = built.add_extension(x509.BasicConstraints(True, None), True).add_extension(usage, True)
+        built = built.add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), False)
         self.pem = built.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         self.path = write(folder / f"{name}.crt", self.pem)
         self.key_path = write(folder / f"{name}.key", private_pem(self.key))
@@ -51,6 +52,9 @@ class Authority:
             usages.append(ExtendedKeyUsageOID.SERVER_AUTH)
             built = built.add_extension(x509.SubjectAlternativeName(alternatives), False)
         built = built.add_extension(x509.ExtendedKeyUsage(usages), False)
+        # Python from 3.13 on verifies strictly: without it, a certificate counts as no one's.
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        built = built.add_extension(issuer, False)
         pem = built.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         return write(self.folder / f"{name}.crt", pem), write(self.folder / f"{name}.key", private_pem(key))
 
