@@ -55,7 +55,8 @@ def _cluster(options: argparse.Namespace) -> "ClusterOptions":
 
     return ClusterOptions(
         folder=options.dir.absolute(),
-        ca=options.ca.absolute(),
+        ca=options.ca.absolute() if options.ca else None,
+        pod=options.pod,
         namespace=options.namespace,
         trust_domain=options.trust_domain or "cluster.local",
         kubeconfig=options.kubeconfig,
@@ -78,7 +79,10 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     local.add_argument("--mesh", default="", metavar="NAME", help="name of the mesh")
     local.add_argument("--config", type=Path, metavar="FILE", help="mesh.yaml with routes and opaque ports; followed")
     cluster = parser.add_argument_group("kubernetes")
-    cluster.add_argument("--ca", type=Path, metavar="FOLDER", help="with anchors.pem, issuer.pem and issuer.key")
+    cluster.add_argument(
+        "--ca", type=Path, metavar="FOLDER", help="with anchors.pem, issuer.pem and issuer.key, instead of the Secret"
+    )
+    cluster.add_argument("--pod", default="", metavar="NAME", help="its own name, where it runs in a pod")
     cluster.add_argument("--namespace", default="meshtui", metavar="NS", help="where it is installed")
     cluster.add_argument("--kubeconfig", default="", metavar="FILE", help="instead of the pod's service account")
     cluster.add_argument("--context", default="", metavar="NAME", help="of that kubeconfig")
@@ -118,8 +122,6 @@ def _refusal(options: argparse.Namespace) -> str:
         parse_spiffe(f"spiffe://{domain}/ns/a/sa/a")
     except ValueError:
         return f"{domain!r} cannot be a trust domain: use lower-case letters, digits, '.', '-' and '_'"
-    if options.home == "kubernetes" and options.ca is None:
-        return "--ca is missing: give the folder with anchors.pem, issuer.pem and issuer.key"
     return ""
 
 

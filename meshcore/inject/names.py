@@ -58,3 +58,4 @@ COMPONENT = PREFIX + "component"  # label of the control plane's own pods
 CONTROL_NAMESPACE_LABEL = PREFIX + "control-plane"
 CONFIG_MAP, CONFIG_KEY = "meshtui-config", "config.yaml"
 ANCHORS_MAP, ANCHORS_KEY = "meshtui-trust-anchors", "anchors.pem"
+ISSUER_SECRET = "meshtui-identity-issuer"  # noqa: S105 - its name

@@ -20,7 +20,6 @@ from meshcore.kube.objects import (
     MESH_KINDS,
     MUTATING_WEBHOOKS,
     NAMESPACES,
-    NODES,
     OBSERVE_GROUP,
     PODS,
     SECRETS,
@@ -35,8 +34,8 @@ Scope = Literal["cluster", "mesh", "kube-system", "namespace"]
 # namespace: a ClusterRole for people, bound by RoleBindings or to all namespaces as an administrator likes.
 
 ISSUER = "meshtui-identity-issuer"  # Secret: the issuer's certificate and key
-SERVING = "meshtui-serving"  # Secret: the webhooks' and the aggregated API's certificate
-TRUST = "meshtui-trust-bundle"  # ConfigMap: the trust anchors
+TRUST = "meshtui-trust-anchors"  # ConfigMap
+CONFIG = "meshtui-config"  # ConfigMap: the settings
 FRONT_PROXY = "extension-apiserver-authentication"  # ConfigMap: Kubernetes' own
 INJECTOR = "meshtui-injector"
 VALIDATOR = "meshtui-validator"
@@ -44,7 +43,9 @@ OBSERVE = f"v1alpha1.{OBSERVE_GROUP}"
 LEADER = "meshtui-control-plane"
 
 WATCH = ("list", "watch")
-SCREENS = ("stats", "edges", "routes", "inventory", "top")
+READ = ("get", "list", "watch")
+SCREENS = ("stats", "edges", "meshedpods", "meshstatus", "checks")
+REQUESTS = ("taps", "tops")
 CREATED = ("create",)  # the name of what is created is not known to RBAC, so it cannot be limited by name
 
 
@@ -65,26 +66,26 @@ def _need(role: str, kind: Kind, verbs: tuple[str, ...], scope: Scope = "cluster
 
 
 NEEDS: tuple[Need, ...] = (
-    *(_need("discovery", kind, WATCH) for kind in (NAMESPACES, NODES, PODS, SERVICES, ENDPOINT_SLICES)),
+    *(_need("discovery", kind, WATCH) for kind in (NAMESPACES, PODS, SERVICES, ENDPOINT_SLICES)),
     *(_need("policy", kind, WATCH) for kind in (*MESH_KINDS, HTTP_ROUTES, GRPC_ROUTES)),
-    _need("policy", NAMESPACES, WATCH),
     _need("identity", TOKEN_REVIEWS, CREATED),
     _need("identity", EVENTS, ("create", "patch")),
-    _need("identity", SECRETS, ("get", *WATCH), "mesh", ISSUER),
-    _need("identity", CONFIG_MAPS, ("get", *WATCH), "mesh", TRUST),
+    _need("identity", SECRETS, CREATED, "mesh"),
+    _need("identity", SECRETS, WATCH, "mesh", ISSUER),
+    _need("identity", CONFIG_MAPS, CREATED, "mesh"),
+    _need("identity", CONFIG_MAPS, WATCH, "mesh", TRUST),
     _need("access", ACCESS_REVIEWS, CREATED),
-    _need("access", CONFIG_MAPS, ("get", *WATCH), "kube-system", FRONT_PROXY),
-    _need("injector", NAMESPACES, WATCH),
+    _need("access", CONFIG_MAPS, WATCH, "kube-system", FRONT_PROXY),
+    _need("injector", NAMESPACES, ("get",)),
+    _need("injector", CONFIG_MAPS, WATCH, "mesh", CONFIG),
     _need("injector", EVENTS, ("create", "patch")),
     _need("injector", MUTATING_WEBHOOKS, ("get", "patch"), "cluster", INJECTOR),
     _need("validator", VALIDATING_WEBHOOKS, ("get", "patch"), "cluster", VALIDATOR),
-    _need("serving", SECRETS, CREATED, "mesh"),
-    _need("serving", SECRETS, ("get", "update", *WATCH), "mesh", SERVING),
     _need("serving", API_SERVICES, ("get", "patch"), "cluster", OBSERVE),
     _need("leader", LEASES, CREATED, "mesh"),
     _need("leader", LEASES, ("get", "update"), "mesh", LEADER),
-    *(Need("view", OBSERVE_GROUP, screen, ("get",), "namespace") for screen in SCREENS),
-    Need("tap", OBSERVE_GROUP, "tap", ("watch",), "namespace"),
+    *(Need("view", OBSERVE_GROUP, screen, READ, "namespace") for screen in SCREENS),
+    *(Need("tap", OBSERVE_GROUP, request, READ, "namespace") for request in REQUESTS),
 )
 
 CONTROL_PLANE = ("discovery", "policy", "identity", "access", "injector", "validator", "serving", "leader")

@@ -7,6 +7,7 @@ is follow.py's, which doors it has is doors.py's.
 import asyncio
 import json
 import logging
+import socket
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -17,6 +18,8 @@ from prometheus_client import CollectorRegistry
 from meshcore.kube.act import Act
 from meshcore.kube.events import Recorder
 from meshcore.kube.failure import KubeError
+from meshcore.kube.lease import Election
+from meshcore.kube.needs import LEADER
 from meshcore.kube.objects import OBSERVE_GROUP, PODS
 from meshcore.kube.review import Reviews, User
 from meshcore.kube.session import Session
@@ -24,6 +27,7 @@ from meshcore.server.access import Access as Proven
 from meshcore.server.core import Core, Home, wall_ms
 from meshcore.server.doors import Certificates, Doors, admin, webhooks
 from meshcore.server.follow import Cluster
+from meshcore.server.issuer import Issuer
 from meshcore.server.listeners import credentials, open_control, open_identity
 from meshcore.server.metrics import Collector
 from meshcore.server.options import ClusterOptions
@@ -48,10 +52,13 @@ RENEW_S = 2.0
 class ClusterPlane:
     """A cluster's control plane. Making it opens the authority; `listen` opens the doors."""
 
-    def __init__(self, options: ClusterOptions, session: Session) -> None:
-        """Raises AuthorityError or OSError where the authority's folder cannot be used."""
+    def __init__(self, options: ClusterOptions, session: Session, issuer: Issuer | None) -> None:
+        """Without an issuer to follow, the authority is the options' folder. Raises AuthorityError or OSError."""
         self.options = options
-        store = Store(options.ca, options.namespace, time.time, ours=False)
+        self.issuer = issuer
+        folder = issuer.folder if issuer is not None else options.ca
+        assert folder is not None
+        store = Store(folder, options.namespace, time.time, ours=False)
         self.registry = Registry(time.monotonic, wall_ms)
         self.cluster = Cluster(session, self.registry, options.namespace)
         self.locator = Locator(self.cluster.snapshot, options.trust_domain)
@@ -92,7 +99,8 @@ class ClusterPlane:
         self.access = Access(
             self.core.answers(), front=lambda: self.cluster.front, allowed=self._allowed, hello=self.core.control.hello
         )
-        self.publisher = Publisher(session, options.namespace, self._anchors)
+        self.election = Election(session, options.namespace, LEADER, options.pod or socket.gethostname())
+        self.publisher = Publisher(session, self._anchors, self.election.leading)
         self.doors = Doors(options.listen)
         self._certificates = Certificates()
 
@@ -129,7 +137,9 @@ class ClusterPlane:
     async def run(self) -> None:
         """Do what has to be done now and then, until cancelled; an error in it ends the process."""
         async with asyncio.TaskGroup() as tasks:
-            loops: list[Any] = [*self.core.loops(), self.cluster.run(), self.events.run(), self.publisher.run()]
+            loops: list[Any] = [*self.core.loops(), self.cluster.run(), self.events.run()]
+            loops += [self.election.run(), self.publisher.run()]
+            loops += [self.issuer.run()] if self.issuer is not None else []
             for loop in (*loops, self._keep_certified()):
                 tasks.create_task(loop)
 

@@ -45,7 +45,8 @@ class ClusterOptions:
     """A control plane in a cluster. `folder` takes what a restart should remember."""
 
     folder: Path
-    ca: Path  # anchors.pem, issuer.pem and issuer.key: a mounted Secret, never written to
+    ca: Path | None = None  # anchors.pem, issuer.pem and issuer.key of somebody else's; None: those of the Secret
+    pod: str = ""  # its own name, where it runs in a pod
     namespace: str = NAMESPACE
     trust_domain: str = "cluster.local"
     kubeconfig: str = ""  # empty: the pod's own service account

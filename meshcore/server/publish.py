@@ -1,7 +1,7 @@
 """Tells the API server by which CA to know us: in the webhooks' configurations and the APIService.
 
 Our serving certificate comes from the mesh's own authority, so the CA is the bundle of trust anchors; it changes when
-those do. Every replica may do this, and what is right already is not written again.
+those do. Replicas may hear of that at different moments, so one of them writes: the holder of the Lease.
 """
 
 import asyncio
@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from meshcore.kube.failure import NO_SUCH_API, NOT_FOUND, KubeError
+from meshcore.kube.needs import INJECTOR, OBSERVE, VALIDATOR
 from meshcore.kube.objects import API_SERVICES, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS, Kind, Object
 from meshcore.kube.patch import add, edit
 from meshcore.kube.session import Session
 
 log = logging.getLogger("meshcore.server")
 
-EVERY_S = 30.0
-INJECTOR, VALIDATOR, OBSERVE = "meshtui-injector", "meshtui-validator", "v1alpha1.observe.meshtui.dev"
+LOOK_S = 2.0  # how soon a change of the anchors is published
+LOOKS = 15  # after so many, what is there is looked at again
 _PLACES: tuple[tuple[Kind, str], ...] = (
     (MUTATING_WEBHOOKS, INJECTOR),
     (VALIDATING_WEBHOOKS, VALIDATOR),
@@ -27,19 +28,25 @@ _PLACES: tuple[tuple[Kind, str], ...] = (
 
 
 class Publisher:
-    """Keeps the CA bundles right. `anchors()` is PEM."""
+    """Keeps the CA bundles right. `anchors()` is PEM; `leading` is set while this replica may write."""
 
-    def __init__(self, session: Session, namespace: str, anchors: Callable[[], str]) -> None:
+    def __init__(self, session: Session, anchors: Callable[[], str], leading: asyncio.Event) -> None:
         self._session = session
-        self._namespace = namespace
         self._anchors = anchors
+        self._leading = leading
+        self._published = ""
         self.problem = ""
 
     async def run(self) -> NoReturn:
-        """Look again and again, until cancelled: somebody may apply an old manifest."""
+        """Publish each change at once, and look again now and then: somebody may apply an old manifest."""
         while True:
+            await self._leading.wait()
+            self._published = self._anchors()
             await self.publish()
-            await asyncio.sleep(EVERY_S)
+            for _ in range(LOOKS):
+                await asyncio.sleep(LOOK_S)
+                if self._anchors() != self._published:
+                    break
 
     async def publish(self) -> None:
         """Write the bundle wherever it is another one."""

@@ -45,13 +45,17 @@ async def serve_cluster(options: ClusterOptions) -> None:
     from meshcore.kube.failure import KubeError
     from meshcore.kube.session import open_cluster
     from meshcore.server.cluster import ClusterPlane
+    from meshcore.server.issuer import Issuer
 
     stop = _stopping()
     try:
         async with open_cluster(
             options.kubeconfig or None, options.context or None, in_cluster=not options.kubeconfig
         ) as session:
-            plane = ClusterPlane(options, session)
+            issuer = Issuer(session, options.namespace, options.folder / "ca") if options.ca is None else None
+            if issuer is not None:
+                await issuer.ensure()
+            plane = ClusterPlane(options, session, issuer)
             servers = await plane.listen()
             log.info("listening", extra={"fields": {"ports": plane.doors.ports, "cluster": session.where}})
             async with _working(plane.run(), stop):

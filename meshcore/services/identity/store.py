@@ -116,11 +116,15 @@ class Store:
         return tuple(found)
 
     def _write(self, part: str, content: bytes) -> None:
-        """Write a file of mode 0600 whole or not at all, also when killed in the middle."""
-        fresh = self._folder / f".{part}.new"
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(self._folder / part)
+        write(self._folder, part, content)
+
+
+def write(folder: Path, part: str, content: bytes) -> None:
+    """Write a file of mode 0600 whole or not at all, also when killed in the middle."""
+    fresh = folder / f".{part}.new"
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.replace(folder / part)

@@ -1,5 +1,6 @@
 """The control plane beside a real API server: it injects, certifies, counts, and answers people as RBAC has it."""
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from meshcore.inject import names
+from meshcore.inject.settings import write
 from tests.cluster.api.test_plane import deployment
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.folder import kept_if_failed
@@ -83,21 +85,15 @@ def test_a_token_becomes_a_certificate_and_its_traffic_figures(cluster: Cluster,
 
         def counted() -> dict[str, Any] | None:
             rows = json.loads(cluster.kubectl("get", "--raw", path))["rows"]
-            http = rows[0].get("http") or {}
+            http = rows[0].get("http") or {} if rows else {}
             return http if int(http.get("success", 0)) == 8 and int(http.get("failure", 0)) == 1 else None
 
         until(counted, 15, "the figures of web")
 
 
 def test_rbac_says_who_sees_what(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
-    role = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": "test-view"},
-        "rules": [{"apiGroups": ["observe.meshtui.dev"], "resources": ["stats"], "verbs": ["get", "list", "watch"]}],
-    }
-    cluster.apply(role, deployment("web"), namespace=namespace)
-    cluster.bind("test-view", "user:ann", namespace)
+    cluster.apply(deployment("web"), namespace=namespace)
+    cluster.bind("meshtui-view", "user:ann", namespace)
     ann, bob = cluster.user("ann"), cluster.user("bob")
     path = f"{ROOT}/namespaces/{namespace}/stats"
     until(lambda: cluster.kubectl("get", "--raw", path, kubeconfig=ann), 10, "ann's answer")
@@ -117,3 +113,67 @@ def test_a_token_for_somebody_else_is_refused(cluster: Cluster, mesh: Mesh, name
     with workload(mesh, namespace, "web", "web-1", account="web", token=plain, ready=False) as sidecar:
         assert sidecar.process.wait(20) == 77
         assert "the token is not accepted" in sidecar.log.read_text()
+
+
+def test_the_api_server_is_told_by_which_ca_to_know_us(cluster: Cluster, mesh: Mesh) -> None:
+    bundle = base64.b64encode(mesh.anchors.encode()).decode()
+    path = "/apis/apiregistration.k8s.io/v1/apiservices/v1alpha1.observe.meshtui.dev"
+
+    def known() -> bool:
+        found = cluster.get(path)
+        conditions = {each["type"]: each["status"] for each in (found.get("status") or {}).get("conditions") or ()}
+        return found["spec"].get("caBundle") == bundle and conditions.get("Available") == "True"
+
+    until(known, 20, "the APIService with our CA")
+    cluster.kubectl(
+        "patch",
+        "apiservice",
+        "v1alpha1.observe.meshtui.dev",
+        "--type=json",
+        "-p",
+        json.dumps(
+            [
+                {"op": "remove", "path": "/spec/caBundle"},
+                {"op": "add", "path": "/spec/insecureSkipTLSVerify", "value": True},
+            ]
+        ),
+    )
+    cluster.kubectl(
+        "patch",
+        "apiservice",
+        "v1alpha1.observe.meshtui.dev",
+        "--type=json",
+        "-p",
+        json.dumps([{"op": "remove", "path": "/spec/insecureSkipTLSVerify"}]),
+    )
+    until(known, 60, "the CA that somebody took away")
+
+
+def test_a_restart_keeps_the_authority_and_a_kill_nobodys_pods(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
+    before = mesh.anchors
+    mesh.end(kill=True)
+    meshed(cluster, namespace)
+    cluster.apply(deployment("web"), namespace=namespace)
+    (pod,) = pods_of(cluster, namespace, 1)
+    assert "initContainers" not in pod["spec"]  # the webhook is away, and the pod went on
+    mesh.start()
+    assert mesh.anchors == before
+    cluster.kubectl("delete", "pod", pod["metadata"]["name"], "-n", namespace, "--wait=false")
+    until(lambda: any("initContainers" in one["spec"] for one in pods_of(cluster, namespace, 1)), 30, "a meshed pod")
+    assert all(line["level"] != "error" for line in mesh.log())
+
+
+def test_settings_that_cannot_be_used_change_nothing(cluster: Cluster, mesh: Mesh) -> None:
+    mesh.configure("proxy: {cpuRequest: lots}")
+    until(
+        lambda: any("the last good settings stay in force" in line["message"] for line in mesh.log()), 10, "a log line"
+    )
+    assert mesh.is_ready()
+    mesh.configure(write(mesh.settings))
+
+
+def test_its_own_page_of_metrics(mesh: Mesh) -> None:
+    status, text = mesh.admin("/metrics")
+    assert status == 200
+    for name in ("proxy_inject_admission_requests_total", "issuer_cert_ttl_seconds", "meshtui_watch_synced"):
+        assert name in text

@@ -17,19 +17,6 @@ from tests.cluster.support.mesh import mesh as running
 from tests.cluster.support.sidecar import workload
 from tests.cluster.support.wait import until
 
-ROLES = [
-    {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": f"test-{name}"},
-        "rules": [{"apiGroups": ["observe.meshtui.dev"], "resources": resources, "verbs": ["get", "list", "watch"]}],
-    }
-    for name, resources in (
-        ("view", ["stats", "edges", "meshedpods", "meshstatus", "checks"]),
-        ("tap", ["taps", "tops"]),
-    )
-]
-
 
 @pytest.fixture(scope="module")
 def mesh(cluster: Cluster, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
@@ -49,9 +36,9 @@ def meshtui(*words: str, kubeconfig: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_one_namespace_is_enough_to_look_at_it(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
-    cluster.apply(*ROLES, deployment("web"), namespace=namespace)
+    cluster.apply(deployment("web"), namespace=namespace)
     ann = cluster.user("ann", namespace=namespace)
-    for role in ("test-view", "test-tap"):
+    for role in ("meshtui-view", "meshtui-tap"):
         cluster.bind(role, "user:ann", namespace)
     (pod,) = pods_of(cluster, namespace, 1)
     with workload(mesh, namespace, "web", pod["metadata"]["name"]) as web:

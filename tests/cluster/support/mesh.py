@@ -4,7 +4,6 @@ The API server reaches it as it would reach the pod: webhooks by URL, the aggreg
 this machine. Everything else is as `meshtui install` makes it.
 """
 
-import base64
 import json
 import subprocess
 import sys
@@ -12,18 +11,20 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from meshcore.inject import names
 from meshcore.inject.settings import Addresses, Images, Settings, write
-from meshcore.services.identity import authority
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.control import free_port
 from tests.cluster.support.wait import until
 
+BASE = Path(__file__).resolve().parents[3] / "deploy" / "base"
 NAMESPACE = "meshtui"
+OBSERVE = "v1alpha1.observe.meshtui.dev"
 DOMAIN = "cluster.local"
 START_S = 40.0
 
@@ -31,21 +32,12 @@ START_S = 40.0
 class Mesh:
     """One control plane; `ports` says where its doors are."""
 
-    def __init__(self, cluster: Cluster, folder: Path, kubeconfig: Path | None = None) -> None:
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
         self.cluster = cluster
         self.folder = folder
-        self.kubeconfig = kubeconfig or cluster.plane.admin
         self.ports = {door: free_port() for door in ("identity", "control", "observe", "webhook", "admin")}
         self.process: subprocess.Popen[bytes] | None = None
-        self.ca = folder / "ca"
-        self.ca.mkdir(parents=True)
-        now = datetime.now(UTC)
-        anchor, anchor_key = authority.create_anchor(NAMESPACE, now)
-        issuer, key = authority.create_issuer(NAMESPACE, anchor, anchor_key, now)
-        self.anchors = authority.pem(anchor).decode()
-        (self.ca / "anchors.pem").write_text(self.anchors)
-        (self.ca / "issuer.pem").write_bytes(authority.pem(issuer))
-        (self.ca / "issuer.key").write_bytes(authority.key_pem(key))
+        self.kubeconfig = Path()
 
     @property
     def settings(self) -> Settings:
@@ -57,11 +49,18 @@ class Mesh:
             ),
         )
 
+    @property
+    def anchors(self) -> str:
+        """The trust anchors that the control plane made, as PEM."""
+        found = self.cluster.get(f"/api/v1/namespaces/{NAMESPACE}/configmaps/{names.ANCHORS_MAP}")
+        return str(found["data"][names.ANCHORS_KEY])
+
     def install(self) -> None:
-        """Make the objects that lead to it."""
-        self.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        """Apply deploy/base, but for what runs in pods, and lead the API server here; the process is a pod's equal."""
+        text = yaml.safe_dump_all(self._objects())
+        self.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
         self.configure(write(self.settings))
-        self.cluster.apply(*self._objects(), namespace=NAMESPACE)
+        self.kubeconfig = self.cluster.account(NAMESPACE, "meshtui-controller")
 
     def configure(self, document: str) -> None:
         """Write the settings."""
@@ -76,7 +75,7 @@ class Mesh:
     def start(self) -> None:
         """Start it and wait until it is ready."""
         command = [
-            sys.executable, "-m", "meshcore", "--home", "kubernetes", "--dir", str(self.folder), "--ca", str(self.ca),
+            sys.executable, "-m", "meshcore", "--home", "kubernetes", "--dir", str(self.folder),
             "--namespace", NAMESPACE, "--kubeconfig", str(self.kubeconfig), "--listen", "127.0.0.1",
             "--dns-name", "localhost", "--log-level", "info",
         ]  # fmt: skip
@@ -85,11 +84,18 @@ class Mesh:
         with (self.folder / "controller.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         until(self.is_ready, START_S, f"the control plane; its log is {self.folder}/controller.log")
+        until(self.is_reached, START_S, "the API server's word that it reaches the control plane")
 
     def is_ready(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, (self.folder / "controller.log").read_text()[-2000:]
         return self.admin("/ready")[0] == 200
+
+    def is_reached(self) -> bool:
+        """Whether the API server can ask it; it looks now and then."""
+        found = self.cluster.get(f"/apis/apiregistration.k8s.io/v1/apiservices/{OBSERVE}")
+        conditions = (found.get("status") or {}).get("conditions") or ()
+        return any(each["type"] == "Available" and each["status"] == "True" for each in conditions)
 
     def admin(self, path: str) -> tuple[int, str]:
         """Return status and text of a page of the admin port; 0 where it does not answer."""
@@ -116,60 +122,31 @@ class Mesh:
     def close(self) -> None:
         """End it and take its objects away."""
         self.end()
-        for kind, name in (
-            ("apiservice", "v1alpha1.observe.meshtui.dev"),
-            ("mutatingwebhookconfiguration", "meshtui-injector"),
-        ):
-            self.cluster.kubectl("delete", kind, name, "--ignore-not-found", "--wait=false")
+        for each in reversed(list(self._objects())):
+            if each["metadata"].get("namespace") != NAMESPACE:
+                self.cluster.kubectl("delete", "-f", "-", "--ignore-not-found", "--timeout=60s", stdin=json.dumps(each))
 
     def _objects(self) -> Iterator[dict[str, Any]]:
-        bundle = base64.b64encode(self.anchors.encode()).decode()
-        yield {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": "meshtui-observe"},
-            "spec": {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": self.ports["observe"]}]},
-        }
-        yield {
-            "apiVersion": "apiregistration.k8s.io/v1",
-            "kind": "APIService",
-            "metadata": {"name": "v1alpha1.observe.meshtui.dev"},
-            "spec": {
-                "group": "observe.meshtui.dev",
-                "version": "v1alpha1",
-                "groupPriorityMinimum": 1000,
-                "versionPriority": 15,
-                "caBundle": bundle,
-                "service": {"namespace": NAMESPACE, "name": "meshtui-observe", "port": self.ports["observe"]},
-            },
-        }
-        yield {
-            "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "MutatingWebhookConfiguration",
-            "metadata": {"name": "meshtui-injector"},
-            "webhooks": [
-                {
-                    "name": "injector.mesh.meshtui.dev",
-                    "clientConfig": {"url": f"https://localhost:{self.ports['webhook']}/mutate", "caBundle": bundle},
-                    "rules": [
-                        {"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}
-                    ],
-                    "failurePolicy": "Ignore",
-                    "sideEffects": "NoneOnDryRun",
-                    "admissionReviewVersions": ["v1"],
-                    "timeoutSeconds": 10,
-                    "namespaceSelector": {
-                        "matchExpressions": [
-                            {
-                                "key": "kubernetes.io/metadata.name",
-                                "operator": "NotIn",
-                                "values": ["kube-system", NAMESPACE],
-                            }
-                        ]
-                    },
-                }
-            ],
-        }
+        kustomization = yaml.safe_load((BASE / "kustomization.yaml").read_text())
+        for file in kustomization["resources"]:
+            for each in yaml.safe_load_all((BASE / file).read_text()):
+                yield from self._here(each)
+
+    def _here(self, each: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield an object as it is, or as it has to be for a control plane that is no pod."""
+        name = each["metadata"]["name"]
+        if each["kind"] in ("Deployment", "ConfigMap") or (each["kind"] == "Service" and name != "meshtui-observe"):
+            return
+        if name == "meshtui-observe":
+            ports = [{"name": "https", "port": self.ports["observe"]}]
+            each["spec"] = {"type": "ExternalName", "externalName": "localhost", "ports": ports}
+        elif each["kind"] == "APIService":
+            each["spec"]["service"]["port"] = self.ports["observe"]
+        elif each["kind"].endswith("WebhookConfiguration"):
+            for hook in each["webhooks"]:
+                path = hook["clientConfig"].pop("service")["path"]
+                hook["clientConfig"]["url"] = f"https://localhost:{self.ports['webhook']}{path}"
+        yield each
 
 
 @contextmanager
