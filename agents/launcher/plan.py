@@ -99,7 +99,7 @@ class Surroundings:
 def plan(mesh: Mesh, around: Surroundings, supply: Supply) -> list[Instance]:
     """Return the instances of a mesh that has passed `rules`."""
     drafts = [
-        (workload, _draft(mesh, workload, around, supply, f"{workload.name}-{number}"))
+        (workload, _draft(mesh, workload, around, supply, number))
         for workload in mesh.workloads
         for number in range(around.first, around.first + workload.replicas)
     ]
@@ -107,25 +107,26 @@ def plan(mesh: Mesh, around: Surroundings, supply: Supply) -> list[Instance]:
     return [_complete(workload, draft, around, offers) for workload, draft in drafts]
 
 
-def _draft(mesh: Mesh, workload: Workload, around: Surroundings, supply: Supply, pod: str) -> Instance:
+def _draft(mesh: Mesh, workload: Workload, around: Surroundings, supply: Supply, number: int) -> Instance:
     """Return an instance with its ports, but with no command and environment yet: these may name other's ports."""
     namespace = namespace_of(mesh, workload)
     kind = parse_kind(workload.kind)
     ports = tuple(
         Port(
             name=name,
-            number=(fixed := supply.free() if number == "auto" else int(number)),
+            number=(fixed := supply.free() if wanted == "auto" else int(wanted)),
             opaque=name in workload.opaque or fixed in workload.opaque,
             listener=supply.listen() if workload.mesh else None,
         )
-        for name, number in workload.ports.items()
+        for name, wanted in workload.ports.items()
     )
+    zones = [workload.zone] if isinstance(workload.zone, str) else workload.zone
     upstreams = targets(workload.upstreams, namespace) if workload.mesh else {}
     return Instance(
         namespace=namespace,
         kind=kind.name if kind else workload.kind,
         name=workload.name,
-        pod=pod,
+        pod=f"{workload.name}-{number}",
         service_account=workload.service_account or workload.name,
         command=(),
         directory=around.folder,
@@ -134,7 +135,7 @@ def _draft(mesh: Mesh, workload: Workload, around: Surroundings, supply: Supply,
         outbound=tuple(Outbound(key, target, supply.listen()) for key, target in upstreams.items()),
         probe=_probe(workload, ports),
         meshed=workload.mesh,
-        zone=workload.zone,
+        zone=zones[number % len(zones)] if zones else "",
         labels=dict(workload.labels),
         proxy_workers=workload.proxy_workers,
         proxy=supply.listen() if workload.mesh else None,

@@ -63,7 +63,7 @@ class Workload(_Struct, frozen=True):
     upstreams: list[str] = []
     ready: Ready | None = None
     service_account: str = ""  # empty: the workload's name
-    zone: str = ""
+    zone: str | list[str] = ""  # a list: its instances take turns
     proxy: bool = False
     mesh: bool = True
     proxy_workers: Annotated[int, msgspec.Meta(ge=1, le=MOST_WORKERS)] = 1
@@ -96,6 +96,7 @@ WANTS: dict[tuple[str, ...], str] = {
     ("workloads", "labels", "*"): "one value",
     ("workloads", "upstreams"): "a list such as [emoji, voting:grpc]",
     ("workloads", "opaque"): "a list of ports",
+    ("workloads", "zone"): "a name, or a list of names that its instances take in turns",
     ("workloads", "ready"): "{http: /path}, {grpc: service} or {tcp: true}",
     ("workloads", "mesh"): "true or false",
     ("workloads", "proxy"): "true or false",

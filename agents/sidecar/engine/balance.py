@@ -10,12 +10,13 @@ state/zones has them share, or one of another zone would be clearly quicker.
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from math import exp
+from math import exp, sqrt
 
 from agents.sidecar.state.endpoints import FIRST_EWMA_S, Endpoint, EndpointSet
 from agents.sidecar.state.zones import Zones
 
 DECAY_S = 10.0
+KEPT = 0.8  # of the average, at most, when an answer was quicker
 FORGET_S = 3.0  # a quiet endpoint's: one slow answer, such as the first, must not cost it its share for long
 NEAR = 0.75  # a cost at least this much of another's is about the same
 PENALTY_S = 1.0  # what a failed attempt counts as
@@ -98,13 +99,17 @@ def latency(endpoint: Endpoint, now: float) -> float:
 
 
 def observe(endpoint: Endpoint, took: float, now: float) -> None:
-    """Take in a latency: a higher one counts at once, a lower one by and by (peak EWMA)."""
+    """Take in a latency: a higher one counts at once, a lower one by and by (peak EWMA).
+
+    At once, but by half its order of magnitude, and for some answers rather than some seconds: one answer that a busy
+    machine has held up must not cost an endpoint its share; one that is slow says so with each answer.
+    """
     if not endpoint.stamp:
         endpoint.ewma = min(took, FIRST_EWMA_S)
     elif took >= endpoint.ewma:
-        endpoint.ewma = took
+        endpoint.ewma = sqrt(endpoint.ewma * took)
     else:
-        kept = exp(-max(now - endpoint.stamp, 0.0) / DECAY_S)
+        kept = min(exp((endpoint.stamp - now) / DECAY_S), KEPT)
         endpoint.ewma = endpoint.ewma * kept + took * (1 - kept)
     endpoint.stamp = now
 

@@ -121,3 +121,8 @@ def test_accounts_and_kinds() -> None:
     pods = planned("- {name: a, command: [x]}\n- {name: b, command: [x], serviceAccount: c, kind: sts, zone: z}")
     assert (pods["a-0"].service_account, pods["a-0"].kind) == ("a", "deployment")
     assert (pods["b-0"].service_account, pods["b-0"].kind, pods["b-0"].zone) == ("c", "statefulset", "z")
+
+
+def test_instances_take_turns_with_zones() -> None:
+    pods = planned("- {name: a, command: [x], replicas: 3, zone: [west, east]}\n- {name: b, command: [x], zone: []}")
+    assert [pods[pod].zone for pod in ("a-0", "a-1", "a-2", "b-0")] == ["west", "east", "west", ""]

@@ -174,16 +174,28 @@ def test_the_two_are_never_the_same() -> None:
         assert choose(endpoints, 0.0, lambda first=first: first) is endpoints[1]  # type: ignore[misc]
 
 
-def test_peaks_count_at_once_and_are_forgotten_slowly() -> None:
+def test_a_peak_counts_at_once_by_half_its_magnitude_and_is_forgotten_by_and_by() -> None:
     (endpoint,) = make(1)
     observe(endpoint, 0.010, 1.0)
     assert endpoint.ewma == 0.010
-    observe(endpoint, 0.200, 2.0)
-    assert endpoint.ewma == 0.200
-    observe(endpoint, 0.010, 3.0)
-    assert 0.15 < endpoint.ewma < 0.2
+    observe(endpoint, 1.000, 2.0)
+    assert endpoint.ewma == pytest.approx(0.100)
+    observe(endpoint, 0.010, 2.001)
+    assert 0.08 < endpoint.ewma < 0.1
     before = cost(endpoint, 3.0)
     assert cost(endpoint, 13.0) < before / 2
+    for _ in range(6):
+        observe(endpoint, 1.000, 2.1)
+    assert endpoint.ewma > 0.9  # it means it
+
+
+def test_one_held_up_answer_costs_some_answers_not_half_a_minute() -> None:
+    (endpoint,) = make(1)
+    observe(endpoint, 0.002, 1.0)
+    observe(endpoint, 0.020, 1.0)
+    for answer in range(10):
+        observe(endpoint, 0.002, 1.01 + answer / 1000)
+    assert endpoint.ewma < 0.002 / 0.75  # as good as its equals
 
 
 def test_the_first_answer_replaces_the_guess() -> None:
