@@ -26,11 +26,10 @@ class Cluster:
     namespace: str = "default"
     user: str = ""  # as the kubeconfig calls it
     ca: bytes | None = None  # None: the system's
-    ca_file: Path | None = None  # where `ca` is from, if it may be replaced there
     verify: bool = True
     tls_name: str | None = None
     proxy: str | None = None
-    pair: tuple[bytes, bytes] | None = None
+    pair: tuple[bytes, bytes] | None = field(default=None, repr=False)
     credentials: Credentials = field(default_factory=Fixed)
     impersonate: Impersonation = field(default_factory=Impersonation)
 
@@ -67,7 +66,6 @@ def from_pod(environ: Mapping[str, str], account: Path = SERVICE_ACCOUNT) -> Clu
         context=IN_CLUSTER,
         namespace=namespace or "default",
         ca=ca,
-        ca_file=account / "ca.crt",
         credentials=TokenFile(account / "token"),
     )
 

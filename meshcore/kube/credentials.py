@@ -26,7 +26,7 @@ Header = tuple[str, str]
 
 
 class Credentials(Protocol):
-    """Something that says who asks."""
+    """Something that says who asks. Two that get what they say from the same place are equal."""
 
     async def headers(self) -> Sequence[Header]:
         """Return the headers of a request made now; raises KubeError."""
@@ -38,14 +38,14 @@ class Credentials(Protocol):
         """Return a certificate and its key in PEM, if that is what `headers` last got."""
 
 
+@dataclass(frozen=True, slots=True)
 class Fixed:
     """What does not change: a token, a name and password, or nothing (a certificate says it, or nobody does)."""
 
-    def __init__(self, authorization: str = "") -> None:
-        self._headers: tuple[Header, ...] = (("Authorization", authorization),) if authorization else ()
+    authorization: str = field(default="", repr=False)
 
     async def headers(self) -> Sequence[Header]:
-        return self._headers
+        return (("Authorization", self.authorization),) if self.authorization else ()
 
     async def renew(self) -> bool:
         return False
@@ -70,6 +70,11 @@ class TokenFile:
         self._now = now
         self._token = ""
         self._read_at = float("-inf")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TokenFile) and self.path == other.path
+
+    __hash__ = None  # type: ignore[assignment]
 
     async def headers(self) -> Sequence[Header]:
         if self._now() - self._read_at >= READ_AGAIN_S:
@@ -107,7 +112,7 @@ class Plugin:
 
     command: str
     args: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
     api_version: str = "client.authentication.k8s.io/v1"
     install_hint: str = ""
     interactive: bool = False  # may use the terminal
@@ -124,6 +129,11 @@ class ExecPlugin:
         self._expires: float | None = None
         self._headers: tuple[Header, ...] | None = None
         self._pair: tuple[bytes, bytes] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ExecPlugin) and self.plugin == other.plugin
+
+    __hash__ = None  # type: ignore[assignment]
 
     async def headers(self) -> Sequence[Header]:
         async with self._lock:

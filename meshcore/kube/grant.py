@@ -32,7 +32,7 @@ def grant(message: str) -> str:
 def _role(group: str, resource: str, verb: str) -> str:
     """Return the least of the well-known ClusterRoles that allows it."""
     if group == OBSERVE_GROUP:
-        return "meshtui-tap" if verb == "watch" or resource.endswith("/tap") else "meshtui-view"
+        return "meshtui-tap" if resource in ("taps", "tops") else "meshtui-view"
     if group.startswith("rbac.") or group.startswith("admissionregistration.") or group.startswith("apiextensions."):
         return "cluster-admin"
     reads = verb in ("get", "list", "watch")

@@ -7,9 +7,9 @@ that it refuses are renewed once. What fails is `failure`'s KubeError.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import aiohttp
 import msgspec
@@ -18,7 +18,7 @@ from yarl import URL
 from meshcore.kube.cluster import Cluster, load_pair, tls_context
 from meshcore.kube.connector import connector_to, is_socks
 from meshcore.kube.credentials import Header, Impersonation
-from meshcore.kube.failure import TRUST, KubeError, broken, not_json, refused
+from meshcore.kube.failure import TRUST, UNAUTHENTICATED, KubeError, broken, not_json, refused
 from meshcore.kube.find import find_cluster
 from meshcore.kube.objects import Object, version_of
 from meshcore.wire import version
@@ -29,6 +29,7 @@ PATIENCE = 5  # how often one question is asked again because the server was bus
 BUSY_S = 1.0  # the pause when a busy server names none
 PAGE = 500  # objects per page of a list
 BODY_BYTES = 128 << 20  # the largest answer that is taken
+AGAIN_S = 5.0  # how often, at most, the kubeconfig is read again
 IDLE_S = 90.0  # an API server says something on each watch about once a minute
 
 JSON = "application/json"
@@ -59,8 +60,11 @@ class Listing:
 class Session:
     """An API server and who asks it. `where` names it for a person, `namespace` is the context's."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, again: Callable[[], Awaitable[Cluster]] | None = None) -> None:
+        """`again` finds the cluster anew; asked when the server refuses who we are, or is not trusted any more."""
         self.cluster = cluster
+        self._again = again
+        self._again_at = 0.0  # not before
         self.where = cluster.where
         self.namespace = cluster.namespace
         self._as = cluster.impersonate.headers()
@@ -187,13 +191,14 @@ class Session:
                         said = await self._whole(response, path)
             except self._failures as error:
                 failed = broken(self.where, error, f"{method} {path}, {within:g} s")
-                if failed.code == TRUST and await self._new_authority():
+                if failed.code in (TRUST, UNAUTHENTICATED) and await self._read_again():
+                    until = None
                     continue
                 raise failed from None
             if 300 <= response.status < 400:
                 raise not_json(self.where, path, response.status, f"a way to {response.headers.get('Location')}")
             refusal = refused(self.where, response.status, said, response.headers, path, method)
-            if response.status == 401 and not renewed and await self.cluster.credentials.renew():
+            if response.status == 401 and not renewed and await self._renew():
                 renewed, until = True, None
                 continue
             pause = BUSY_S if refusal.retry_after is None else refusal.retry_after
@@ -215,19 +220,25 @@ class Session:
             await stale.close()  # its connections present the certificate that was
         return headers
 
-    async def _new_authority(self) -> bool:
-        """Trust what the authority's file says now; False: it says nothing new."""
-        file = self.cluster.ca_file
-        if file is None:
+    async def _renew(self) -> bool:
+        """Get other credentials after these were refused."""
+        return await self.cluster.credentials.renew() or await self._read_again()
+
+    async def _read_again(self) -> bool:
+        """Find out anew how to ask, for somebody may have logged in meanwhile; False: nothing is different."""
+        now = asyncio.get_running_loop().time()
+        if self._again is None or now < self._again_at:
             return False
+        self._again_at = now + AGAIN_S
         try:
-            ca = file.read_bytes()
-        except OSError:
-            return False  # it is being replaced: the failure that led here is told
-        if ca == self.cluster.ca:
+            cluster = await self._again()
+        except KubeError:
+            return False  # a file that is being written; what led here is told
+        if cluster == self.cluster:
             return False
-        self.cluster = replace(self.cluster, ca=ca, pair=self._pair)
-        self._tls = tls_context(self.cluster)
+        self._tls = tls_context(cluster) if cluster.server.startswith("https:") else None
+        self.cluster, self._pair = cluster, cluster.pair
+        self._proxy = None if is_socks(cluster.proxy) else cluster.proxy
         stale, self._http = self._http, self._open()
         await stale.close()
         return True
@@ -286,15 +297,18 @@ async def open_cluster(
     talk to the terminal.
     """
     whom = Impersonation(as_user or "", tuple(as_groups), as_uid or "")
-    cluster = await find_cluster(
-        kubeconfig,
-        context,
-        whom,
-        in_cluster=in_cluster,
-        interactive=interactive,
-        environ=os.environ if environ is None else environ,
-    )
-    session = Session(cluster)
+
+    async def find() -> Cluster:
+        return await find_cluster(
+            kubeconfig,
+            context,
+            whom,
+            in_cluster=in_cluster,
+            interactive=interactive,
+            environ=os.environ if environ is None else environ,
+        )
+
+    session = Session(await find(), find)
     try:
         yield session
     finally:

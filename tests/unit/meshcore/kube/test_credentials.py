@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from meshcore.kube import credentials
-from meshcore.kube.credentials import ExecPlugin, Plugin, Provider, TokenFile, basic
+from meshcore.kube.credentials import ExecPlugin, Plugin, Provider, TokenFile, basic, bearer
 from meshcore.kube.failure import KubeError
 
 
@@ -151,3 +151,10 @@ async def test_a_provider_is_asked_now_and_then_and_after_a_refusal() -> None:
     assert await held.renew() is True
     with pytest.raises(KubeError, match="auth-provider oidc gives no token: no refresh token"):
         await held.renew()
+
+
+def test_credentials_from_the_same_place_are_the_same() -> None:
+    assert TokenFile(Path("/a")) == TokenFile(Path("/a")) != TokenFile(Path("/b"))
+    assert ExecPlugin(Plugin("login")) == ExecPlugin(Plugin("login")) != ExecPlugin(Plugin("login", ("--other",)))
+    assert bearer("a") == bearer("a\n") != bearer("b")
+    assert "a-secret" not in repr(bearer("a-secret"))

@@ -14,7 +14,7 @@ from meshcore.kube.grant import grant
             "kubectl create rolebinding jane-x-org-meshtui-view --clusterrole=meshtui-view --user=jane@x.org -n shop",
         ),
         (
-            'tap is forbidden: User "jane" cannot watch resource "deployments/tap" '
+            'taps is forbidden: User "jane" cannot watch resource "taps" '
             'in API group "observe.meshtui.dev" in the namespace "shop"',
             "kubectl create rolebinding jane-meshtui-tap --clusterrole=meshtui-tap --user=jane -n shop",
         ),

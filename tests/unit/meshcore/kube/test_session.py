@@ -4,6 +4,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -253,10 +254,45 @@ async def test_an_authority_that_was_replaced_is_read_again(tmp_path: Path) -> N
     old, new = Authority(tmp_path / "old", "ca"), Authority(tmp_path / "new", "ca")
     served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     served.load_cert_chain(*new.sign("server", "server", addresses=["127.0.0.1"]))
-    path = tmp_path / "ca.crt"
-    path.write_bytes(old.pem)
-    async with api_server(served) as server, asking(server, ca=old.pem, ca_file=path) as session:
+    async with api_server(served) as server:
+        before = Cluster(server=server.url, ca=old.pem)
+        now = before
+
+        async def find() -> Cluster:
+            return now
+
+        session = Session(before, find)
         with pytest.raises(KubeError, match="is not trusted"):
             await session.get(PODS.path())
-        path.write_bytes(new.pem)
+        now = replace(before, ca=new.pem)
+        session._again_at = 0.0  # a while later
         await session.get(PODS.path())
+        await session.close()
+
+
+async def test_who_logs_in_again_need_not_start_again(server: ApiServer, tmp_path: Path) -> None:
+    """`kubectl` plugins for logging in write a new token into the kubeconfig."""
+    config = tmp_path / "config"
+
+    def log_in(token: str) -> None:
+        user = f"users: [{{name: u, user: {{token: {token}}}}}]"
+        config.write_text(
+            f"""{{current-context: c, contexts: [{{name: c, context: {{cluster: c, user: u}}}}],
+            clusters: [{{name: c, cluster: {{server: "{server.url}"}}}}], {user}}}"""
+        )
+
+    async def refuse(request: web.Request) -> web.Response:
+        return refusal(401, "Unauthorized", "Unauthorized")
+
+    log_in("old")
+    async with open_cluster(str(config), environ={}) as session:
+        await session.get(PODS.path())
+        log_in("new")
+        server.script(PODS.path(), refuse)
+        await session.get(PODS.path())
+        said = [each.header("Authorization")[0] for each in server.requests]
+        assert said == ["Bearer old", "Bearer old", "Bearer new"]
+        server.script(PODS.path(), refuse, refuse)  # and nothing new in the file
+        with pytest.raises(KubeError, match="log in again|does not accept"):
+            await session.get(PODS.path())
+        assert len(server.requests) == 4
