@@ -7,7 +7,7 @@ PROTOS := $(wildcard meshcore/wire/*.proto)
 SERVICES := $(filter-out meshcore/wire/common.proto,$(PROTOS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types floors unit tui flows netns cluster-tools cluster pods peers fuzz house bench bench-readme shots stubs clean
+.PHONY: help install demo test lint format types floors unit tui flows netns cluster-tools cluster pods peers fuzz house bench bench-readme images shots stubs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -85,6 +85,10 @@ bench: $(STAMP) ## cost, latency and memory beside Envoy and HAProxy, 11 min: RO
 
 bench-readme: $(STAMP) ## write a result of make bench into the README: JSON=FILE
 	@$(BIN)/python -m tests.bench --result "$(or $(JSON),$(error give JSON=FILE, as make bench wrote it))" --readme
+
+images: $(STAMP) ## write our container images as files, without a daemon: INTO=dist
+	@mkdir -p $(or $(INTO),dist)
+	@$(BIN)/python -m deploy.images.build agents controller --into $(or $(INTO),dist)
 
 shots: $(STAMP) ## write screenshots/*.svg from a recorded run of the demo
 	@$(BIN)/python -m tests.support.shots

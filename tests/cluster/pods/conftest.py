@@ -8,6 +8,7 @@ import pytest
 from tests.cluster.support import traces
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.folder import kept_if_failed
+from tests.cluster.support.images import build_ours
 from tests.cluster.support.node import Node, its_turn, need_containers
 from tests.cluster.tools.find import need_control_plane, need_image, need_program
 from tests.cluster.tools.images import PAUSE, TOOLS
@@ -45,6 +46,15 @@ def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             node.close()
         assert traces.of_node(folder) == []
         assert traces.of_machine() == before
+
+
+@pytest.fixture(scope="session")
+def our_images(node: Node, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The project's images as they are in this checkout, on the node (names: tests/cluster/support/images.py)."""
+    folder = tmp_path_factory.mktemp("images")
+    for path in build_ours(folder):
+        node.import_image(path)
+        path.unlink()
 
 
 @pytest.fixture
