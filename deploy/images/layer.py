@@ -42,7 +42,8 @@ UNUSED = (
     f"usr/lib/python{PYTHON}/test",
 )
 CERTIFICATES = "usr/share/ca-certificates/mozilla"
-UNSHIPPED = ("__pycache__", "*.pyi", "*.proto")
+# A pod has an account and reads no kubeconfig; the library that does weighs as much as everything else.
+UNSHIPPED = ("__pycache__", "*.pyi", "*.proto", "kubeconfig.py")
 
 
 class LayerError(Exception):
