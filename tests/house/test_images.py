@@ -24,6 +24,11 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+def providers(name: str) -> set[str]:
+    """Return the distributions that have a module of this name."""
+    return {each.lower().replace("_", "-") for each in packages_distributions().get(name, [name])}
+
+
 @pytest.mark.parametrize("image", ["agents", "controller"])
 def test_libraries_are_those_imported(image: str) -> None:
     layers = {
@@ -33,9 +38,8 @@ def test_libraries_are_those_imported(image: str) -> None:
         path for folder in layers["project"] for path in (ROOT / folder).rglob("*.py") if path.name not in UNSHIPPED
     ]
     names = set().union(*map(imported, shipped)) - set(sys.stdlib_module_names) - {"agents", "meshcore"}
-    providers = packages_distributions()
     wheels = set(layers["wheels"])
-    missing = {name for name in names if not wheels & {each.lower() for each in providers.get(name, [name])}}
+    missing = {name for name in names if not wheels & providers(name)}
     assert not missing, f"deploy/images/{image}.Containerfile: the wheels lack {sorted(missing)}"
-    unused = wheels - {each.lower() for name in names for each in providers.get(name, [name])}
+    unused = wheels - set().union(*map(providers, names))
     assert not unused, f"deploy/images/{image}.Containerfile: nothing imports {sorted(unused)}"
