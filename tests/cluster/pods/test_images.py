@@ -21,7 +21,8 @@ for top in sys.argv[1:]:
     for _, name, _ in pkgutil.walk_packages(importlib.import_module(top).__path__, top + "."):
         if not name.endswith("__main__"):
             importlib.import_module(name)
-files = [path for module in sys.modules.values() if (path := getattr(module, "__file__", None) or "").endswith(".py")]
+paths = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
+files = [path for path in paths if path.endswith(".py")]
 print(json.dumps({
     "loaded": len(files),
     "not compiled": [path for path in files if not os.path.exists(importlib.util.cache_from_source(path))],
