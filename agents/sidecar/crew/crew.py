@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from agents.runtime.config import Listener as Listen
 from agents.runtime.config import SidecarConfig
 from agents.sidecar.crew.bulletin import Bulletin
+from agents.sidecar.crew.follower import REPORT_S
 from agents.sidecar.crew.member import Member, Session
 from agents.sidecar.host.listener import Listener
 from agents.sidecar.state.runtime import Runtime
@@ -35,6 +36,8 @@ class Crew:
         self._tasks: list[asyncio.Task[None]] = []
         self._asked = 0
         self._kept = 0
+        self._clients = 0  # of the lead, when last looked at, and since then
+        self._looked = 0.0
         self._numbers = {listener: number for number, listener in enumerate(traffic.listeners)}
         for listener in traffic.listeners:
             listener.share = self.share
@@ -72,13 +75,19 @@ class Crew:
 
     def share(self, listener: Listener, accepted: socket.socket) -> bool:
         """Give an accepted connection to the process with the fewest; False: that is the lead itself."""
+        # Workers say several times a second how many they have, so until then those that have closed again still count.
+        # The lead looks at its own as rarely, or it would seem the emptiest and take all that do not stay.
+        now = listener.host.loop.time()
+        if now - self._looked >= REPORT_S:
+            self._looked, self._clients = now, self._traffic.clients
         chosen: Session | None = None
-        fewest = (self._traffic.clients, self._kept)
+        fewest = (self._clients, self._kept)
         for session in self._sessions:
             if session.able and (session.clients, session.handed) < fewest:
                 chosen, fewest = session, (session.clients, session.handed)
         if chosen is not None and chosen.give(self._numbers[listener], accepted):
             return True
+        self._clients += 1
         self._kept += 1
         return False
 
