@@ -29,8 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     import uvloop
 
     from meshcore.log import setup
+    from meshcore.pki.authority import AuthorityError
     from meshcore.server.serve import StartError, serve, serve_cluster
-    from meshcore.services.identity.authority import AuthorityError
 
     logger = setup(options.log_level, "meshcore")
     work = serve_cluster(_cluster(options)) if options.home == "kubernetes" else serve(_local(options))

@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 from cryptography import x509
 
+from meshcore.pki.authority import utc
 from meshcore.server.access import caller
 from meshcore.server.check import Facts, Span, check
 from meshcore.server.control import Control
@@ -22,7 +23,6 @@ from meshcore.services.discovery.inventory import Behind
 from meshcore.services.discovery.registry import Registry
 from meshcore.services.discovery.resolve import View
 from meshcore.services.discovery.serve import Discovery, Inventory
-from meshcore.services.identity.authority import utc
 from meshcore.services.identity.serve import Identity, Redeem, Told, untold
 from meshcore.services.identity.serving import Serving
 from meshcore.services.identity.store import Store

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from meshcore.inject.names import ANCHORS_KEY, ANCHORS_MAP, ISSUER_SECRET
+from meshcore.inject.names import ANCHORS_MAP, ISSUER_SECRET
+from meshcore.kube.authority import fresh
 from meshcore.kube.failure import EXISTS, KubeError
 from meshcore.kube.objects import CONFIG_MAPS, SECRETS, Object
 from meshcore.kube.session import Session
 from meshcore.kube.watch import Watch
-from meshcore.services.identity.authority import create_anchor, create_issuer, key_pem, pem, utc
 from meshcore.services.identity.store import ANCHORS, ISSUER, ISSUER_KEY, write
 
 log = logging.getLogger("meshcore.identity")
@@ -89,7 +89,7 @@ class Issuer:
     async def _make(self) -> None:
         """Make an anchor and an issuer; the anchor's key is not kept by anybody."""
         log.warning("there is no issuer yet: one is made", extra={"fields": {"secret": ISSUER_SECRET}})
-        for kind, each in objects(self._namespace, time.time()):
+        for kind, each in fresh(self._namespace):
             try:
                 await self._session.create(kind.path(self._namespace), each)
             except KubeError as error:
@@ -112,21 +112,6 @@ class Issuer:
             path = self.folder / part
             if content and (not path.exists() or path.read_bytes() != content):
                 write(self.folder, part, content)
-
-
-def objects(namespace: str, now: float) -> list[tuple[Any, Object]]:
-    """Return a new authority as the objects that hold it, each with its kind: the bundle first, the key last."""
-    anchor, anchor_key = create_anchor(namespace, utc(now))
-    issuer, key = create_issuer(namespace, anchor, anchor_key, utc(now))
-    labels = {"app.kubernetes.io/part-of": "meshtui"}
-    bundle = CONFIG_MAPS.new(ANCHORS_MAP, namespace, data={ANCHORS_KEY: pem(anchor).decode()})
-    data = {"anchors.pem": pem(anchor), "issuer.pem": pem(issuer), "issuer.key": key_pem(key)}
-    secret = SECRETS.new(
-        ISSUER_SECRET, namespace, data={name: base64.b64encode(part).decode() for name, part in data.items()}
-    )
-    for each in (bundle, secret):
-        each["metadata"]["labels"] = labels
-    return [(CONFIG_MAPS, bundle), (SECRETS, secret)]
 
 
 def _first(data: Mapping[str, bytes], keys: tuple[str, ...]) -> bytes:

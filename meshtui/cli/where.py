@@ -42,6 +42,11 @@ def take(words: Sequence[str]) -> list[str]:
     return rest
 
 
+def cluster() -> Kubeconfig:
+    """Return the cluster that is meant, for verbs that are about clusters alone."""
+    return _current
+
+
 async def home_of(mesh: str) -> Place | Kubeconfig:
     """Return the mesh that is meant; raises PlaceError or ClientError where there is none."""
     named = mesh or os.environ.get("MESHTUI_MESH", "")

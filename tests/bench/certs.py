@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from meshcore.services.identity import authority
+from meshcore.pki import authority
 
 
 def write(folder: Path, *names: str) -> None:

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from meshcore.client.channel import Session, open_session
-from meshcore.services.identity import authority
+from meshcore.pki import authority
 from meshcore.wire import (
     control_pb2,
     discovery_pb2,

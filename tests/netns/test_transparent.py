@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from meshcore.services.identity import authority
+from meshcore.pki import authority
 from meshcore.wire import common_pb2, stats_pb2, stats_pb2_grpc
 from meshcore.wire.ids import join
 from tests.netns.server import ECHO, GREETER, GRPC, SECURE, SKIPPED_IN, SKIPPED_OUT

@@ -38,7 +38,7 @@ from agents.sidecar.state.endpoints import Endpoint, EndpointSet
 from agents.sidecar.state.peers import TLS_MUTUAL, Peer, ServiceKey
 from agents.sidecar.state.runtime import Runtime
 from agents.sidecar.state.taps import Taps
-from meshcore.services.identity import authority
+from meshcore.pki import authority
 
 
 class Mesh:

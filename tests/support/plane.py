@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 from cryptography import x509
 
-from meshcore.services.identity import authority
+from meshcore.pki import authority
 from meshcore.wire import (
     discovery_pb2,
     discovery_pb2_grpc,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import grpc
 
-from meshcore.services.identity.authority import AuthorityError, millis, utc
+from meshcore.pki.authority import AuthorityError, millis, utc
 from meshcore.services.identity.request import RequestError, public_key
 from meshcore.services.identity.serving import Serving
 from meshcore.services.identity.store import Store

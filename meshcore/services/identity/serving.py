@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from meshcore.services.identity.authority import Authority, key_pem, new_key, utc
+from meshcore.pki.authority import Authority, key_pem, new_key, utc
 
 RENEW_AT = 0.7
 

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from meshcore.services.identity.authority import (
+from meshcore.pki.authority import (
     Authority,
     AuthorityError,
     create_anchor,

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agents.sidecar.engine.detect import MESH_ALPN
-from meshcore.services.identity import authority
+from meshcore.pki import authority
 from tests.support.plane import NAME, TOKEN, Plane, free_port
 
 PROCESSES = 3

@@ -10,7 +10,7 @@ import grpc.aio
 import pytest
 from cryptography import x509
 
-from meshcore.services.identity.authority import Authority
+from meshcore.pki.authority import Authority
 from tests.support.mesh import Mesh, Plane, new_authority
 
 PER_STEP = 40  # requests of each client, before the next step

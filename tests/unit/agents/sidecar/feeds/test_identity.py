@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from agents.sidecar.feeds.identity import make_keypair, renewal_time, serial
 from agents.sidecar.state.certs import Certificate
-from meshcore.services.identity import authority
+from meshcore.pki import authority
 
 
 def test_renewal_leaves_a_control_plane_eight_hours_to_be_away():

@@ -8,7 +8,7 @@ import pytest
 
 from agents.sidecar.host.tls import Contexts, identity
 from agents.sidecar.state.certs import Certificate, Certs
-from meshcore.services.identity import authority
+from meshcore.pki import authority
 from tests.support.playbook import Side
 
 NAME = "spiffe://local/ns/default/sa/web"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from meshcore.services.identity import authority
-from meshcore.services.identity.authority import AuthorityError
+from meshcore.pki import authority
+from meshcore.pki.authority import AuthorityError
 from meshcore.services.identity.serving import Serving
 from meshcore.services.identity.store import Store
 

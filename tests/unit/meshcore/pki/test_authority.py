@@ -6,8 +6,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from meshcore.services.identity import authority
-from meshcore.services.identity.authority import Authority, AuthorityError
+from meshcore.pki import authority
+from meshcore.pki.authority import Authority, AuthorityError
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 URI = "spiffe://local/ns/shop/sa/web"

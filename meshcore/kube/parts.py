@@ -1,0 +1,61 @@
+"""All objects in a cluster that belong to the mesh, found by their label; what `uninstall` and `prune` begin with."""
+
+from meshcore.kube.failure import NO_SUCH_API, KubeError
+from meshcore.kube.objects import (
+    API_SERVICES,
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CONFIG_MAPS,
+    CUSTOM_RESOURCES,
+    DEPLOYMENTS,
+    LEASES,
+    MUTATING_WEBHOOKS,
+    NAMESPACES,
+    ROLE_BINDINGS,
+    ROLES,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    VALIDATING_WEBHOOKS,
+    Kind,
+    Object,
+)
+from meshcore.kube.session import Session
+
+DISRUPTION_BUDGETS = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
+# In the order in which they are made; to be deleted the other way round.
+KINDS = (
+    NAMESPACES,
+    CUSTOM_RESOURCES,
+    SERVICE_ACCOUNTS,
+    CLUSTER_ROLES,
+    CLUSTER_ROLE_BINDINGS,
+    ROLES,
+    ROLE_BINDINGS,
+    CONFIG_MAPS,
+    SECRETS,
+    SERVICES,
+    DEPLOYMENTS,
+    DISRUPTION_BUDGETS,
+    LEASES,
+    MUTATING_WEBHOOKS,
+    VALIDATING_WEBHOOKS,
+    API_SERVICES,
+)
+ELSEWHERE = "kube-system"  # where one RoleBinding has to be
+
+
+async def parts(session: Session, namespace: str, label: str) -> list[Object]:
+    """Return the objects of the mesh in `namespace` and of the whole cluster; raises KubeError."""
+    found: list[Object] = []
+    for kind in KINDS:
+        spaces = [namespace, *([ELSEWHERE] if kind is ROLE_BINDINGS else [])] if kind.namespaced else [""]
+        for space in spaces:
+            try:
+                listed = await session.list(kind.path(space or None), labels=label)
+            except KubeError as error:
+                if error.code == NO_SUCH_API:
+                    continue
+                raise
+            found += [{**each, "apiVersion": kind.api_version, "kind": kind.kind} for each in listed.items]
+    return [each for each in found if each["kind"] != NAMESPACES.kind or each["metadata"]["name"] == namespace]

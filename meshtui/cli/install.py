@@ -1,0 +1,242 @@
+"""`meshtui install | upgrade | uninstall | prune`: manifests on stdout, for kubectl to apply or delete.
+
+Nothing is changed in a cluster by these verbs themselves. They look at it first, unless told not to: whether a mesh is
+there already, whose trust anchor must not be replaced by accident, and whether pods still depend on it.
+"""
+
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from meshcore.client.failure import ClientError
+from meshcore.inject.names import ANCHORS_MAP, CONFIG_KEY, CONFIG_MAP, ISSUER_SECRET, MESHED
+from meshcore.inject.settings import Addresses, Settings, SettingsError, read
+from meshtui.cli import manifests, output, where
+from meshtui.cli.fault import USAGE, Fault
+from meshtui.cli.scope import run
+from meshtui.sources.kubeconfig import open_kube
+
+if TYPE_CHECKING:
+    from meshcore.kube.session import Session
+
+Home = Annotated[str, typer.Option("--mesh-namespace", help="Namespace of the control plane.", metavar="NS")]
+Prefix = Annotated[
+    str, typer.Option("--image-prefix", help="Before the images' names, e.g. registry.example.com/mesh/.")
+]
+Tag = Annotated[str, typer.Option("--image-tag", help="Of both images, instead of this version's.")]
+Domain = Annotated[str, typer.Option("--trust-domain", help="Of all SPIFFE IDs; for good.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A setting, e.g. proxy.cpuRequest=50m; repeatable.", metavar="PATH=VALUE"),
+]
+Anchors = Annotated[str, typer.Option("--identity-anchors", help="Trust anchors of your own, PEM.", metavar="FILE")]
+IssuerFile = Annotated[str, typer.Option("--identity-issuer", help="Issuer under them, PEM.", metavar="FILE")]
+KeyFile = Annotated[str, typer.Option("--identity-issuer-key", help="Its key, PEM.", metavar="FILE")]
+HA = typer.Option(False, "--ha", help="Three replicas, a disruption budget, and pods that wait for their sidecar.")
+EXTERNAL = typer.Option(
+    False, "--identity-external", help=f"Somebody else (cert-manager) keeps Secret {ISSUER_SECRET}."
+)
+IGNORE = typer.Option(False, "--ignore-cluster", help="Do not look at the cluster first.")
+FORCE = typer.Option(False, "--force", help="Even while pods depend on it.")
+
+
+def install(
+    namespace: Home = manifests.NAMESPACE,
+    ha: bool = HA,
+    prefix: Prefix = "",
+    tag: Tag = "",
+    trust_domain: Domain = "",
+    changes: Changes = None,
+    anchors: Anchors = "",
+    issuer: IssuerFile = "",
+    issuer_key: KeyFile = "",
+    external: bool = EXTERNAL,
+    ignore_cluster: bool = IGNORE,
+) -> None:
+    """Print the mesh, for kubectl apply -f -."""
+    objects = manifests.load(ha=ha)
+    settings = _settings(manifests.settings_of(objects), namespace, prefix, tag, trust_domain, changes or [])
+    identity = _identity(namespace, anchors, issuer, issuer_key, external=external)
+    if not ignore_cluster:
+        _ask(lambda cluster: _refuse_second(cluster, namespace))
+    found = manifests.adapt(objects, settings, namespace)
+    sys.stdout.write(manifests.text([found[0], *identity, *found[1:]]))
+
+
+def upgrade(namespace: Home = manifests.NAMESPACE, ha: bool = HA, tag: Tag = "", changes: Changes = None) -> None:
+    """Print the installed mesh as of this version.
+
+    Its settings and its trust anchor stay as they are.
+    """
+    objects = manifests.load(ha=ha)
+    ours = manifests.settings_of(objects)
+    installed: list[Settings] = []
+
+    async def look(cluster: "Session") -> None:
+        installed.append(await _installed(cluster, namespace))
+
+    _ask(look)
+    (settings,) = installed
+    images = {
+        part: _tagged(getattr(settings.images, part), tag or getattr(ours.images, part).rpartition(":")[2])
+        for part in ("agents", "controller")
+    }
+    settings = msgspec.structs.replace(settings, images=msgspec.structs.replace(settings.images, **images))
+    settings = manifests.changed(settings, changes or [])
+    sys.stdout.write(manifests.text(manifests.adapt(objects, settings, namespace)))
+
+
+def uninstall(namespace: Home = manifests.NAMESPACE, force: bool = FORCE) -> None:
+    """Print all of the mesh, for kubectl delete -f -."""
+    found: list[Any] = []
+
+    async def look(cluster: "Session") -> None:
+        from meshcore.kube.objects import PODS
+
+        meshed = await cluster.list(PODS.path(), labels=f"{MESHED}=true")
+        if meshed.items and not force:
+            names = sorted(f"{one['metadata']['namespace']}/{one['metadata']['name']}" for one in meshed.items)
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            raise Fault(
+                f"pods still have sidecars: {', '.join(names[:5])}{more}",
+                "take the annotation away and restart them, or say --force",
+            )
+        found.extend(await _present(cluster, namespace))
+
+    _ask(look)
+    if not found:
+        output.note("Nothing of the mesh is in this cluster.")
+        return
+    sys.stdout.write(manifests.text(_bare(each) for each in reversed(found)))
+
+
+def prune(namespace: Home = manifests.NAMESPACE, ha: bool = HA) -> None:
+    """Print what older versions left behind."""
+    settings = manifests.settings_of(manifests.load())
+    wanted = {manifests.named(each) for each in manifests.adapt(manifests.load(ha=ha), settings, namespace)}
+    kept = {("", "Secret", namespace, ISSUER_SECRET), ("", "ConfigMap", namespace, ANCHORS_MAP)}
+    found: list[Any] = []
+
+    async def look(cluster: "Session") -> None:
+        found.extend(await _present(cluster, namespace))
+
+    _ask(look)
+    stale = [each for each in found if manifests.named(each) not in wanted | kept]
+    if not stale:
+        output.note("There is nothing to prune.")
+        return
+    sys.stdout.write(manifests.text(_bare(each) for each in stale))
+
+
+def _settings(
+    settings: Settings, namespace: str, prefix: str, tag: str, trust_domain: str, changes: list[str]
+) -> Settings:
+    images = settings.images
+    agents, controller = (_tagged(prefix + name, tag) for name in (images.agents, images.controller))
+    addresses = Addresses(
+        identity=settings.addresses.identity.replace(f".{manifests.NAMESPACE}.", f".{namespace}."),
+        control=settings.addresses.control.replace(f".{manifests.NAMESPACE}.", f".{namespace}."),
+        name=settings.addresses.name,
+    )
+    made = msgspec.structs.replace(
+        settings,
+        trust_domain=trust_domain or settings.trust_domain,
+        images=msgspec.structs.replace(images, agents=agents, controller=controller),
+        addresses=addresses,
+    )
+    return manifests.changed(made, changes)
+
+
+def _tagged(image: str, tag: str) -> str:
+    return f"{image.rpartition(':')[0] or image}:{tag}" if tag else image
+
+
+def _identity(namespace: str, anchors: str, issuer: str, key: str, *, external: bool) -> list[Any]:
+    """Return the objects of the authority: made, or from files; none where somebody else keeps them."""
+    files = {"--identity-anchors": anchors, "--identity-issuer": issuer, "--identity-issuer-key": key}
+    missing = [flag for flag, file in files.items() if not file]
+    if external:
+        if len(missing) < len(files) - 1 or issuer or key:
+            raise Fault("--identity-external takes no issuer of yours", "give --identity-anchors at most", status=USAGE)
+        return []
+    if len(missing) == len(files):
+        from meshcore.kube.authority import fresh
+
+        return [each for _, each in fresh(namespace)]
+    if missing:
+        raise Fault(f"{missing[0]} is missing", f"give all of {', '.join(files)}, or none", status=USAGE)
+    from meshcore.kube.authority import given
+
+    try:
+        parts = [Path(file).read_bytes() for file in (anchors, issuer, key)]
+        return [each for _, each in given(namespace, *parts)]
+    except OSError as error:
+        raise Fault(f"{error.filename}: {error.strerror}", status=USAGE) from None
+    except ValueError as error:
+        raise Fault(str(error), "give an issuer that the anchors have signed, with its own key", status=USAGE) from None
+
+
+def _ask(look: Callable[["Session"], Awaitable[None]]) -> None:
+    """Look at the cluster; what fails is told with the way round it."""
+
+    async def verb() -> None:
+        from meshcore.kube.failure import KubeError
+
+        try:
+            async with open_kube(where.cluster()) as cluster:
+                await look(cluster)
+        except KubeError as error:
+            raise Fault(error.message, error.hint) from None
+        except ClientError as error:
+            raise Fault(error.message, error.hint) from None
+
+    run(verb)
+
+
+async def _refuse_second(cluster: "Session", namespace: str) -> None:
+    """Raise Fault if there is a mesh already: a second anchor would make its pods strangers to each other."""
+    from meshcore.kube.failure import NOT_FOUND, KubeError
+    from meshcore.kube.objects import CONFIG_MAPS
+
+    try:
+        await cluster.get(CONFIG_MAPS.path(namespace, ANCHORS_MAP))
+    except KubeError as error:
+        if error.code == NOT_FOUND:
+            return
+        raise Fault(error.message, f"{error.hint}; or say --ignore-cluster") from None
+    raise Fault(
+        f"a mesh is installed already: ConfigMap {namespace}/{ANCHORS_MAP} holds its trust anchor",
+        "`meshtui upgrade` keeps it; `meshtui identity rotate` says how to replace it",
+    )
+
+
+async def _installed(cluster: "Session", namespace: str) -> Settings:
+    from meshcore.kube.failure import NOT_FOUND, KubeError
+    from meshcore.kube.objects import CONFIG_MAPS
+
+    try:
+        found = await cluster.get(CONFIG_MAPS.path(namespace, CONFIG_MAP))
+        return read((found.get("data") or {}).get(CONFIG_KEY, ""))
+    except KubeError as error:
+        if error.code != NOT_FOUND:
+            raise
+        raise Fault(f"no mesh is installed in namespace {namespace}", "`meshtui install` prints one") from None
+    except SettingsError as error:
+        raise Fault(f"ConfigMap {namespace}/{CONFIG_MAP}: {error}", "correct it there first") from None
+
+
+async def _present(cluster: "Session", namespace: str) -> list[Any]:
+    """Return all objects in the cluster that are part of the mesh, the namespace first."""
+    from meshcore.kube.parts import parts
+
+    return await parts(cluster, namespace, "=".join(manifests.PART_OF))
+
+
+def _bare(each: Any) -> Any:
+    """Return as much of an object as kubectl needs to delete it."""
+    meta = {key: each["metadata"][key] for key in ("name", "namespace") if key in each["metadata"]}
+    return {"apiVersion": each["apiVersion"], "kind": each["kind"], "metadata": meta}

@@ -1,0 +1,79 @@
+"""`meshtui install | kubectl apply -f -` and its kin, against a real API server."""
+
+import subprocess
+
+import yaml
+
+from tests.cluster.api.test_people import meshtui
+from tests.cluster.support.cluster import Cluster
+
+NAMESPACE = "mesh-install"
+
+
+def printed(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_installed_upgraded_and_gone_again(cluster: Cluster) -> None:
+    admin = cluster.plane.admin
+    here = ["--mesh-namespace", NAMESPACE]
+    wanted = printed(meshtui("install", *here, "--ha", "--set", "proxy.cpuRequest=33m", kubeconfig=admin))
+    cluster.kubectl("create", "namespace", NAMESPACE)  # a dry run makes none, and what is in it has to be somewhere
+    said = cluster.kubectl("apply", "--dry-run=server", "-f", "-", stdin=wanted)
+    assert said.count("\n") == len(list(yaml.safe_load_all(wanted)))
+    cluster.kubectl("apply", "-f", "-", stdin=wanted)
+
+    again = meshtui("install", *here, kubeconfig=admin)
+    assert again.returncode == 1
+    assert "a mesh is installed already" in again.stderr
+    assert "meshtui upgrade" in again.stderr
+
+    newer = list(yaml.safe_load_all(printed(meshtui("upgrade", *here, "--image-tag", "9.9", kubeconfig=admin))))
+    assert not [each for each in newer if each["kind"] == "Secret"]
+    (config,) = (each for each in newer if each["kind"] == "ConfigMap")
+    assert "cpuRequest: 33m" in config["data"]["config.yaml"]
+    assert "meshtui/controller:9.9" in config["data"]["config.yaml"]
+
+    stale = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "old", "labels": {
+        "app.kubernetes.io/part-of": "meshtui"}}}  # fmt: skip
+    cluster.apply(stale, namespace=NAMESPACE)
+    (left,) = yaml.safe_load_all(printed(meshtui("prune", *here, "--ha", kubeconfig=admin)))
+    assert (left["kind"], left["metadata"]["name"]) == ("ConfigMap", "old")
+
+    gone = printed(meshtui("uninstall", *here, kubeconfig=admin))
+    cluster.kubectl("delete", "--timeout=90s", "-f", "-", stdin=gone)
+    rest = meshtui("uninstall", *here, kubeconfig=admin)
+    assert (rest.returncode, rest.stdout) == (0, "")
+    assert "Nothing of the mesh" in rest.stderr
+
+
+def test_uninstall_waits_for_the_last_meshed_pod(cluster: Cluster, namespace: str) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "web", "labels": {"mesh.meshtui.dev/meshed": "true"}},
+        "spec": {"containers": [{"name": "a", "image": "a:1"}]},
+    }
+    cluster.apply(pod, namespace=namespace)
+    done = meshtui("uninstall", kubeconfig=cluster.plane.admin)
+    assert done.returncode == 1
+    assert f"pods still have sidecars: {namespace}/web" in done.stderr
+    assert meshtui("uninstall", "--force", kubeconfig=cluster.plane.admin).returncode == 0
+
+
+def test_kustomize_makes_the_same_objects(cluster: Cluster) -> None:
+    from meshtui.cli.manifests import folder, load, named
+
+    for overlay in ("base", "ha"):
+        built = list(yaml.safe_load_all(cluster.kubectl("kustomize", str(folder() / overlay))))
+        ours = {named(each): each for each in load(ha=overlay == "ha")}
+        assert {named(each): each for each in built} == ours
+
+
+def test_a_cluster_that_is_not_there_has_a_way_round(cluster: Cluster) -> None:
+    config = cluster.plane.kubeconfigs.write("nowhere", {"token": "x"}, cluster={"server": "https://127.0.0.1:1"})
+    done = meshtui("install", kubeconfig=config)
+    assert done.returncode == 1
+    assert "cannot be reached" in done.stderr
+    assert printed(meshtui("install", "--ignore-cluster", kubeconfig=config)).startswith("---\n")

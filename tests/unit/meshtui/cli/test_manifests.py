@@ -1,0 +1,82 @@
+"""The manifests as they are installed: changed as told, whole, and the same as kustomize would make them."""
+
+import copy
+
+import pytest
+import yaml
+
+from meshcore.inject.settings import read
+from meshtui.cli.fault import Fault
+from meshtui.cli.manifests import adapt, changed, load, named, settings_of, text
+
+
+def by_kind(objects: list[dict[str, object]], kind: str) -> list[dict[str, object]]:
+    return [each for each in objects if each["kind"] == kind]
+
+
+def test_what_is_written_is_read_back() -> None:
+    objects = load(ha=True)
+    assert list(yaml.safe_load_all(text(objects))) == objects
+
+
+def test_no_object_is_there_twice() -> None:
+    names = [named(each) for each in load(ha=True)]
+    assert len(names) == len(set(names))
+
+
+def test_every_object_says_that_it_is_part_of_the_mesh() -> None:
+    for each in load(ha=True):
+        assert each["metadata"]["labels"]["app.kubernetes.io/part-of"] == "meshtui", named(each)
+
+
+def test_the_overlay_changes_copies_and_the_webhook_and_nothing_else() -> None:
+    base, ha = load(), load(ha=True)
+    differing = [named(b)[1] for a, b in zip(base, ha, strict=False) if a != b]
+    assert differing == ["Deployment", "MutatingWebhookConfiguration"]
+    (deployment,) = by_kind(ha, "Deployment")
+    assert deployment["spec"]["replicas"] == 3  # type: ignore[index]
+    assert [each["kind"] for each in ha[len(base) :]] == ["PodDisruptionBudget"]
+
+
+def test_another_namespace_is_meant_everywhere() -> None:
+    settings = settings_of(load())
+    moved = adapt(load(), settings, "mesh2")
+    words = [
+        word
+        for each in moved
+        for word in (each["metadata"].get("namespace"), each["metadata"]["name"] if each["kind"] == "Namespace" else "")
+    ]
+    assert "meshtui" not in words
+    (service,) = by_kind(moved, "APIService")
+    assert service["spec"]["service"]["namespace"] == "mesh2"  # type: ignore[index]
+    assert adapt(load(), settings, "meshtui") != load()  # the images' settings are written out
+    assert load() == load()
+
+
+def test_settings_are_changed_by_their_path() -> None:
+    settings = settings_of(load())
+    made = changed(settings, ["proxy.cpuRequest=50m", "proxy.nativeSidecar=false", "trustDomain=example.org"])
+    assert (made.proxy.cpu_request, made.proxy.native_sidecar, made.trust_domain) == ("50m", False, "example.org")
+    (config,) = by_kind(adapt(load(), made, "meshtui"), "ConfigMap")
+    assert read(config["data"]["config.yaml"]) == made  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("proxy.cpu=1", "no such setting; there is cpuRequest"),
+        ("nothing.at.all=1", "no such setting; there is trustDomain"),
+        ("proxy", "changes nothing"),
+        ("proxy.opaquePorts=x", "no list of ports"),
+    ],
+)
+def test_a_change_that_makes_no_sense_is_told(change: str, why: str) -> None:
+    with pytest.raises(Fault, match=why):
+        changed(settings_of(load()), [change])
+
+
+def test_changing_leaves_the_loaded_objects_alone() -> None:
+    objects = load()
+    before = copy.deepcopy(objects)
+    adapt(objects, settings_of(objects), "mesh2")
+    assert objects == before
