@@ -190,6 +190,13 @@ async def test_a_stream_comes_as_it_is_written_and_silence_ends_it(server: ApiSe
     assert got == b"first"
 
 
+async def test_a_server_may_be_below_a_path(server: ApiServer) -> None:
+    session = Session(Cluster(server=f"{server.url}/k8s/clusters/c-1"))
+    await session.get(PODS.path(), {"limit": 1})
+    await session.close()
+    assert server.requests[0].path == f"/k8s/clusters/c-1{PODS.path()}"
+
+
 async def test_a_proxy_is_asked_instead(server: ApiServer) -> None:
     async with asking(server) as session:
         through = Session(Cluster(server="http://api.example.org", proxy=server.url))

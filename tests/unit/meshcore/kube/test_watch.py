@@ -4,10 +4,12 @@ import asyncio
 import itertools
 import json
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -325,6 +327,56 @@ async def test_a_listener_that_fails_does_not_end_the_watch(server: ApiServer, s
         server.put(pod("b"))
         await until(lambda: len(told) == 2)
         assert watch.state.faults == 2
+
+
+class Pages:
+    """A session with a cluster of many pods, a page at a time, as they come from the wire."""
+
+    where = "here"
+
+    def __init__(self, pods: int) -> None:
+        self.pods = pods
+        env = [{"name": f"E{n}", "value": "x" * 40} for n in range(60)]
+        self.spec = {"nodeName": "n", "containers": [{"name": "app", "env": env}]}
+
+    async def get(self, path: str, query: dict[str, Any], **_: Any) -> Any:
+        start, limit = int(query.get("continue", 0)), int(query["limit"])
+        items = [
+            {"metadata": {"name": f"p{n}", "namespace": "s", "resourceVersion": "1"}, "spec": self.spec}
+            for n in range(start, min(start + limit, self.pods))
+        ]
+        following = {"continue": str(start + limit)} if start + limit < self.pods else {}
+        return msgspec.json.decode(
+            msgspec.json.encode({"metadata": {"resourceVersion": "1", **following}, "items": items})
+        )
+
+    @asynccontextmanager
+    async def stream(self, path: str, query: dict[str, Any], **_: Any) -> AsyncIterator[Any]:
+        async def silence() -> AsyncIterator[bytes]:
+            await asyncio.sleep(3600)
+            yield b""
+
+        yield silence()
+
+
+async def test_memory_is_for_what_is_kept_and_one_page() -> None:
+    pods, page = 2000, 100
+    whole: Any = await Pages(page).get(ALL, {"limit": page})
+    tracemalloc.start()
+    try:
+        a_page = msgspec.json.decode(msgspec.json.encode(whole))
+        of_a_page = tracemalloc.get_traced_memory()[0]
+        del a_page
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        session: Any = Pages(pods)
+        async with running(session, page=page, strip=lambda each: each["spec"]["nodeName"]) as (watch, told):
+            kept, peak = (size - before for size in tracemalloc.get_traced_memory())
+            assert len(watch.store) == len(told) == pods
+        assert kept < pods * 1500  # what it is called, its version, what was kept, and the test's own note
+        assert peak - kept < 4 * of_a_page  # one page, as objects and as bytes, and the one that was before it
+    finally:
+        tracemalloc.stop()
 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
