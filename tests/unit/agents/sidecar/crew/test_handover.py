@@ -1,10 +1,12 @@
 """Connections change hands: what was accepted here is answered there, and none is lost on the way."""
 
 import asyncio
+import errno
 import logging
 import os
 import socket
 
+from agents.sidecar.crew import handover
 from agents.sidecar.crew.handover import Taker, give, pair
 
 LOG = logging.getLogger("test")
@@ -76,4 +78,25 @@ async def test_a_lead_that_has_gone_ends_the_taking():
     hand.close()
     await asyncio.sleep(0.01)
     assert taking.fileno() == -1
+    taker.stop()
+
+
+async def test_out_of_descriptors_connections_wait_and_are_not_lost(monkeypatch):
+    def none_left(_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    hand, taking = pair()
+    listener = Listener()
+    monkeypatch.setattr(handover, "_PAUSE_S", 0.02)
+    taker = Taker(taking, [listener], LOG)
+    client, accepted = connection()
+    with monkeypatch.context() as full:
+        full.setattr(handover.os, "dup", none_left)
+        assert give(hand, 0, accepted)
+        await asyncio.sleep(0.01)
+        assert listener.taken == []
+    await asyncio.sleep(0.05)
+    (taken,) = listener.taken
+    for each in (client, taken, hand):
+        each.close()
     taker.stop()
