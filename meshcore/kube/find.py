@@ -5,6 +5,7 @@ Asked by session.py, and by whoever must know whether there is a cluster at all 
 
 import asyncio
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +53,7 @@ async def find_cluster(
     def read() -> Cluster:
         from meshcore.kube.kubeconfig import load_kubeconfig
 
-        return load_kubeconfig(files, context, impersonate, environ, interactive=interactive)
+        talks = interactive and sys.stdin.isatty()
+        return load_kubeconfig(files, context, impersonate, environ, interactive=talks)
 
     return await asyncio.to_thread(read)  # what it imports takes a third of a second

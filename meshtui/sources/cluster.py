@@ -34,7 +34,7 @@ class ClusterMesh(LiveMesh):
         return True
 
     async def enter(self, stack: AsyncExitStack) -> Session:
-        return await stack.enter_async_context(open_mesh(self.where, self.namespace))
+        return await stack.enter_async_context(open_mesh(self.where, self.namespace, interactive=False))
 
     async def log(self, scope: Scope, *, proxy: bool = False) -> Answers[list[str]]:
         try:
@@ -44,7 +44,7 @@ class ClusterMesh(LiveMesh):
             if not names:
                 yield Trouble(f"no pod of {scope.name or scope.namespace} has a log", "")
                 return
-            async with open_kube(self.where) as cluster:
+            async with open_kube(self.where, interactive=False) as cluster:
                 lines = _together(cluster, names[:TOGETHER], proxy=proxy)
                 async with aclosing(cast("Any", lines)) as several:
                     async for some in several:

@@ -53,8 +53,11 @@ def present() -> bool:
 
 
 @asynccontextmanager
-async def open_kube(where: Kubeconfig) -> AsyncIterator["Cluster"]:
-    """Open a session to the API server; raises ClientError."""
+async def open_kube(where: Kubeconfig, *, interactive: bool = True) -> AsyncIterator["Cluster"]:
+    """Open a session to the API server; raises ClientError.
+
+    `interactive`: the terminal is not a screen's, so a plugin that logs in may use it.
+    """
     from meshcore.kube.failure import KubeError
     from meshcore.kube.session import open_cluster
 
@@ -66,7 +69,7 @@ async def open_kube(where: Kubeconfig) -> AsyncIterator["Cluster"]:
             where.groups,
             as_uid=where.uid or None,
             in_cluster=False,
-            interactive=True,
+            interactive=interactive,
         ) as cluster:
             yield cluster
     except KubeError as error:
@@ -74,12 +77,12 @@ async def open_kube(where: Kubeconfig) -> AsyncIterator["Cluster"]:
 
 
 @asynccontextmanager
-async def open_mesh(where: Kubeconfig, namespace: str = "") -> AsyncIterator[Session]:
+async def open_mesh(where: Kubeconfig, namespace: str = "", *, interactive: bool = True) -> AsyncIterator[Session]:
     """Open a session to the mesh of a cluster; raises ClientError.
 
     `namespace` is where somebody who may not look everywhere looks; empty: the context's.
     """
-    async with open_kube(where) as cluster:
+    async with open_kube(where, interactive=interactive) as cluster:
         yield await open_api(fetching(cluster), cluster.where, namespace=namespace or cluster.namespace or "default")
 
 

@@ -1,11 +1,12 @@
 """The cluster that is meant is the one kubectl would take."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from meshcore.kube import cluster, find
-from meshcore.kube.credentials import Impersonation, TokenFile
+from meshcore.kube.credentials import ExecPlugin, Impersonation, TokenFile
 from meshcore.kube.failure import KubeError
 from meshcore.kube.find import find_cluster, kubeconfig_files
 
@@ -59,3 +60,19 @@ async def test_outside_a_pod_there_is_no_account(tmp_path: Path) -> None:
         cluster.from_pod({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, tmp_path / "nothing")
     with pytest.raises(KubeError, match="none of /nowhere exists"):
         await find.find_cluster(environ={"KUBECONFIG": "/nowhere"})
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+async def test_a_plugin_may_talk_only_where_there_is_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: terminal))
+    config = tmp_path / "config"
+    plugin = "{exec: {apiVersion: client.authentication.k8s.io/v1, command: login}}"
+    config.write_text(
+        f"""{{current-context: c, contexts: [{{name: c, context: {{cluster: c, user: u}}}}],
+        clusters: [{{name: c, cluster: {{server: "https://api"}}}}], users: [{{name: u, user: {plugin}}}]}}"""
+    )
+    found = await find_cluster(str(config), interactive=True, environ={})
+    assert isinstance(found.credentials, ExecPlugin)
+    assert found.credentials.plugin.interactive is terminal
