@@ -63,6 +63,7 @@ class ApiServer:
     )
     mesh: str = "meshtui"  # the mesh's namespace
     served: set[Need] = field(default_factory=set)  # which of their needs came up
+    used: set[tuple[Need, str]] = field(default_factory=set)  # the same, with the verb
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _epoch: int = 0
 
@@ -135,7 +136,9 @@ class ApiServer:
             return self._list(request.path, query)
         if request.path in self.reviews:
             return web.json_response({**body, "status": self.reviews[request.path](body["spec"])}, status=201)
-        method = "APPLY" if "apply-patch" in request.content_type else request.method
+        method = {"application/apply-patch+yaml": "APPLY", "application/json-patch+json": "EDIT"}.get(
+            request.content_type, request.method
+        )
         return self._write(method, request.path, body)
 
     def _allowed(self, request: web.Request, query: dict[str, str]) -> bool:
@@ -145,6 +148,7 @@ class ApiServer:
         need = need_for(act, self.roles or (), self.mesh)
         if need is not None:
             self.served.add(need)
+            self.used.add((need, act.verb))
         return need is not None
 
     def _forbid(self, request: web.Request, query: dict[str, str]) -> web.Response:
@@ -158,7 +162,7 @@ class ApiServer:
     def _list(self, path: str, query: dict[str, str]) -> web.Response:
         if names_object(path):
             return refusal(404, "NotFound", f'"{path}" not found', details={"name": path.rsplit("/", 1)[-1]})
-        found = self._below(path)
+        found = [each for each in self._below(path) if selected(each, query)]
         start = int(query.get("continue", 0))
         limit = int(query.get("limit", 0)) or len(found)
         metadata: dict[str, Any] = {"resourceVersion": str(self.version)}
@@ -180,7 +184,7 @@ class ApiServer:
             for each in [each for each in self.history if each.version > version]:
                 version = each.version
                 told = {"metadata": {"resourceVersion": str(version)}} if each.type == "BOOKMARK" else each.object
-                if each.type == "BOOKMARK" or inside(each.path, request.path):
+                if each.type == "BOOKMARK" or (inside(each.path, request.path) and selected(each.object, query)):
                     await response.write(json.dumps({"type": each.type, "object": told}).encode() + b"\n")
             await self._woken.wait()
         return response
@@ -199,6 +203,10 @@ class ApiServer:
         wanted = (body.get("metadata") or {}).get("resourceVersion") if isinstance(body, dict) else None
         if known and wanted and wanted != known["metadata"]["resourceVersion"]:
             return refusal(409, "Conflict", "the object has been modified")
+        if method == "EDIT":
+            body = edited(known, body)
+            if body is None:
+                return refusal(422, "Invalid", "a test of the patch failed, or its place is not there")
         fields = merged(known, body) if method in ("PATCH", "APPLY") else dict(body)
         fields["metadata"] = {key: value for key, value in fields.get("metadata", {}).items() if key != "namespace"}
         return web.json_response(self.put(path, **fields), status=201 if method == "POST" else 200)
@@ -233,6 +241,35 @@ def merged(known: Any, patch: Any) -> Any:
         else:
             result[name] = merged(result.get(name), value)
     return result
+
+
+def edited(known: Any, operations: list[dict[str, Any]]) -> Any:
+    """Return a JSON patch's result (RFC 6902, without move and copy); None: it does not fit."""
+    result = json.loads(json.dumps(known))
+    for each in operations:
+        *parts, last = [part.replace("~1", "/").replace("~0", "~") for part in each["path"].split("/")[1:]]
+        try:
+            at = result
+            for part in parts:
+                at = at[int(part) if isinstance(at, list) else part]
+            name: Any = int(last) if isinstance(at, list) and last != "-" else last
+            if each["op"] == "test" and at[name] != each["value"]:
+                return None
+            if each["op"] == "remove":
+                del at[name]
+            elif each["op"] == "add" and isinstance(at, list):
+                at.insert(len(at) if last == "-" else name, each["value"])
+            elif each["op"] in ("add", "replace"):
+                at[name] = each["value"]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return None
+    return result
+
+
+def selected(each: dict[str, Any], query: dict[str, str]) -> bool:
+    """Return whether a field selector by name takes an object; other selectors take everything here."""
+    _before, sign, name = query.get("fieldSelector", "").partition("metadata.name=")
+    return not sign or each["metadata"]["name"] == name
 
 
 def refusal(
