@@ -28,6 +28,7 @@ STATUS = {
     "draining": 503,
     "overloaded": 503,
     "out-of-descriptors": 503,
+    "buffer-limit": 503,
     "upstream-silent": 504,
     "connect-refused": 503,
     "connect-timeout": 504,

@@ -4,10 +4,12 @@ host/downstream builds the requests on it. Nothing here knows of exchanges.
 """
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 from agents.sidecar.engine.http1 import Requests
 from agents.sidecar.host.host import Host
+from agents.sidecar.host.shed import Mark, Standing
 from agents.sidecar.state.cells import TcpCell, errno_name
 
 HELD_LIMIT = 64 * 1024  # of pipelined requests, before the client is read no further
@@ -68,6 +70,14 @@ class Client(Requests, asyncio.Protocol):
 
     def tick(self) -> None:
         """Some seconds have gone by."""
+
+    def standing(self) -> Iterator[tuple[Standing, Mark]]:
+        """Yield what waits, if anything does."""
+        yield from ()
+
+    def cut(self, why: str) -> None:
+        """It stands in the way of others."""
+        self.transport.abort()
 
     def on_surplus(self) -> None:
         if not self.crowded and self.held > HELD_LIMIT:

@@ -4,6 +4,7 @@ host/listener makes one per connection that speaks HTTP/1, the mesh hop one per 
 in order, one at a time. Nothing is created per request but the head and its Exchange.
 """
 
+from collections.abc import Iterator
 from time import perf_counter
 
 from agents.sidecar.engine.balance import fail
@@ -16,6 +17,7 @@ from agents.sidecar.host.backlog import backlog
 from agents.sidecar.host.client import Client
 from agents.sidecar.host.host import HEAD_TICKS, HOLD_S, IDLE_TICKS, Host
 from agents.sidecar.host.pool import Pool
+from agents.sidecar.host.shed import Mark, Standing
 from agents.sidecar.host.upstream import ATTEMPTS, REPEATABLE, Upstream
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.peers import Link, Peer
@@ -296,6 +298,23 @@ class Downstream(Client):
             self.ticks = min(0, self.ticks) - 1
             if self.ticks < -IDLE_TICKS:
                 self.transport.close()
+
+    def standing(self) -> Iterator[tuple[Standing, Mark]]:
+        x, up = self.x, self.up
+        down_waits = self.transport.get_write_buffer_size() if not self.lost else 0
+        up_waits = up.transport.get_write_buffer_size() if up is not None and up.write is not None else 0
+        if down_waits or up_waits:
+            got, sent = (x.response_bytes, x.request_bytes) if x is not None else (0, 0)
+            yield self, (self.requests, got - down_waits, sent - up_waits)
+
+    def cut(self, why: str) -> None:
+        x, up = self.x, self.up
+        if x is None:
+            super().cut(why)
+            return
+        if up is not None:
+            up.abandon()
+        self.failed(x, why)
 
     # How it is done.
 

@@ -4,6 +4,7 @@ host/serve makes a `Served` for a plain client that speaks HTTP/2 with prior kno
 connections on it. Each request becomes an Exchange, runs through the door's stack, gets a Relay; none gets a task.
 """
 
+from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
 
@@ -18,6 +19,7 @@ from agents.sidecar.host.h2edge import Edge
 from agents.sidecar.host.h2head import Head
 from agents.sidecar.host.h2relay import Relay
 from agents.sidecar.host.host import HEAD_TICKS, IDLE_TICKS, Host
+from agents.sidecar.host.shed import Mark, Standing
 from agents.sidecar.state.cells import TcpCell, errno_name
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.endpoints import Endpoint
@@ -124,6 +126,15 @@ class Served(Edge):
             self._idle += 1
             if self._idle > IDLE_TICKS or self.door.shut:
                 self.drain()
+
+    def standing(self) -> Iterator[tuple[Standing, Mark]]:
+        """Yield the requests with bytes that wait; byte streams of the hop speak for themselves."""
+        for stream in self.h2.streams.values():
+            sink = stream.sink
+            if isinstance(sink, Relay):
+                mark = sink.mark()
+                if mark:
+                    yield sink, mark
 
     def on_goaway(self, last: int, code: int) -> None:
         # It closes by itself after this. Closing under what it still says would reset what it has not yet read.

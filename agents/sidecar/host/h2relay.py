@@ -18,6 +18,7 @@ from agents.sidecar.engine.reply import refusal
 from agents.sidecar.engine.stack import HOLD, Reply, Verdict
 from agents.sidecar.host.h2head import Head, cancelled, conclude, local
 from agents.sidecar.host.host import HOLD_S
+from agents.sidecar.host.shed import Mark
 
 if TYPE_CHECKING:
     from agents.sidecar.host.h2 import Served
@@ -339,15 +340,26 @@ class Relay:
     def _late(self) -> None:
         """The request's time is over."""
         self._timer = None
+        if self.x is not None:
+            self.cut("timeout")
+
+    def mark(self) -> Mark:
+        """Return how much each side has taken; nothing if no side has more to take."""
+        down, up = self.down, self.up
+        got, sent = (up.read_bytes, up.queued) if up is not None else (0, 0)
+        return (got - down.queued, down.read_bytes - sent) if down.queued or sent else ()
+
+    def cut(self, why: str) -> None:
+        """End it, whether or not the answer has begun, or is all here and only waits for the client."""
         x = self.x
-        if x is None:
-            return
         if self.up is not None:
             self.up.reset(wire.CANCEL)
-        if x.replied:
-            x.error = "timeout"
+        if x is None:
+            self.down.reset(wire.CANCEL)
+        elif x.replied:
+            x.error = why
             x.reset_code = wire.CANCEL
             self.down.reset(wire.CANCEL)
             self._count(x)
         else:
-            self._answer(refusal("timeout"))
+            self._answer(refusal(why))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from agents.sidecar.engine.balance import choose
 from agents.sidecar.engine.exchange import OUTBOUND
 from agents.sidecar.engine.http2.limits import APPLICATION
+from agents.sidecar.host.shed import Shed
 from agents.sidecar.state.bounds import CONNECTIONS
 from agents.sidecar.state.cells import TcpCell
 from agents.sidecar.state.doors import Door
@@ -51,6 +52,7 @@ class Host:
         self.pools: list[Pool] = []
         self.listeners: list[Listener] = []
         self.bounds = runtime.bounds
+        self.shed = Shed(self.bounds)
         self.limits = replace(APPLICATION, streams=self.bounds.streams)  # of HTTP/2 clients
         self.bounds.clients = lambda: self.connections
         self._quiet: dict[str, float] = {}  # what is not said again before when
@@ -142,6 +144,7 @@ class Host:
         """Close upstream connections that have been idle for long, forget endpoints that are gone, hurry clients."""
         for connection in tuple(self.open):
             connection.tick()
+        self.shed.look(tuple(self.open))
         for pool in self.pools:
             pool.expire(now - IDLE_S)
         self.pools = [pool for pool in self.pools if pool.open or not pool.endpoint.gone]

@@ -32,7 +32,7 @@ OPAQUE_S = 2.0
 DISCOVERY_S = 1.0  # how long a connection waits for the first word of discovery
 OVER_S = 1.0  # how long one that is over the limit may take to show how it wants to be told
 _OPAQUE = Detected(Kind.OPAQUE)
-_TOLD = (Kind.HTTP1, Kind.HTTP2, Kind.MESH)  # on the mesh's connection each stream is told
+_TOLD = (Kind.HTTP1, Kind.HTTP2)  # as are the streams of the mesh's connections, one by one
 
 
 class Ways(Protocol):
@@ -270,19 +270,19 @@ class Arrival:
             self._listener.host.loop.remove_reader(self._accepted)
 
     def _settle(self, detected: Detected) -> None:
-        if self._over and detected.kind not in _TOLD:
+        accepted, listener, door = self._accepted, self._listener, self._door
+        mesh = detected.kind is Kind.MESH and door.direction == INBOUND and listener.contexts.server is not None
+        if self._over and not mesh and detected.kind not in _TOLD:
             self._refused()
             return
         self._leave()
-        accepted = self._accepted
         if self._waiting:
             accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         if accepted.family != socket.AF_UNIX:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        listener, door = self._listener, self._door
         tls: ssl.SSLContext | None = None
         protocol: asyncio.Protocol
-        if detected.kind is Kind.MESH and door.direction == INBOUND and listener.contexts.server is not None:
+        if mesh:
             tls = listener.contexts.server
             protocol = listener.makers.hop(door)
         else:

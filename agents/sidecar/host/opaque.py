@@ -5,6 +5,7 @@ it and joins the two. Counted per connection on the edge's TcpCell.
 """
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -13,6 +14,7 @@ from agents.sidecar.engine.balance import fail, observe, pick
 from agents.sidecar.engine.exchange import OUTBOUND
 from agents.sidecar.host.backlog import backlog
 from agents.sidecar.host.host import HOLD_S, Host
+from agents.sidecar.host.shed import Mark, Standing
 from agents.sidecar.state.cells import TcpCell, errno_name
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.endpoints import Endpoint, EndpointSet
@@ -100,6 +102,7 @@ class Splice:
         self._began = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+        self._why = ""  # it is cut off
 
     def connected(self, end: End) -> None:
         """One of the two is there."""
@@ -147,7 +150,7 @@ class Splice:
         if self._endpoint is not None and self._target is not None:
             self._endpoint.inflight -= 1
         if self._cell is not None:
-            self._cell.closing(errno_name(error))
+            self._cell.closing(errno_name(error) or self._why)
         other = self.far if end is self.near else self.near
         if other.transport is not None:
             if error is None and end.transport is not None:
@@ -160,6 +163,20 @@ class Splice:
 
     def tick(self) -> None:
         """Nothing to hurry."""
+
+    def standing(self) -> Iterator[tuple[Standing, Mark]]:
+        """Yield itself if bytes wait on either side."""
+        near, far = self.near, self.far
+        if near.other is None:
+            return
+        near_waits, far_waits = near.transport.get_write_buffer_size(), far.transport.get_write_buffer_size()
+        if near_waits or far_waits:
+            yield self, (far.read - near_waits, near.read - far_waits)
+
+    def cut(self, why: str) -> None:
+        """It stands in the way of others."""
+        self._why = why
+        self.abort()
 
     def abort(self) -> None:
         """End it now."""

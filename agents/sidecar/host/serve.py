@@ -5,7 +5,7 @@ host/listener asks for sockets, the mesh hop for its byte streams. The objects o
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from agents.sidecar.engine.reply import refusal, render
 from agents.sidecar.host.downstream import Downstream
 from agents.sidecar.host.host import Host
 from agents.sidecar.host.opaque import Splice
+from agents.sidecar.host.shed import Mark, Standing
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.peers import TLS_NONE, TLS_OPAQUE, Link, Peer
 
@@ -148,6 +149,10 @@ class Peeking(asyncio.Protocol):
 
     def tick(self) -> None:
         """It has a time limit of its own."""
+
+    def standing(self) -> Iterator[tuple[Standing, Mark]]:
+        """Yield nothing: nobody was sent anything yet."""
+        yield from ()
 
     def _give_up(self) -> None:
         self._settle(conclude(self._held))

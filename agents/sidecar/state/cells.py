@@ -134,5 +134,17 @@ class TcpCell:
 
 
 def errno_name(error: BaseException | None) -> str:
-    """Return the name of the errno that ended a connection, such as ECONNRESET; empty if it ended well."""
-    return errorcode.get(error.errno or 0, "") if isinstance(error, OSError) else ""
+    """Return the name of the errno that ended a connection, such as ECONNRESET; empty if it ended well.
+
+    A stream of the hop has none of its own: it was reset, or its reason is one word.
+    """
+    if not isinstance(error, OSError):
+        return ""
+    if error.errno is not None:
+        return errorcode.get(error.errno, "")
+    if isinstance(error, ConnectionResetError):
+        return "ECONNRESET"
+    if isinstance(error, TimeoutError):
+        return "ETIMEDOUT"
+    text = str(error)
+    return text if " " not in text else ""

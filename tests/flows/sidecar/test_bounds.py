@@ -4,6 +4,7 @@ import asyncio
 import random
 import resource
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -14,7 +15,9 @@ import pytest
 from agents.sidecar.engine.exchange import INBOUND, OUTBOUND
 from agents.sidecar.engine.http2 import wire
 from agents.sidecar.engine.http2.limits import Limits
+from agents.sidecar.host import listener
 from tests.support.h2client import HEARING, Client
+from tests.support.mesh import Mesh
 from tests.support.plane import free_port
 from tests.support.rogue import serving
 from tests.support.solo import Sidecar, Solo
@@ -192,6 +195,73 @@ async def test_bytes_that_wait(application: int, way: str) -> None:
         client.transport.abort()
         assert await full.until(0, "meshtui_limit_used", 'limit="waiting_bytes"') == 0
         assert (await (await ask(full.port)).head()).startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_a_handshake_that_never_ends(application: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "HANDSHAKE_S", 0.2)
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["meshtui/1"])
+    outgoing = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="web").do_handshake()
+    async with Mesh() as mesh:
+        web = mesh.sidecar("web")
+        reader, writer = await asyncio.open_connection("127.0.0.1", web.inbound(application))
+        writer.write(outgoing.read())
+        with suppress(ConnectionResetError):
+            await asyncio.wait_for(reader.read(), 5)  # the server's half, and then the end
+        await asyncio.sleep(0.05)
+        assert web.host.connections == 0
+        assert web.runtime.certs.refusals.counts["inbound", "timeout"] == 1
+        writer.close()
+
+
+@pytest.mark.parametrize("way", ["inbound", "pair"])
+async def test_opaque_bytes_for_nobody(way: str) -> None:
+    """There is nothing that could be said: the connection is closed at once, and counted as what it was."""
+    async with Solo() as solo:
+        web = await solo.inbound("web", free_port())
+        near = await solo.outbound("caller", web)
+        reader, writer = await asyncio.open_connection("127.0.0.1", web.port if way == "inbound" else near.port)
+        writer.write(b"\0opaque")
+        with suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 2) == b""
+        writer.close()
+        assert await web.until(1, "tcp_close_total", 'errno="ECONNREFUSED"', 'direction="inbound"') == 1
+        if way == "pair":
+            assert await near.until(1, "tcp_close_total", 'direction="outbound"', 'errno="ECONNRESET"') == 1
+
+
+async def test_readers_that_stand_still_make_room(application: int) -> None:
+    async with Solo() as solo:
+        web = await solo.inbound("web", application, max_waiting_bytes=MIB)
+        still = await Client.to(web.port, Limits(stream_window=1 << 16, connection_window=1 << 20))
+        slow = await Client.to(web.port, Limits(stream_window=1 << 16, connection_window=1 << 20))
+        answers = [still.begin(b"/much", reading=False) for _ in range(4)]
+        taking = slow.begin(b"/much", reading=False)
+        opaque, writer = await asyncio.open_connection("127.0.0.1", web.port, limit=1024)
+        writer.write(b"\0MUCH")
+        plain = await ask(web.port, "/much")
+        plain.reader._limit = 1024  # type: ignore[attr-defined]
+        (stream,) = slow.streams
+        for _ in range(60):  # two sweeps are 5 s apart
+            await asyncio.sleep(0.25)
+            stream.consumed(min(5000, stream.read_bytes - stream.taken))
+            if all(answer.ended.is_set() for answer in answers):
+                break
+        assert [answer.reset for answer in answers] == [wire.CANCEL] * 4
+        assert not taking.ended.is_set()
+        for reader in (opaque, plain.reader):
+            with suppress(ConnectionResetError):
+                async with asyncio.timeout(5):
+                    while await reader.read(MIB):
+                        pass
+        assert await web.until(5, "response_total", 'error="buffer-limit"') == 5
+        assert await web.metrics("tcp_close_total", 'errno="buffer-limit"') == 1
+        assert (await (await ask(web.port)).head()).startswith(b"HTTP/1.1 200 OK")
+        still.transport.abort()
+        slow.transport.abort()
+        writer.close()
 
 
 async def test_without_descriptors_what_is_open_goes_on(application: int) -> None:
