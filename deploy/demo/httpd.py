@@ -4,6 +4,7 @@ Used by web. It is no framework on purpose: the demo's requests should be the me
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import NamedTuple
@@ -34,7 +35,7 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 
 async def start(answer: Answer, port: int) -> asyncio.Server:
-    """Listen on the loopback and answer each request."""
+    """Listen on LISTEN (the loopback) and answer each request."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -45,7 +46,7 @@ async def start(answer: Answer, port: int) -> asyncio.Server:
         finally:
             writer.close()
 
-    return await asyncio.start_server(connected, "127.0.0.1", port, limit=HEAD_LIMIT)
+    return await asyncio.start_server(connected, os.environ.get("LISTEN", "127.0.0.1"), port, limit=HEAD_LIMIT)
 
 
 async def _exchange(answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:

@@ -4,6 +4,7 @@ Used by emoji, voting and web; there are no generated service stubs, since a hun
 """
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable
 from operator import methodcaller
@@ -50,10 +51,10 @@ def handlers(module: ModuleType, service: str, methods: dict[str, Method]) -> gr
 
 
 async def serve(port: int, handler: grpc.GenericRpcHandler) -> None:
-    """Serve until told to end; then finish what is under way."""
+    """Serve on LISTEN (the loopback) until told to end; then finish what is under way."""
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((handler, _health()))
-    server.add_insecure_port(f"127.0.0.1:{port}")
+    server.add_insecure_port(f"{os.environ.get('LISTEN', '127.0.0.1')}:{port}")
     await server.start()
     await ended()
     await server.stop(2)

@@ -43,6 +43,7 @@ class Addresses(Struct, frozen=True, kw_only=True):
     identity: str
     control: str
     name: str = "control-plane.meshtui"
+    by_ip: bool = False  # sidecars are given the Services' addresses instead of their names: clusters without DNS
 
 
 class Proxy(Struct, frozen=True, kw_only=True):

@@ -91,7 +91,7 @@ class ClusterPlane:
         self.cluster.touch = self.core.discovery.touch
         self.cluster.changed = self._configured
         self.injector = injector.Injector(
-            settings=lambda: self.cluster.settings,
+            settings=self.cluster.resolved,
             anchors=self._anchors,
             namespace=self.cluster.wants,
             told=self._decided,

@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from meshcore.inject.names import CONFIG_KEY, CONFIG_MAP
 from meshcore.inject.settings import Settings, SettingsError, read
 from meshcore.kube.failure import KubeError
@@ -28,6 +30,7 @@ from meshcore.services.discovery import records
 from meshcore.services.discovery.registry import Registry, ServiceKey
 from meshcore.services.discovery.snapshot import Snapshot
 from meshcore.wire.discovery_pb2 import InstancePort, InstanceStatus
+from meshcore.wire.ids import join
 
 log = logging.getLogger("meshcore.server")
 
@@ -70,6 +73,21 @@ class Cluster:
     def synced(self) -> bool:
         """Tell whether everything was read at least once."""
         return all(watch.synced.is_set() for watch in self._watches)
+
+    def resolved(self) -> Settings | None:
+        """Return the settings as sidecars are to have them: with addresses instead of names where that is wanted."""
+        settings = self.settings
+        if settings is None or not settings.addresses.by_ip:
+            return settings
+        addresses = settings.addresses
+        for field in ("identity", "control"):
+            name, _, port = getattr(addresses, field).rpartition(":")
+            service, namespace = ([*name.split("."), ""])[:2]
+            known = self.snapshot.services.get((namespace, service))
+            if known is None or not known.addresses:
+                return None  # not read yet: nobody would find the control plane
+            addresses = msgspec.structs.replace(addresses, **{field: join(known.addresses[0], port)})
+        return msgspec.structs.replace(settings, addresses=addresses)
 
     def failures(self) -> list[KubeError]:
         """Return what stands in the way of keeping up now."""

@@ -14,7 +14,7 @@ import typer
 
 from meshcore.client.failure import ClientError
 from meshcore.inject.names import ANCHORS_MAP, CONFIG_KEY, CONFIG_MAP, ISSUER_SECRET, MESHED
-from meshcore.inject.settings import Addresses, Settings, SettingsError, read
+from meshcore.inject.settings import Settings, SettingsError, read
 from meshtui.cli import manifests, output, where
 from meshtui.cli.fault import USAGE, Fault
 from meshtui.cli.scope import run
@@ -137,10 +137,10 @@ def _settings(
 ) -> Settings:
     images = settings.images
     agents, controller = (_tagged(prefix + name, tag) for name in (images.agents, images.controller))
-    addresses = Addresses(
+    addresses = msgspec.structs.replace(
+        settings.addresses,
         identity=settings.addresses.identity.replace(f".{manifests.NAMESPACE}.", f".{namespace}."),
         control=settings.addresses.control.replace(f".{manifests.NAMESPACE}.", f".{namespace}."),
-        name=settings.addresses.name,
     )
     made = msgspec.structs.replace(
         settings,
