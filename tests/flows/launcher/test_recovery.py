@@ -82,7 +82,10 @@ def test_logs_of_all_pods_of_one_and_as_they_grow(launch: Launch) -> None:
     timer = threading.Timer(15, following.kill)
     timer.start()
     assert following.stdout is not None
-    assert following.stdout.readline() == "late\n"
+    first = following.stdout.readline()
+    if "has written nothing yet" in first:  # on a quick machine it has not: said on stderr, which is stdout here
+        first = following.stdout.readline()
+    assert first == "late\n"
     timer.cancel()
     launch.run("down")
     assert following.wait(5) == 0
