@@ -30,7 +30,8 @@ def pytest_runtest_setup() -> None:
     if os.geteuid() != 0:
         absent("real pods need root: run the tests as root")
     need_control_plane()
-    need_program("kubelet")
+    for name in ("kubelet", "kube-proxy", "coredns", "pause"):
+        need_program(name)
     need_image(TOOLS)
 
 
@@ -57,7 +58,7 @@ def our_images(node: Node, tmp_path_factory: pytest.TempPathFactory) -> None:
         path.unlink()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cluster(node: Node) -> Cluster:
     return node.cluster
 

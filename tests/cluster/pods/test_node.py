@@ -61,6 +61,18 @@ def test_a_deployment_runs_and_is_reached(cluster: Cluster, namespace: str) -> N
     until(lambda: {page(f"{service}:80") for _ in range(8)} == names, 20, "the Service to give both pods")
 
 
+def test_pods_resolve_names_of_the_cluster_only(cluster: Cluster, namespace: str) -> None:
+    cluster.apply(web(1), SERVICE, namespace=namespace)
+    (pod,) = cluster.ready_pods(namespace, "app=web", 1)
+    inside = ["exec", pod.metadata.name, "-n", namespace, "-c", "app", "--"]
+    for name in ("web", f"web.{namespace}.svc.cluster.local"):
+        # The name is known a moment after the Service.
+        again = f"for n in 1 2 3 4 5 6 7 8 9; do wget -q -O - http://{name}/index.html && exit; sleep 1; done; exit 1"
+        assert cluster.kubectl(*inside, "sh", "-c", again).strip() == pod.metadata.name
+    said = cluster.kubectl(*inside, "wget", "-q", "-O", "-", "http://host.example/", status=None)
+    assert "bad address" in said
+
+
 def test_logs_and_exec(cluster: Cluster, namespace: str) -> None:
     cluster.apply(web(1), namespace=namespace)
     (pod,) = cluster.ready_pods(namespace, "app=web", 1)

@@ -1,7 +1,7 @@
 """A node that runs real pods: containerd, kubelet and kube-proxy within a boundary, beside their control plane.
 
 One per machine, for its addresses are fixed: who comes second waits. Pods and services are reached from the test by
-their IPs. There is no DNS in the cluster and no registry: images are imported from files.
+their IPs. Pods resolve the cluster's names and no other. There is no registry: images are imported from files.
 """
 
 import fcntl
@@ -9,6 +9,7 @@ import json
 import shutil
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ from tests.cluster.tools.find import need_program
 from tests.cluster.tools.images import PAUSE
 
 NAME = "node1"
+DOMAIN = "cluster.local"
+DNS_READY = 8181
 CGROUP = "/meshtui-test"
 CGROUPS = Path("/sys/fs/cgroup")
 CNI = "/usr/lib/cni"
@@ -66,6 +69,7 @@ class Node:
         self.plane = ControlPlane(self.folder, THERE, self.boundary.inside)
         self.plane.start()
         self.cluster = Cluster(self.plane)
+        self._start_dns()
         self._start_containerd()
         for image in images:
             self.import_image(image)
@@ -97,6 +101,20 @@ class Node:
     def _is_ready(self) -> bool:
         nodes = self.cluster.core.list_node().items
         return any(each.type == "Ready" and each.status == "True" for node in nodes for each in node.status.conditions)
+
+    def _start_dns(self) -> None:
+        path = self.folder / "Corefile"
+        path.write_text(f""".:53 {{
+    bind {THERE}
+    errors
+    ready {THERE}:{DNS_READY}
+    kubernetes {DOMAIN} {{
+        kubeconfig {self.plane.admin}
+    }}
+}}
+""")
+        self.plane.processes.start("coredns", [need_program("coredns"), "-conf", str(path)])
+        self.plane.processes.wait("coredns", _answers, 30)
 
     def _start_containerd(self) -> None:
         home = self.folder / "containerd"
@@ -159,6 +177,8 @@ state = "{home}/state"
             "authorization": {"mode": "Webhook"},
             "tlsCertFile": str(pki / "kubelet.crt"),
             "tlsPrivateKeyFile": str(pki / "kubelet.key"),
+            "clusterDNS": [THERE],
+            "clusterDomain": DOMAIN,
             "resolvConf": str(self.folder / "resolv.conf"),
             "enforceNodeAllocatable": ["pods"],
             "evictionHard": {**nothing, "nodefs.inodesFree": "0%"},
@@ -226,6 +246,15 @@ def _removed(path: Path) -> bool:
     except OSError:
         return not path.exists()
     return True
+
+
+def _answers() -> bool:
+    """Whether the cluster's DNS says that it knows the Services."""
+    try:
+        with urllib.request.urlopen(f"http://{THERE}:{DNS_READY}/ready", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:  # not yet; who waits has a limit and shows the log
+        return False
 
 
 def _written(path: Path, settings: dict[str, Any]) -> Path:

@@ -1,4 +1,4 @@
-"""Builds the programs from their pinned modules: `kube` (a Kubernetes in one file), `pause`, `kwok` with its stages.
+"""Builds the programs from their pinned modules: `kube` (a Kubernetes in one file) and what goes with it.
 
 Called by `python -m tests.cluster.tools`. A change of this file builds everything anew: nothing else belongs here.
 """
@@ -37,6 +37,8 @@ def build(into: Path) -> Iterator[str]:
         (into / name).symlink_to("kube")
     yield "pause"
     _go("build", "-trimpath", "-ldflags", "-s -w", "-o", str(into / "pause"), ".", module="pause")
+    yield "coredns"
+    _go("build", "-trimpath", "-ldflags", "-s -w", "-o", str(into / "coredns"), ".", module="dns")
     yield "kwok"
     _go("build", "-trimpath", "-ldflags", "-s -w", "-o", str(into / "kwok"), f"{KWOK}/cmd/kwok", module="kwok")
     stages = Path(_module(KWOK, "kwok")["Dir"], "kustomize/stage")
