@@ -26,7 +26,7 @@ def mesh(node: Node, our_images: None) -> Iterator[Cluster]:
     """The mesh, installed as a person installs it."""
     cluster = node.cluster
     admin = cluster.plane.admin
-    how = ["--set", "addresses.byIp=true", "--set", "images.pullPolicy=Never"]
+    how = ["--set", "images.pullPolicy=Never"]
     printed = meshtui("install", *how, kubeconfig=admin)
     assert printed.returncode == 0, printed.stderr
     cluster.kubectl("apply", "-f", "-", stdin=printed.stdout)
