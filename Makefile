@@ -7,7 +7,7 @@ PROTOS := $(wildcard meshcore/wire/*.proto)
 SERVICES := $(filter-out meshcore/wire/common.proto,$(PROTOS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types floors unit tui flows netns cluster-tools cluster pods peers fuzz house bench bench-readme images shots stubs clean
+.PHONY: help install demo test lint format types floors unit tui flows netns cluster-tools cluster pods peers fuzz house bench bench-readme images shots stubs crds clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,7 @@ lint: $(STAMP) ## formatting, style, import floors, stubs and types
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/lint-imports --no-cache --verbose > /tmp/lint-imports.$$$$ 2>&1 || { cat /tmp/lint-imports.$$$$; rm -f /tmp/lint-imports.$$$$; exit 1; }; rm -f /tmp/lint-imports.$$$$
 	@$(BIN)/python -m tests.support.stubs --check
+	@$(BIN)/python -m tests.support.crds --check
 	@$(BIN)/mypy --no-error-summary
 
 format: $(STAMP) ## format the code
@@ -95,6 +96,9 @@ shots: $(STAMP) ## write screenshots/*.svg from a recorded run of the demo
 
 stubs: $(STAMP) ## write the Python stubs of the .proto files
 	@$(BIN)/python -m tests.support.stubs
+
+crds: $(STAMP) ## write the CustomResourceDefinitions of our kinds
+	@$(BIN)/python -m tests.support.crds
 
 clean: ## remove what the build made
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -34,6 +34,10 @@ def main(argv: Sequence[str]) -> int:
                 from agents.launcher.down import down
 
                 return down(parsed.mesh)
+            case "check":
+                from agents.launcher.check import check
+
+                return check(parsed.name)
             case "ps":
                 from agents.launcher.ps import ps
 
@@ -135,6 +139,8 @@ def _parser() -> Parser:
     logs.add_argument("--tail", type=int, default=-1, metavar="N", help="only the last N lines")
     for verb in (down, ps, logs):
         verb.add_argument("--mesh", metavar="NAME", help="which mesh, if several run")
+    check = verbs.add_parser("check", help="judge a mesh.yaml", description="Judge the mesh.yaml on stdin.")
+    check.add_argument("--name", default="mesh.yaml", metavar="FILE", help="what messages call it")
     return parser
 
 

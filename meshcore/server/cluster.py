@@ -42,6 +42,7 @@ from meshcore.services.injector import serve as injector
 from meshcore.services.injector.review import Verdict
 from meshcore.services.policy.serve import Policy
 from meshcore.services.stats.serve import open_store
+from meshcore.services.validator import serve as validator
 from meshcore.wire.ids import SpiffeId
 
 log = logging.getLogger("meshcore.server")
@@ -96,6 +97,7 @@ class ClusterPlane:
             namespace=self.cluster.wants,
             told=self._decided,
         )
+        self.validator = validator.Validator()
         self.access = Access(
             self.core.answers(), front=lambda: self.cluster.front, allowed=self._allowed, hello=self.core.control.hello
         )
@@ -126,7 +128,7 @@ class ClusterPlane:
         await self.doors.open(
             "observe", ports.observe, self.access.application(), tls.observe.listening, **self.access.handler_args
         )
-        hooks = webhooks({injector.PATH: self.injector.mutate})
+        hooks = webhooks({injector.PATH: self.injector.mutate, validator.PATH: self.validator.validate})
         await self.doors.open("webhook", ports.webhook, hooks, tls.webhook.listening)
         metrics = CollectorRegistry()
         metrics.register(Collector(self))

@@ -1,7 +1,7 @@
 """`meshtui check`: is everything as it has to be? Categories with √ ‼ ×, a hint per failure, exit status 1 on ×."""
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -32,8 +32,19 @@ HANGS = (
 )
 
 
-def check(form: options.Output = output.Format.TABLE, mesh: options.Mesh = "") -> None:
-    """Check this machine and its mesh."""
+def check(
+    named: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE…", help="Check these files instead: folders too, - is stdin.")
+    ] = None,
+    form: options.Output = output.Format.TABLE,
+    mesh: options.Mesh = "",
+) -> None:
+    """Check this machine and its mesh, or files before they are applied."""
+    if named:
+        from meshtui.cli.files import check_files
+
+        check_files(named, form)
+        return
     found = machine.categories()
     found += _mesh(mesh)
     failed = any(item.result == CheckResult.CHECK_ERROR for category in found for item in category.checks)
