@@ -24,7 +24,7 @@ from deploy.images.layer import LAYERS, LayerError
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CACHE = Path.home() / ".cache/meshtui/layers"
-KEPT = 8  # layers: two kinds for each of two images, twice
+KEPT = 12  # layers: two kinds for each of three images, twice
 PREFIX = "meshtui/"
 RECIPES = ("archive.py", "debian.py", "layer.py")
 

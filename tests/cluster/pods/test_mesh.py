@@ -164,6 +164,33 @@ def test_a_job_with_a_native_sidecar_completes(mesh: Cluster, namespace: str) ->
     mesh.kubectl("wait", "--for=condition=complete", "job/once", "-n", namespace, "--timeout=120s")
 
 
+def test_without_dns_sidecars_are_given_addresses(mesh: Cluster, namespace: str) -> None:
+    mesh.kubectl("annotate", "namespace", namespace, f"{names.INJECT}={names.ENABLED}")
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "app"},
+        "spec": {"containers": [{"name": "app", "image": TOOLS}]},
+    }
+    address = f"{mesh.core.read_namespaced_service('meshtui-identity', MESH).spec.cluster_ip}:8080"
+
+    def given() -> str:
+        tried = ["create", "--dry-run=server", "-n", namespace, "-o", "yaml", "-f", "-"]
+        return mesh.kubectl(*tried, stdin=yaml.safe_dump(pod))
+
+    def configure(document: dict[str, Any]) -> None:
+        patch = {"data": {names.CONFIG_KEY: yaml.safe_dump(document)}}
+        mesh.kubectl("patch", "configmap", names.CONFIG_MAP, "-n", MESH, "--type=merge", "-p", json.dumps(patch))
+
+    assert address not in given()
+    before = yaml.safe_load(mesh.core.read_namespaced_config_map(names.CONFIG_MAP, MESH).data[names.CONFIG_KEY])
+    configure({**before, "addresses": {**before["addresses"], "byIp": True}})
+    try:
+        until(lambda: address in given(), 20, "a pod with the Service's address in its configuration")
+    finally:
+        configure(before)
+
+
 def test_nothing_is_lost_when_sidecars_and_the_control_plane_go(demo: Cluster, ann: Path) -> None:
     """A rolling restart, a killed sidecar, and a killed control plane: requests go on, figures come back."""
     demo.kubectl("rollout", "restart", "deployment/voting", "-n", EMOJI)
