@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from meshcore.server.options import ClusterOptions, Options
 
 REFUSED = 78  # EX_CONFIG
-DOORS = ("identity", "control", "observe", "webhook", "admin")
+DOORS = ("identity", "control", "observe", "webhook", "admin", "people")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -57,6 +57,7 @@ def _cluster(options: argparse.Namespace) -> "ClusterOptions":
         folder=options.dir.absolute(),
         ca=options.ca.absolute() if options.ca else None,
         pod=options.pod,
+        scoped=options.scoped,
         namespace=options.namespace,
         trust_domain=options.trust_domain or "cluster.local",
         kubeconfig=options.kubeconfig,
@@ -82,6 +83,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     cluster.add_argument(
         "--ca", type=Path, metavar="FOLDER", help="with anchors.pem, issuer.pem and issuer.key, instead of the Secret"
     )
+    cluster.add_argument("--scoped", action="store_true", help="a mesh of that namespace only, with no right beyond it")
     cluster.add_argument("--pod", default="", metavar="NAME", help="its own name, where it runs in a pod")
     cluster.add_argument("--namespace", default="meshtui", metavar="NS", help="where it is installed")
     cluster.add_argument("--kubeconfig", default="", metavar="FILE", help="instead of the pod's service account")

@@ -4,7 +4,7 @@
 not need, so that code which asks for more fails where it is written.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from meshcore.kube.act import Act
@@ -86,6 +86,16 @@ NEEDS: tuple[Need, ...] = (
     _need("leader", LEASES, ("get", "update"), "mesh", LEADER),
     *(Need("view", OBSERVE_GROUP, screen, READ, "namespace") for screen in SCREENS),
     *(Need("tap", OBSERVE_GROUP, request, READ, "namespace") for request in REQUESTS),
+)
+
+# A mesh of one namespace does with these, in that namespace: no webhook, no reviews, nothing of the whole cluster, and
+# no events, which an admin of a namespace has no right to grant.
+SCOPED: tuple[Need, ...] = tuple(
+    replace(need, scope="mesh")
+    for need in NEEDS
+    if need.scope in ("cluster", "mesh")
+    and (need.role in ("discovery", "identity") or (need.role, need.resource) == ("injector", "configmaps"))
+    and need.resource not in ("namespaces", "tokenreviews", "events")
 )
 
 CONTROL_PLANE = ("discovery", "policy", "identity", "access", "injector", "validator", "serving", "leader")

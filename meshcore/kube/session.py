@@ -18,7 +18,7 @@ from yarl import URL
 from meshcore.kube.cluster import Cluster, load_pair, tls_context
 from meshcore.kube.connector import connector_to, is_socks
 from meshcore.kube.credentials import Header, Impersonation
-from meshcore.kube.failure import TRUST, UNAUTHENTICATED, KubeError, broken, not_json, refused
+from meshcore.kube.failure import FORBIDDEN, TRUST, UNAUTHENTICATED, KubeError, broken, not_json, refused
 from meshcore.kube.find import find_cluster
 from meshcore.kube.objects import Object, version_of
 from meshcore.wire import version
@@ -152,6 +152,40 @@ class Session:
             yield self._chunks(response, path, idle)
         finally:
             response.close()  # whoever stops reading a stream without end ends it
+
+    @asynccontextmanager
+    async def websocket(
+        self, path: str, query: Query, protocol: str, *, within: float = ASK_S
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """Open a WebSocket that speaks `protocol`; raises KubeError where the server does not."""
+        headers = [each for each in await self._headers(None, JSON, "*/*") if each[0] != "Accept"]
+        url = URL(self.cluster.server + path, encoded=True).update_query(query)
+        try:
+            async with asyncio.timeout(within):
+                opened = await self._http.ws_connect(
+                    url,
+                    protocols=(protocol,),
+                    headers=headers,
+                    proxy=self.cluster.proxy,
+                    server_hostname=self.cluster.tls_name,
+                    max_msg_size=0,
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status == 403:  # what the server says of it is not to be had here
+                sub = path.rpartition("/")[2]
+                raise KubeError(
+                    f"not allowed: these credentials may not open pods/{sub} there ({path})",
+                    f"an administrator can allow it: verbs get and create on pods/{sub} in that namespace",
+                    code=FORBIDDEN,
+                    status=403,
+                ) from None
+            raise refused(self.where, error.status, b"", error.headers, path, "GET") from None
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise broken(self.where, error, f"GET {path}, {within:g} s") from None
+        try:
+            yield opened
+        finally:
+            await opened.close()
 
     async def close(self) -> None:
         await self._http.close()

@@ -28,13 +28,14 @@ from meshcore.server.core import Core, Home, wall_ms
 from meshcore.server.doors import Certificates, Doors, admin, webhooks
 from meshcore.server.follow import Cluster
 from meshcore.server.issuer import Issuer
-from meshcore.server.listeners import credentials, open_control, open_identity
+from meshcore.server.listeners import credentials, open_control, open_identity, open_loopback
 from meshcore.server.metrics import Collector
 from meshcore.server.options import ClusterOptions
 from meshcore.server.publish import Publisher
 from meshcore.services.access.serve import Access
 from meshcore.services.discovery.locate import Locator
 from meshcore.services.discovery.registry import Registry
+from meshcore.services.identity.keys import Keys
 from meshcore.services.identity.review import Reviewed
 from meshcore.services.identity.serving import Serving
 from meshcore.services.identity.store import Store
@@ -61,7 +62,7 @@ class ClusterPlane:
         assert folder is not None
         store = Store(folder, options.namespace, time.time, ours=False)
         self.registry = Registry(time.monotonic, wall_ms)
-        self.cluster = Cluster(session, self.registry, options.namespace)
+        self.cluster = Cluster(session, self.registry, options.namespace, scoped=options.scoped)
         self.locator = Locator(self.cluster.snapshot, options.trust_domain)
         self.reviews = Reviews(session)
         self.events = Recorder(session, "meshtui-controller")
@@ -75,8 +76,8 @@ class ClusterPlane:
             look=self.locator.resolve,
             services=lambda: list(self.cluster.snapshot.services),
             namespaces=lambda: list(self.cluster.snapshot.namespaces),
-            default_namespace=lambda: "default",
-            redeem=Reviewed(self.reviews).check,
+            default_namespace=lambda: options.namespace if options.scoped else "default",
+            redeem=(Keys(session, options.namespace) if options.scoped else Reviewed(self.reviews)).check,
             zone=self.cluster.snapshot.zone_of,
             behind=self.cluster.snapshot.behind,
             told=self._certified,
@@ -123,24 +124,37 @@ class ClusterPlane:
                 raise OSError(f"cannot listen on {options.listen}:{port} ({name}): {error}") from None
             self.doors.ports[name] = bound
             await server.start()
+        servers = [strangers, sidecars]
+        if options.scoped:
+            people = open_loopback()
+            self.core.serve_people(people)
+            self.doors.ports["people"] = people.add_insecure_port(f"127.0.0.1:{ports.people}")
+            await people.start()
+            servers.append(people)
+        else:
+            await self._open_to_api_server()
+        metrics = CollectorRegistry()
+        metrics.register(Collector(self))
+        await self.doors.open("admin", ports.admin, admin(self.unready, metrics), None)
+        (options.folder / "control.json").write_text(json.dumps(self.doors.ports) + "\n")
+        return servers
+
+    async def _open_to_api_server(self) -> None:
+        """Open what only the API server calls: the aggregated API and the webhooks."""
         self._renew()
-        tls = self._certificates
+        tls, ports = self._certificates, self.options.ports
         await self.doors.open(
             "observe", ports.observe, self.access.application(), tls.observe.listening, **self.access.handler_args
         )
         hooks = webhooks({injector.PATH: self.injector.mutate, validator.PATH: self.validator.validate})
         await self.doors.open("webhook", ports.webhook, hooks, tls.webhook.listening)
-        metrics = CollectorRegistry()
-        metrics.register(Collector(self))
-        await self.doors.open("admin", ports.admin, admin(self.unready, metrics), None)
-        (options.folder / "control.json").write_text(json.dumps(self.doors.ports) + "\n")
-        return [strangers, sidecars]
 
     async def run(self) -> None:
         """Do what has to be done now and then, until cancelled; an error in it ends the process."""
         async with asyncio.TaskGroup() as tasks:
-            loops: list[Any] = [*self.core.loops(), self.cluster.run(), self.events.run()]
-            loops += [self.election.run(), self.publisher.run()]
+            loops: list[Any] = [*self.core.loops(), self.cluster.run()]
+            if not self.options.scoped:
+                loops += [self.events.run(), self.election.run(), self.publisher.run()]
             loops += [self.issuer.run()] if self.issuer is not None else []
             for loop in (*loops, self._keep_certified()):
                 tasks.create_task(loop)
@@ -155,7 +169,7 @@ class ClusterPlane:
             yield "the cluster's objects have not all been read yet"
         if self.cluster.settings is None:
             yield self.cluster.problem or "the settings have not been read yet"
-        if self.cluster.front is None:
+        if self.cluster.front is None and not self.options.scoped:
             yield "how the API server proves itself is not known yet"
 
     def _anchors(self) -> str:
@@ -193,7 +207,7 @@ class ClusterPlane:
             self.events.record(owner, verdict.event, note, action="Inject", warning=verdict.loud)
 
     def _certified(self, identity: SpiffeId, reason: str) -> None:
-        if not reason:
+        if not reason or self.options.scoped:
             return
         account = {
             "apiVersion": "v1",

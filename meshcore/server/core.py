@@ -33,6 +33,7 @@ from meshcore.services.tap.serve import Switchboard, Tap, TapQuery
 from meshcore.wire import (
     common_pb2,
     control_pb2,
+    control_pb2_grpc,
     discovery_pb2,
     discovery_pb2_grpc,
     identity_pb2_grpc,
@@ -95,6 +96,7 @@ class Core:
             node=home.node,
             wall_ms=wall_ms,
             behind=home.behind,
+            reports=home.name == "local",
         )
         self.taps = Switchboard(pods=self.inventory.pods, clock=time.time)
         self.identity = Identity(
@@ -125,6 +127,13 @@ class Core:
         stats = Stats(self.counts, caller=caller, clock=time.time, on_status=self._reported)
         stats_pb2_grpc.add_StatsServicer_to_server(stats, server)
         tap_pb2_grpc.add_TapServicer_to_server(Tap(self.taps, caller=caller), server)
+
+    def serve_people(self, server: grpc.aio.Server) -> None:
+        """Add what people ask, where whoever can reach the server may."""
+        control_pb2_grpc.add_ControlServicer_to_server(self.control, server)
+        discovery_pb2_grpc.add_InventoryServicer_to_server(self.inventory, server)
+        stats_pb2_grpc.add_StatsQueryServicer_to_server(self.stats_query, server)
+        tap_pb2_grpc.add_TapQueryServicer_to_server(self.tap_query, server)
 
     def answers(self) -> dict[str, Callable[[Any, Any], Any]]:
         """Return the questions of people, by gRPC method."""

@@ -45,7 +45,8 @@ Change = tuple[Any, Any, Any, Any]
 class Cluster:
     """What is known of a cluster now."""
 
-    def __init__(self, session: Session, registry: Registry, namespace: str) -> None:
+    def __init__(self, session: Session, registry: Registry, namespace: str, *, scoped: bool = False) -> None:
+        """With `scoped`, nothing but its own namespace is looked at."""
         self.session = session
         self.snapshot = Snapshot()
         self.settings: Settings | None = None
@@ -55,7 +56,8 @@ class Cluster:
         self.changed: Callable[[], None] = lambda: None  # settings or front proxy
         self._registry = registry
         snapshot = self.snapshot
-        self._pods = Watch(session, PODS.path(), records.pod)
+        space = namespace if scoped else None
+        self._pods = Watch(session, PODS.path(space), records.pod)
         self._pods.on_change(self._pod)
         self._watches: list[Watch[Any]] = [self._pods]
         for kind, strip, take in (
@@ -63,8 +65,13 @@ class Cluster:
             (SERVICES, records.service, snapshot.take_service),
             (ENDPOINT_SLICES, records.endpoint_slice, snapshot.take_slice),
         ):
-            self._follow(Watch(session, kind.path(), strip), take)
+            if kind.namespaced or not scoped:
+                self._follow(Watch(session, kind.path(space), strip), take)
+        if scoped:
+            self.snapshot.namespaces[namespace] = records.Namespace(namespace, ())
         for where, heard in (((namespace, CONFIG_MAP), self._configured), (FRONT_PROXY, self._fronted)):
+            if scoped and where == FRONT_PROXY:
+                continue
             only = Watch(session, CONFIG_MAPS.path(where[0]), _data, fields=f"metadata.name={where[1]}")
             only.on_change(heard)
             self._watches.append(only)

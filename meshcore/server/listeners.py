@@ -40,6 +40,11 @@ def open_local(path: Path) -> grpc.aio.Server:
     return server
 
 
+def open_loopback() -> grpc.aio.Server:
+    """Return the server of a pod's loopback, where only a forwarded port gets; bind it to 127.0.0.1."""
+    return _server(streams=256, receive=16 << 20, calls=2048)
+
+
 def open_identity() -> grpc.aio.Server:
     """Return the server of the identity port: strangers speak to it, so it is tight."""
     return _server(streams=16, receive=64 << 10, calls=1024)

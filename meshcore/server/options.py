@@ -38,6 +38,7 @@ class Ports:
     observe: int = 8443  # HTTPS: the aggregated API
     webhook: int = 9443  # HTTPS: admission
     admin: int = 9990  # HTTP: /live, /ready, /metrics
+    people: int = 8087  # gRPC on the pod's loopback, for forwarded ports: a mesh of one namespace has no aggregated API
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class ClusterOptions:
     folder: Path
     ca: Path | None = None  # anchors.pem, issuer.pem and issuer.key of somebody else's; None: those of the Secret
     pod: str = ""  # its own name, where it runs in a pod
+    scoped: bool = False  # a mesh of its own namespace only, with no right beyond it
     namespace: str = NAMESPACE
     trust_domain: str = "cluster.local"
     kubeconfig: str = ""  # empty: the pod's own service account

@@ -28,13 +28,7 @@ from meshcore.services.identity.store import Store
 from meshcore.services.identity.tokens import Tokens
 from meshcore.services.policy.serve import Policy
 from meshcore.services.stats.serve import open_store
-from meshcore.wire import (
-    control_pb2_grpc,
-    discovery_pb2_grpc,
-    identity_pb2_grpc,
-    stats_pb2_grpc,
-    tap_pb2_grpc,
-)
+from meshcore.wire import identity_pb2_grpc
 from meshcore.wire.version import VERSION
 
 log = logging.getLogger("meshcore.server")
@@ -111,7 +105,7 @@ class Plane:
 
     def _serve_people(self, server: grpc.aio.Server) -> None:
         core = self.core
-        control_pb2_grpc.add_ControlServicer_to_server(core.control, server)
+        core.serve_people(server)
         local = identity.LocalIdentity(
             core.store,
             self.tokens,
@@ -121,9 +115,6 @@ class Plane:
             elapsed=time.monotonic,
         )
         identity_pb2_grpc.add_LocalIdentityServicer_to_server(local, server)
-        discovery_pb2_grpc.add_InventoryServicer_to_server(core.inventory, server)
-        stats_pb2_grpc.add_StatsQueryServicer_to_server(core.stats_query, server)
-        tap_pb2_grpc.add_TapQueryServicer_to_server(core.tap_query, server)
 
     def _bind(self, server: grpc.aio.Server, mutual: bool, address: str) -> int:
         # New credentials for each try: gRPC takes them once.

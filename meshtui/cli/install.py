@@ -40,6 +40,11 @@ HA = typer.Option(False, "--ha", help="Three replicas, a disruption budget, and 
 EXTERNAL = typer.Option(
     False, "--identity-external", help=f"Somebody else (cert-manager) keeps Secret {ISSUER_SECRET}."
 )
+NAMESPACED = typer.Option(
+    False,
+    "--namespaced",
+    help="A mesh of that one namespace, without any right beyond it: no webhook, no cluster role.",
+)
 IGNORE = typer.Option(False, "--ignore-cluster", help="Do not look at the cluster first.")
 FORCE = typer.Option(False, "--force", help="Even while pods depend on it.")
 
@@ -47,6 +52,7 @@ FORCE = typer.Option(False, "--force", help="Even while pods depend on it.")
 def install(
     namespace: Home = manifests.NAMESPACE,
     ha: bool = HA,
+    namespaced: bool = NAMESPACED,
     prefix: Prefix = "",
     tag: Tag = "",
     trust_domain: Domain = "",
@@ -58,7 +64,9 @@ def install(
     ignore_cluster: bool = IGNORE,
 ) -> None:
     """Print the mesh, for kubectl apply -f -."""
-    objects = manifests.load(ha=ha)
+    if namespaced and ha:
+        raise Fault("--ha is for the mesh of a whole cluster", "leave out --ha or --namespaced", status=USAGE)
+    objects = manifests.load(ha=ha, namespaced=namespaced)
     settings = _settings(manifests.settings_of(objects), namespace, prefix, tag, trust_domain, changes or [])
     identity = _identity(namespace, anchors, issuer, issuer_key, external=external)
     if not ignore_cluster:

@@ -52,10 +52,10 @@ def _paragraph(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _paragraph)
 
 
-def load(*, ha: bool = False) -> list[Object]:
-    """Return the objects of deploy/base, or of deploy/ha, in the order in which they apply."""
+def load(*, ha: bool = False, namespaced: bool = False) -> list[Object]:
+    """Return the objects of deploy/base, of deploy/ha or of deploy/namespaced, in the order in which they apply."""
     place = folder()
-    found = list(_resources(place / "base"))
+    found = list(_resources(place / ("namespaced" if namespaced else "base")))
     if not ha:
         return found
     overlay = yaml.safe_load((place / "ha" / "kustomization.yaml").read_text())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshcore.client.api import Fetch
-from meshcore.client.channel import Session, open_api
+from meshcore.client.channel import Session, open_api, open_session
 from meshcore.client.failure import ClientError
 from meshcore.wire import observe
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 HEAD_S = 10.0
 IDLE_S = 60.0  # a stream without answers says every 20 s that it lives
 NO_MESH = ("unimplemented", "not_found")
+SCOPED = "mesh.meshtui.dev/scope=namespace"
+PEOPLE_PORT = 8087
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,29 +80,78 @@ async def open_kube(where: Kubeconfig, *, interactive: bool = True) -> AsyncIter
 
 @asynccontextmanager
 async def open_mesh(where: Kubeconfig, namespace: str = "", *, interactive: bool = True) -> AsyncIterator[Session]:
-    """Open a session to the mesh of a cluster; raises ClientError.
+    """Open a session to the mesh of a cluster, or to one of a namespace alone; raises ClientError.
 
     `namespace` is where somebody who may not look everywhere looks; empty: the context's.
     """
     async with open_kube(where, interactive=interactive) as cluster:
-        yield await open_api(fetching(cluster), cluster.where, namespace=namespace or cluster.namespace or "default")
+        space = namespace or cluster.namespace or "default"
+        try:
+            session = await open_api(fetching(cluster), cluster.where, namespace=space)
+        except ClientError as error:
+            pod = await _scoped(cluster, space) if error.code in NO_MESH else ""
+            if not pod:
+                raise
+        else:
+            yield session
+            return
+        async with _forwarded(cluster, space, pod) as session:
+            yield session
 
 
 async def installed(where: Kubeconfig, within: float) -> bool:
-    """Tell whether a cluster has the mesh's API; raises ClientError where the cluster does not answer in time."""
+    """Tell whether a cluster has the mesh's API, or the context's namespace a mesh of its own.
+
+    Raises ClientError where the cluster does not answer in time.
+    """
     try:
         async with asyncio.timeout(within), open_kube(where) as cluster:
-            await cluster.get(observe.ROOT, within=within)
-    except ClientError as error:
-        if error.code in NO_MESH:
-            return False
-        if error.code == "unavailable" and observe.GROUP in error.message:
-            return True  # it is, and its control plane is away
-        raise
+            try:
+                await _greet(cluster, within)
+            except ClientError as error:
+                if error.code in NO_MESH:
+                    return bool(await _scoped(cluster, cluster.namespace or "default"))
+                if error.code == "unavailable" and observe.GROUP in error.message:
+                    return True  # it is, and its control plane is away
+                raise
     except TimeoutError:
         line = "the kubeconfig's cluster does not answer"
         raise ClientError(line, "`kubectl get --raw /readyz` asks it the same way", code="unavailable") from None
     return True
+
+
+async def _greet(cluster: "Cluster", within: float) -> None:
+    from meshcore.kube.failure import KubeError
+
+    try:
+        await cluster.get(observe.ROOT, within=within)
+    except KubeError as error:
+        raise failure(error) from None
+
+
+async def _scoped(cluster: "Cluster", namespace: str) -> str:
+    """Return the pod of a control plane that is this namespace's alone; empty: there is none, or none to be seen."""
+    from meshcore.kube.failure import KubeError
+    from meshcore.kube.objects import PODS, key_of
+
+    try:
+        found = await cluster.list(PODS.path(namespace), labels=SCOPED)
+    except KubeError:
+        return ""
+    running = [each for each in found.items if (each.get("status") or {}).get("phase") == "Running"]
+    return key_of(running[0])[1] if running else ""
+
+
+@asynccontextmanager
+async def _forwarded(cluster: "Cluster", namespace: str, pod: str) -> AsyncIterator[Session]:
+    from meshcore.kube.failure import KubeError
+    from meshcore.kube.forward import forward
+
+    try:
+        async with forward(cluster, namespace, pod, PEOPLE_PORT) as path, open_session(path) as session:
+            yield session
+    except KubeError as error:
+        raise failure(error) from None
 
 
 def fetching(cluster: "Cluster") -> Fetch:

@@ -6,14 +6,14 @@ from typing import Any
 
 import yaml
 
-from meshcore.kube.needs import CONTROL_PLANE, NEEDS
+from meshcore.kube.needs import CONTROL_PLANE, NEEDS, SCOPED
 
 BASE = Path(__file__).resolve().parents[2] / "deploy" / "base"
 Right = tuple[str, str, str, str, str]  # scope, group, resource, verb, name
 
 
-def documents(file: str) -> list[dict[str, Any]]:
-    return [each for each in yaml.safe_load_all((BASE / file).read_text()) if each]
+def documents(file: str, folder: Path = BASE) -> list[dict[str, Any]]:
+    return [each for each in yaml.safe_load_all((folder / file).read_text()) if each]
 
 
 def granted(role: dict[str, Any], scope: str) -> Iterator[Right]:
@@ -55,3 +55,14 @@ def test_what_the_api_server_says_of_its_front_proxy_is_read_by_its_own_role() -
     (binding,) = (each for each in documents("rbac.yaml") if each["metadata"].get("namespace") == "kube-system")
     assert binding["roleRef"]["name"] == "extension-apiserver-authentication-reader"
     assert {need.names for need in NEEDS if need.scope == "kube-system"} == {("extension-apiserver-authentication",)}
+
+
+def test_a_mesh_of_one_namespace_is_granted_nothing_beyond_it() -> None:
+    roles = [each for each in documents("rbac.yaml", BASE.parent / "namespaced") if "rules" in each]
+    assert [each["kind"] for each in roles] == ["Role"]
+    assert set(granted(roles[0], "mesh")) == {
+        ("mesh", need.group, need.resource, verb, name)
+        for need in SCOPED
+        for verb in need.verbs
+        for name in need.names or ("",)
+    }

@@ -164,7 +164,10 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
 
 
 class Inventory(discovery_pb2_grpc.InventoryServicer):
-    """What runs, for launchers to say and people to see. `behind` says which pods stand behind a service."""
+    """What runs, for launchers to say and people to see. `behind` says which pods stand behind a service.
+
+    Without `reports`, launchers are not heard.
+    """
 
     def __init__(
         self,
@@ -175,9 +178,11 @@ class Inventory(discovery_pb2_grpc.InventoryServicer):
         node: str,
         wall_ms: Callable[[], int],
         behind: Behind | None = None,
+        reports: bool = True,
     ) -> None:
         self.registry = registry
         self._behind = behind
+        self._reports = reports
         self._proxies = proxies
         self._trust_domain = trust_domain
         self._node = node
@@ -200,6 +205,8 @@ class Inventory(discovery_pb2_grpc.InventoryServicer):
     ) -> AsyncIterator[discovery_pb2.LauncherReply]:
         """Take in what a launcher looks after, for as long as its stream lasts and a little longer."""
         launcher = ""
+        if not self._reports:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "only Kubernetes says what runs in a cluster")
         try:
             async for report in request_iterator:
                 if not launcher:

@@ -80,7 +80,7 @@ def figures(ann: Path) -> dict[str, dict[str, Any]]:
 def test_every_pod_has_a_sidecar_that_is_certified_and_connected(demo: Cluster, ann: Path) -> None:
     def connected() -> bool:
         pods = asked("pods", kubeconfig=ann)
-        return len(pods) == 5 and all(pod["meshed"] and pod["uplink"] for pod in pods)
+        return len(pods) == 5 and all(pod["meshed"] and pod["uplink"]["connected"] for pod in pods)
 
     until(connected, 30, "five connected sidecars")
     identities = {pod["identity"] for pod in asked("pods", kubeconfig=ann)}

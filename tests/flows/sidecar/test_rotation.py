@@ -191,7 +191,9 @@ async def test_a_new_root_under_load(plain: int, rpc: int) -> None:
             await load.stop()
             stream.cancel()
         assert {x.error for plane in (near, far) for x in plane.ended.exchanges} <= {"", "client-closed"}
-        assert {x.status for x in near.ended.exchanges} == {200}
+        # What was under way when the clients stopped ended with them, once each at most; all else was answered.
+        assert sum(x.error != "" for x in near.ended.exchanges) <= len(load.done)
+        assert {x.status for x in near.ended.exchanges if not x.error} == {200}
         assert not any(
             plane.runtime.certs.refusals.counts[key]
             for plane in (near, far)
