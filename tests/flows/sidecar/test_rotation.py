@@ -71,7 +71,8 @@ class Load:
 
         async def ask() -> None:
             while True:
-                await asyncio.wait_for(once(), 5)
+                async with asyncio.timeout(5):  # wait_for of Python 3.11 may swallow the cancellation that ends this
+                    await once()
                 self.done[name] += 1
                 await asyncio.sleep(0.002)
 
