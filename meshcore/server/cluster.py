@@ -29,6 +29,7 @@ from meshcore.server.doors import Certificates, Doors, admin, webhooks
 from meshcore.server.follow import Cluster
 from meshcore.server.issuer import Issuer
 from meshcore.server.listeners import credentials, open_control, open_identity, open_loopback
+from meshcore.server.mark import Mark
 from meshcore.server.metrics import Collector
 from meshcore.server.options import ClusterOptions
 from meshcore.server.publish import Publisher
@@ -103,6 +104,7 @@ class ClusterPlane:
             self.core.answers(), front=lambda: self.cluster.front, allowed=self._allowed, hello=self.core.control.hello
         )
         self.election = Election(session, options.namespace, LEADER, options.pod or socket.gethostname())
+        self.mark = Mark(session, options.namespace, options.pod, self.election.leading)
         self.publisher = Publisher(session, self._anchors, self.election.leading)
         self.doors = Doors(options.listen)
         self._certificates = Certificates()
@@ -155,6 +157,7 @@ class ClusterPlane:
             loops: list[Any] = [*self.core.loops(), self.cluster.run()]
             if not self.options.scoped:
                 loops += [self.events.run(), self.election.run(), self.publisher.run()]
+                loops += [self.mark.run()] if self.options.pod else []
             loops += [self.issuer.run()] if self.issuer is not None else []
             for loop in (*loops, self._keep_certified()):
                 tasks.create_task(loop)
