@@ -1,0 +1,182 @@
+"""`meshtui inject` and `meshtui uninject`: sidecars put into manifests on this side, as the webhook would.
+
+Manifests in, manifests out on stdout, for kubectl apply -f -; what became of each object goes to stderr. What is
+decided and written is meshcore.inject's, which the webhook calls, too.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from meshcore.client.failure import ClientError
+from meshcore.inject import names, patch
+from meshcore.inject.decide import annotations, decide, udp_ports
+from meshcore.inject.settings import Settings, SettingsError, read
+from meshcore.inject.sidecar import Workload
+from meshcore.inject.wishes import WishError, wishes
+from meshcore.wire.ids import is_label
+from meshtui.cli import manifests, output, where
+from meshtui.cli.fault import USAGE, Fault
+from meshtui.cli.injecting import Act, Target, UnreadableError, rewrite
+from meshtui.cli.scope import run
+from meshtui.sources.kubeconfig import open_kube
+
+if TYPE_CHECKING:
+    from meshcore.kube.session import Session
+
+CREATED_BY = "meshtui-cli"
+ASKED = {names.INJECT: names.ENABLED}  # who runs the command asks for every pod in its input
+ENDINGS = (".yaml", ".yml", ".json")
+
+Files = Annotated[list[str] | None, typer.Argument(help="Files, folders, or - for stdin.", metavar="[-|FILE|DIR]...")]
+Home = Annotated[str, typer.Option("--mesh-namespace", help="Namespace of the control plane.", metavar="NS")]
+Config = Annotated[str, typer.Option("--config", help="Settings from a file, not the cluster.", metavar="FILE")]
+Anchors = Annotated[str, typer.Option("--anchors", help="Trust anchors with --config, PEM.", metavar="FILE")]
+ANNOTATE = typer.Option(False, "--annotate", help="Only write the annotation; the webhook does the rest.")
+
+
+def inject(
+    files: Files = None,
+    annotate: bool = ANNOTATE,
+    namespace: Home = manifests.NAMESPACE,
+    config: Config = "",
+    anchors: Anchors = "",
+) -> None:
+    """Print manifests with sidecars put in."""
+    if bool(config) != bool(anchors):
+        raise Fault("--config and --anchors go together", "give both, or none to ask the cluster", status=USAGE)
+    texts = list(_texts(files or ["-"]))
+    if annotate:
+        _print(texts, _annotate)
+    elif config:
+        _print(texts, injecting(_settings(_file(config), config), _file(anchors)))
+    else:
+        _print(texts, injecting(*_installed(namespace)))
+
+
+def uninject(files: Files = None) -> None:
+    """Print manifests with sidecars taken out."""
+    _print(list(_texts(files or ["-"])), _uninject)
+
+
+def injecting(settings: Settings, anchors_pem: str) -> Act:
+    """Return what puts a sidecar into a pod."""
+
+    def act(target: Target) -> tuple[bool, str]:
+        decision = decide(target.pod, ASKED)
+        if not decision.inject:
+            return False, f"skipped: {decision.reason}"
+        workload = Workload("pod", "") if target.kind == "Pod" else Workload(target.kind.lower(), target.name)
+        if workload.name and not is_label(workload.name):
+            return False, f"skipped: {workload.name!r} is no DNS label: a workload's name has no dots, 63 characters"
+        try:
+            wanted = wishes(settings, annotations(target.pod), {})
+        except WishError as error:
+            return False, f"skipped: {error}"
+        patch.inject(target.pod, settings, wanted, anchors_pem, workload, CREATED_BY)
+        return True, f"injected{_udp(target)}"
+
+    return act
+
+
+def _annotate(target: Target) -> tuple[bool, str]:
+    decision = decide(target.pod, ASKED)
+    if not decision.inject:
+        return False, f"skipped: {decision.reason}"
+    if annotations(target.pod).get(names.INJECT) == names.ENABLED:
+        return False, "skipped: it has the annotation already"
+    for part in ("metadata", "annotations"):
+        parent = target.pod if part == "metadata" else target.pod["metadata"]
+        if parent.get(part) is None:
+            parent[part] = {}
+    target.pod["metadata"]["annotations"][names.INJECT] = names.ENABLED
+    return True, f"annotated{_udp(target)}"
+
+
+def _uninject(target: Target) -> tuple[bool, str]:
+    return (True, "uninjected") if patch.uninject(target.pod) else (False, "skipped: it has no sidecar")
+
+
+def _udp(target: Target) -> str:
+    ports = ", ".join(map(str, udp_ports(target.pod["spec"])))
+    return f"; UDP passes the mesh by: port {ports}" if ports else ""
+
+
+def _print(texts: list[tuple[str, str]], act: Act) -> None:
+    """Write nothing before everything was read: half a manifest must not be applied."""
+    written: list[str] = []
+    for file, text in texts:
+        try:
+            new, reports = rewrite(text, act)
+        except UnreadableError as error:
+            raise Fault(f"{file}:{error.line}: {error}", "correct it there; nothing was written") from None
+        for report in reports:
+            output.note(str(report))
+        if written and not new.startswith("---"):
+            written.append("---\n")
+        written.append(new if new.endswith("\n") or not new else f"{new}\n")
+    sys.stdout.write("".join(written))
+
+
+def _texts(files: list[str]) -> Iterator[tuple[str, str]]:
+    for file in files:
+        if file == "-":
+            try:
+                yield "stdin", sys.stdin.read()
+            except UnicodeDecodeError as error:
+                raise Fault(f"stdin: no UTF-8: {error.reason}") from None
+        elif Path(file).is_dir():
+            for each in sorted(each for each in Path(file).rglob("*") if each.suffix in ENDINGS and each.is_file()):
+                yield str(each), _file(str(each))
+        else:
+            yield file, _file(file)
+
+
+def _file(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise Fault(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise Fault(f"{file}: no UTF-8: {error.reason}") from None
+
+
+def _settings(text: str, source: str) -> Settings:
+    try:
+        settings = read(text)
+    except SettingsError as error:
+        raise Fault(f"{source}: {error}", "correct it there first") from None
+    if settings.addresses.by_ip:
+        raise Fault(f"{source}: addresses.byIp leaves addresses to the webhook", "use `meshtui inject --annotate`")
+    return settings
+
+
+def _installed(namespace: str) -> tuple[Settings, str]:
+    found: list[str] = []
+
+    async def verb() -> None:
+        from meshcore.kube.failure import KubeError
+
+        try:
+            async with open_kube(where.cluster()) as cluster:
+                found.append(await _value(cluster, namespace, names.CONFIG_MAP, names.CONFIG_KEY))
+                found.append(await _value(cluster, namespace, names.ANCHORS_MAP, names.ANCHORS_KEY))
+        except (KubeError, ClientError) as error:
+            raise Fault(error.message, f"{error.hint}; or give --config and --anchors") from None
+
+    run(verb)
+    settings, anchors = found
+    return _settings(settings, f"ConfigMap {namespace}/{names.CONFIG_MAP}"), anchors
+
+
+async def _value(cluster: "Session", namespace: str, name: str, key: str) -> str:
+    from meshcore.kube.objects import CONFIG_MAPS
+
+    document = await cluster.get(CONFIG_MAPS.path(namespace, name))
+    value = (document.get("data") or {}).get(key)
+    if not isinstance(value, str):
+        raise Fault(f"ConfigMap {namespace}/{name} has no {key}", "`meshtui upgrade | kubectl apply -f -` writes it")
+    return value

@@ -1,0 +1,108 @@
+"""Documents of Kubernetes objects with a sidecar put in or taken out, as text: comments, order and quotes stay.
+
+`meshtui inject` and `uninject` give the text of a file and what to do with each pod template, and get the new text and
+a report. A document in which nothing changes comes back byte for byte. Knows no file and no cluster.
+"""
+
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
+GROUPS = ("v1", "apps/", "batch/")
+_BREAK = re.compile(r"^(?=---(?:\s|$))", re.MULTILINE)
+_INDENTED = re.compile(r"^( *)[^\s#-][^\n]*:[ \t]*\n\1  - ", re.MULTILINE)
+_WIDE = 1 << 20  # lines are not folded
+
+
+class UnreadableError(Exception):
+    """Text that is no YAML; `line` counts from one."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class Report(NamedTuple):
+    """What became of one object."""
+
+    kind: str
+    name: str
+    outcome: str  # one line
+    changed: bool
+
+    def __str__(self) -> str:
+        return f"{self.kind.lower()}/{self.name}: {self.outcome}"
+
+
+class Target(NamedTuple):
+    """One object and the pod, or the pod template, in it."""
+
+    kind: str
+    name: str
+    pod: Any
+
+
+Act = Callable[[Target], tuple[bool, str]]  # whether it changed the pod in place, and what to say of it
+
+
+def rewrite(text: str, act: Act) -> tuple[str, list[Report]]:
+    """Return the text after `act` has had every pod in it, and what it said; raises UnreadableError."""
+    parts: list[str] = []
+    reports: list[Report] = []
+    line = 0
+    for part in _BREAK.split(text):
+        new, found = _document(part, line, act)
+        parts.append(new)
+        reports += found
+        line += part.count("\n")
+    return "".join(parts), reports
+
+
+def targets(document: Any) -> Iterator[Target]:
+    """Yield the objects in a document that have pods, those of a List one by one."""
+    if not isinstance(document, Mapping):
+        return
+    kind = document.get("kind")
+    if isinstance(kind, str) and kind.endswith("List") and isinstance(document.get("items"), list):
+        for item in document["items"]:
+            yield from targets(item)
+        return
+    if kind not in KINDS or not str(document.get("apiVersion", "")).startswith(GROUPS):
+        return
+    pod: Any = document
+    path = {"Pod": (), "CronJob": ("spec", "jobTemplate", "spec", "template")}.get(kind, ("spec", "template"))
+    for step in path:
+        pod = pod.get(step) if isinstance(pod, Mapping) else None
+    if isinstance(pod, Mapping) and isinstance(pod.get("spec"), Mapping):
+        meta = document.get("metadata") or {}
+        yield Target(kind, str(meta.get("name") or meta.get("generateName") or ""), pod)
+
+
+def _document(part: str, line: int, act: Act) -> tuple[str, list[Report]]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = _WIDE
+    if _INDENTED.search(part):
+        yaml.indent(mapping=2, sequence=4, offset=2)
+    try:
+        document = yaml.load(part)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise UnreadableError(str(error.problem or error.context), line + (mark.line if mark else 0) + 1) from None
+    except YAMLError as error:
+        raise UnreadableError(" ".join(str(error).split()), line + 1) from None
+    reports = []
+    for target in targets(document):
+        changed, outcome = act(target)
+        reports.append(Report(target.kind, target.name, outcome, changed))
+    if not any(report.changed for report in reports):
+        return part, reports
+    yaml.explicit_start = part.startswith("---")
+    written = io.StringIO()
+    yaml.dump(document, written)
+    return written.getvalue(), reports

@@ -1,0 +1,82 @@
+"""`meshtui inject` and `uninject` on files: what is written, what is said, and how a bad input leaves them."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from meshcore.inject import names
+from meshtui.cli.main import execute
+
+CONFIG = """images: {agents: "agents:1", controller: "controller:1"}
+addresses: {identity: "identity.meshtui:8080", control: "control.meshtui:8086"}
+"""
+WEB = """# kept
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+spec:
+  template:
+    metadata:
+      labels: {app: web}
+    spec:
+      containers:
+      - name: web
+        image: web:1
+        ports:
+        - {containerPort: 53, protocol: UDP}
+"""
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> list[str]:
+    (tmp_path / "web.yml").write_text(WEB)
+    (tmp_path / "config").write_text(CONFIG)
+    (tmp_path / "anchors").write_text("PEM\n")
+    return [str(tmp_path / "web.yml"), "--config", str(tmp_path / "config"), "--anchors", str(tmp_path / "anchors")]
+
+
+def test_a_deployment_is_given_a_sidecar_and_its_udp_port_is_told(
+    given: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["inject", *given]) == 0
+    out, err = capsys.readouterr()
+    template = yaml.safe_load(out)["spec"]["template"]
+    assert [each["name"] for each in template["spec"]["initContainers"]] == [names.REDIRECT, names.PROXY]
+    assert template["metadata"]["labels"][names.WORKLOAD_NAME] == "web"
+    assert out.startswith("# kept\n")
+    assert err == "deployment/web: injected; UDP passes the mesh by: port 53\n"
+
+
+def test_a_second_time_changes_nothing_and_uninject_takes_it_out_again(
+    given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execute(["inject", *given])
+    once = capsys.readouterr().out
+    file = tmp_path / "web.yml"
+    file.write_text(once)
+    assert execute(["inject", *given]) == 0
+    out, err = capsys.readouterr()
+    assert out == once
+    assert "skipped: it has a sidecar already" in err
+    assert execute(["uninject", str(file)]) == 0
+    assert yaml.safe_load(capsys.readouterr().out) == yaml.safe_load(WEB)
+
+
+def test_annotate_only_writes_the_annotation(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["inject", "--annotate", given[0]]) == 0
+    template = yaml.safe_load(capsys.readouterr().out)["spec"]["template"]
+    assert template["metadata"]["annotations"] == {names.INJECT: names.ENABLED}
+    assert "initContainers" not in template["spec"]
+
+
+def test_input_that_is_no_yaml_names_file_and_line_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bad.yml"
+    file.write_text("a: b\nc: [\n")
+    assert execute(["uninject", str(file)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"{file}:" in err
