@@ -150,6 +150,15 @@ def utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def signed_by(issuer: x509.Certificate, anchor: x509.Certificate) -> bool:
+    """Tell whether an anchor, which has to be an authority, has signed an issuer; when it is valid is not looked at."""
+    try:
+        issuer.verify_directly_issued_by(anchor)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return _is_ca(anchor)
+
+
 def millis(moment: datetime) -> int:
     """Return a datetime as Unix time in ms."""
     return int(moment.timestamp() * 1000)
@@ -158,11 +167,7 @@ def millis(moment: datetime) -> int:
 def _issued(issuer: x509.Certificate, anchor: x509.Certificate, now: datetime) -> bool:
     if not anchor.not_valid_before_utc - SKEW <= now < anchor.not_valid_after_utc:
         return False
-    try:
-        issuer.verify_directly_issued_by(anchor)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return _is_ca(anchor)
+    return signed_by(issuer, anchor)
 
 
 def _is_ca(certificate: x509.Certificate) -> bool:

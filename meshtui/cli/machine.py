@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 
 from meshcore.client.place import PlaceError, root, running
-from meshcore.wire.control_pb2 import CheckCategory, CheckItem, CheckResult
+from meshcore.wire.control_pb2 import CheckCategory, CheckItem
+from meshtui.model.check import bad, good, weak
 
 OLDEST_PYTHON = (3, 11)
 SMALLEST = (80, 24)
@@ -21,18 +22,6 @@ def categories() -> list[CheckCategory]:
         CheckCategory(name="terminal", checks=[_tty(), _size(), _colours(), _encoding()]),
         CheckCategory(name="local-mesh", checks=[_mesh()]),
     ]
-
-
-def good(description: str) -> CheckItem:
-    return CheckItem(description=description, result=CheckResult.CHECK_SUCCESS)
-
-
-def weak(description: str, error: str, hint: str) -> CheckItem:
-    return CheckItem(description=description, result=CheckResult.CHECK_WARNING, error=error, hint=hint)
-
-
-def bad(description: str, error: str, hint: str) -> CheckItem:
-    return CheckItem(description=description, result=CheckResult.CHECK_ERROR, error=error, hint=hint)
 
 
 def _python() -> CheckItem:

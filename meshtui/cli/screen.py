@@ -76,7 +76,9 @@ def open_screen(mesh: str, *, ascii_only: bool = False, command: str = "", names
     if refusal:
         raise Fault(f"--command: {refusal}", status=USAGE)
     found, namespace = _found(mesh, namespace)
-    code = run_app(found, view=command, namespace=namespace, ascii=ascii_only, machine=categories)
+    # Of a cluster, the check screen shows what `meshtui check` does there: nothing of this machine.
+    machine = categories if found is None or found.local else tuple
+    code = run_app(found, view=command, namespace=namespace, ascii=ascii_only, machine=machine)
     if code:
         raise typer.Exit(code)
 

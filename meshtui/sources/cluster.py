@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from meshcore.client.channel import Session
 from meshcore.client.failure import ClientError
 from meshcore.client.inventory import pods
+from meshcore.wire.control_pb2 import CheckResponse
 from meshtui.model.scope import Scope, Trouble
 from meshtui.sources.kubeconfig import Kubeconfig, open_kube, open_mesh
 from meshtui.sources.mesh import Answers, LiveMesh, owners
@@ -35,6 +36,18 @@ class ClusterMesh(LiveMesh):
 
     async def enter(self, stack: AsyncExitStack) -> Session:
         return await stack.enter_async_context(open_mesh(self.where, self.namespace, interactive=False))
+
+    async def check(self) -> Answers[CheckResponse]:
+        """Yield what `meshtui check --proxy` shows."""
+        from meshtui.sources.checks.gather import gather
+        from meshtui.sources.checks.rooms import PROXY, categories
+
+        try:
+            async with open_kube(self.where, interactive=False) as cluster:
+                facts = await gather(cluster, PROXY, namespace=self.namespace)
+                yield CheckResponse(categories=categories(facts, PROXY))
+        except ClientError as error:
+            yield Trouble(str(error), error.hint, error.lost)
 
     async def log(self, scope: Scope, *, proxy: bool = False) -> Answers[list[str]]:
         try:

@@ -36,6 +36,7 @@ class Mesh(Protocol):
     """What a screen may ask."""
 
     name: str
+    local: bool  # it runs on this machine
 
     def alive(self) -> bool: ...
     def status(self) -> Answers[StatusResponse]: ...
@@ -51,6 +52,8 @@ class Mesh(Protocol):
 
 class LiveMesh:
     """Asks a running control plane; where that is, and where logs are, its two kinds say."""
+
+    local = False
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -133,6 +136,8 @@ class LiveMesh:
 
 class LocalMesh(LiveMesh):
     """A mesh on this machine, by its place."""
+
+    local = True
 
     def __init__(self, place: Place) -> None:
         super().__init__(place.name)

@@ -43,6 +43,7 @@ class FakeMesh:
     """Implements `meshtui.sources.mesh.Mesh` from canned answers."""
 
     name = "demo"
+    local = True
 
     def __init__(self, *, rows: int = 0) -> None:
         self.extra = rows

@@ -1,0 +1,149 @@
+"""Whether the mesh is set up, and whether all of it is there: settings, accounts, rights, Services, kinds; pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from meshcore.inject.names import CONFIG_KEY, CONFIG_MAP
+from meshcore.inject.settings import SettingsError, read
+from meshcore.kube.needs import CONTROL_PLANE, NEEDS
+from meshcore.kube.objects import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CONFIG_MAPS,
+    CUSTOM_RESOURCES,
+    MESH_KINDS,
+    NAMESPACES,
+    ROLE_BINDINGS,
+    ROLES,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    Kind,
+)
+from meshcore.wire.control_pb2 import CheckItem
+from meshtui.model.check import bad, good, judge, some
+from meshtui.sources.checks.facts import REPAIR, Facts, Place, absent, unseen
+
+ACCOUNT = "meshtui-controller"
+SYSTEM = "kube-system"
+READER = "extension-apiserver-authentication-reader"
+DOORS = ("meshtui-identity", "meshtui-control", "meshtui-observe", "meshtui-webhook")
+ROOMS = ("meshtui-view", "meshtui-tap")
+DEFINITIONS = tuple(f"{kind.plural}.{kind.group}" for kind in MESH_KINDS)
+
+
+def places(mesh: str) -> list[Place]:
+    """Return the objects that these checks look at."""
+    return [
+        (NAMESPACES, "", mesh),
+        (CONFIG_MAPS, mesh, CONFIG_MAP),
+        (SERVICE_ACCOUNTS, mesh, ACCOUNT),
+        *((SERVICES, mesh, name) for name in DOORS),
+        *((CLUSTER_ROLES, "", name) for name in (ACCOUNT, *ROOMS)),
+        (CLUSTER_ROLE_BINDINGS, "", ACCOUNT),
+        (ROLES, mesh, ACCOUNT),
+        (ROLE_BINDINGS, mesh, ACCOUNT),
+        (ROLE_BINDINGS, SYSTEM, ACCOUNT),
+        *((CUSTOM_RESOURCES, "", name) for name in DEFINITIONS),
+    ]
+
+
+def configured(facts: Facts) -> Iterator[CheckItem]:
+    """The settings are there and can be used."""
+    seen = facts.see(CONFIG_MAPS, CONFIG_MAP, facts.mesh)
+    what = f"ConfigMap {CONFIG_MAP} exists"
+    item = absent(what, seen, f"there is none in namespace {facts.mesh}")
+    yield item or good(what)
+    if item is not None:
+        return
+    assert seen.value is not None
+    error = ""
+    try:
+        read((seen.value.get("data") or {}).get(CONFIG_KEY, ""))
+    except SettingsError as problem:
+        error = str(problem)
+    edit = f"`kubectl edit configmap {CONFIG_MAP} -n {facts.mesh}`: correct it; the last good settings stay in force"
+    yield judge("its settings can be used", error, edit)
+
+
+def complete(facts: Facts) -> Iterator[CheckItem]:
+    """Each object of the installation is there, and says what it has to."""
+    mesh = facts.mesh
+    namespace = _there(facts, NAMESPACES, mesh)
+    yield namespace
+    if facts.see(NAMESPACES, mesh).absent:
+        return
+    yield _there(facts, SERVICE_ACCOUNTS, ACCOUNT, mesh)
+    yield from _rights(facts)
+    for name in DOORS:
+        yield _there(facts, SERVICES, name, mesh)
+    for name in ROOMS:
+        yield _there(facts, CLUSTER_ROLES, name)
+    yield _together(facts, "the mesh's kinds are defined", [(CUSTOM_RESOURCES, "", name) for name in DEFINITIONS])
+
+
+def _rights(facts: Facts) -> Iterator[CheckItem]:
+    mesh = facts.mesh
+    for kind, name, space, scope in ((CLUSTER_ROLES, ACCOUNT, "", "cluster"), (ROLES, ACCOUNT, mesh, "mesh")):
+        what = f"{kind.kind} {name} allows what this version needs"
+        seen = facts.see(kind, name, space)
+        lacking = lacks(seen.value or {}, scope)
+        yield absent(what, seen, "it does not exist") or judge(
+            what, f"it lacks {some(lacking)}: it is another version's" if lacking else "", REPAIR
+        )
+    for kind, role, space in (
+        (CLUSTER_ROLE_BINDINGS, ACCOUNT, ""),
+        (ROLE_BINDINGS, ACCOUNT, mesh),
+        (ROLE_BINDINGS, READER, SYSTEM),
+    ):
+        where = f" in {space}" if space else ""
+        what = f"{kind.kind} {ACCOUNT}{where} gives {role} to the control plane"
+        seen = facts.see(kind, ACCOUNT, space)
+        yield absent(what, seen, "it does not exist: the control plane may not ask what it has to") or judge(
+            what, _bound(seen.value or {}, role, mesh), REPAIR
+        )
+
+
+def lacks(role: Mapping[str, Any], scope: str) -> list[str]:
+    """Return what the control plane needs and a role's rules do not allow."""
+    rules = role.get("rules") or ()
+    return [
+        f"{verb} {need.resource}"
+        for need in NEEDS
+        if need.role in CONTROL_PLANE and need.scope == scope
+        for verb in need.verbs
+        if not any(_allows(rule, verb, need.group, need.resource, need.names) for rule in rules)
+    ]
+
+
+def _allows(rule: Mapping[str, Any], verb: str, group: str, resource: str, names: tuple[str, ...]) -> bool:
+    limited = rule.get("resourceNames") or ()
+    wanted = (("verbs", verb), ("apiGroups", group), ("resources", resource))
+    return all({value, "*"} & set(rule.get(part) or ()) for part, value in wanted) and (
+        not limited or (bool(names) and set(names) <= set(limited))
+    )
+
+
+def _bound(binding: Mapping[str, Any], role: str, mesh: str) -> str:
+    """Return what is wrong with a binding; empty: nothing."""
+    given = (binding.get("roleRef") or {}).get("name")
+    if given != role:
+        return f"it gives {given}"
+    subjects = binding.get("subjects") or ()
+    ours = ("ServiceAccount", ACCOUNT, mesh)
+    if any((each.get("kind"), each.get("name"), each.get("namespace")) == ours for each in subjects):
+        return ""
+    return f"ServiceAccount {mesh}/{ACCOUNT} is none of its subjects"
+
+
+def _there(facts: Facts, kind: Kind, name: str, namespace: str = "") -> CheckItem:
+    what = f"{kind.kind} {name} exists"
+    return absent(what, facts.see(kind, name, namespace), "it does not exist") or good(what)
+
+
+def _together(facts: Facts, what: str, wanted: list[Place]) -> CheckItem:
+    seen = [(name, facts.objects[kind, space, name]) for kind, space, name in wanted]
+    missing = [name for name, each in seen if each.absent]
+    if missing:
+        return bad(what, f"missing: {', '.join(missing)}", REPAIR)
+    hidden = next((item for _, each in seen if (item := unseen(what, each)) is not None), None)
+    return hidden or good(what)

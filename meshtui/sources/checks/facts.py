@@ -1,0 +1,75 @@
+"""What the checks of a cluster look at: objects, answers of the control plane, and what could not be seen; no I/O.
+
+gather.py fills it in. What is forbidden is no failure of the mesh: `unseen` says what one needs to see it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from meshcore.client.failure import ClientError
+from meshcore.kube.act import Act
+from meshcore.kube.failure import FORBIDDEN, KubeError
+from meshcore.kube.objects import Kind, Object
+from meshcore.kube.review import Verdict
+from meshcore.wire.control_pb2 import CheckCategory, CheckItem, HelloResponse
+from meshcore.wire.discovery_pb2 import Pod
+from meshtui.model.check import bad, weak
+
+Value = TypeVar("Value")
+Place = tuple[Kind, str, str]  # kind, namespace ("" without) and name
+
+REPAIR = "`meshtui upgrade | kubectl apply --server-side --force-conflicts -f -` puts back what is missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Generic[Value]):
+    """An answer: `value`; or, without a failure, that there is none; or why it could not be seen."""
+
+    value: Value | None = None
+    failure: KubeError | ClientError | None = None
+    needs: str = ""  # the right that would show it
+
+    @property
+    def absent(self) -> bool:
+        return self.value is None and self.failure is None
+
+
+NOTHING: Seen[Any] = Seen()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that was found out. `mesh` is the control plane's namespace, `namespace` the data plane's ("": all)."""
+
+    where: str
+    now: datetime
+    mesh: str
+    namespace: str = ""
+    me: Seen[Object] = NOTHING  # a SelfSubjectReview: who asks, and what time it is there
+    version: Seen[Object] = NOTHING
+    objects: Mapping[Place, Seen[Object]] = field(default_factory=dict)
+    verdicts: Seen[Mapping[Act, Verdict]] = NOTHING  # what the asker may do
+    controllers: Seen[Sequence[Object]] = NOTHING  # the control plane's pods
+    hello: Seen[HelloResponse] = NOTHING
+    told: Seen[Sequence[CheckCategory]] = NOTHING  # the control plane's own checks
+    pods: Seen[Sequence[Pod]] = NOTHING
+
+    def see(self, kind: Kind, name: str, namespace: str = "") -> Seen[Object]:
+        return self.objects[kind, namespace, name]
+
+
+def unseen(what: str, seen: Seen[Any]) -> CheckItem | None:
+    """Return what to show for something that could not be seen; None: it could, or it is not there."""
+    failure = seen.failure
+    if failure is None:
+        return None
+    if failure.code == FORBIDDEN:
+        return weak(what, f"not seen: needs {seen.needs}", failure.hint)
+    return bad(what, f"not seen: {failure.message}", failure.hint or "look again in a moment")
+
+
+def absent(what: str, seen: Seen[Any], error: str, hint: str = REPAIR) -> CheckItem | None:
+    """Return what to show for something that could not be seen or is not there; None: it is."""
+    return unseen(what, seen) or (bad(what, error, hint) if seen.value is None else None)

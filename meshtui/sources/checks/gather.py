@@ -1,0 +1,128 @@
+"""Asks a cluster for what the checks look at: its API server, and through it the mesh's control plane.
+
+Several questions at a time, each once. A question that fails is an answer, too: the judges say what it means.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from meshcore.client import control, inventory
+from meshcore.client.channel import Session as Mesh
+from meshcore.client.channel import open_api
+from meshcore.client.failure import ClientError
+from meshcore.inject.names import COMPONENT
+from meshcore.kube.act import Act
+from meshcore.kube.failure import NO_SUCH_API, NOT_FOUND, KubeError
+from meshcore.kube.needs import OBSERVE, TRUST
+from meshcore.kube.objects import API_SERVICES, CONFIG_MAPS, OBSERVE_GROUP, PODS, Kind, Object
+from meshcore.kube.review import Reviews, Verdict, review
+from meshcore.kube.session import Session
+from meshcore.wire.common_pb2 import Resource
+from meshcore.wire.control_pb2 import CheckCategory, HelloResponse
+from meshcore.wire.discovery_pb2 import Pod
+from meshtui.sources.checks import doors, existence, plane, setup, trust
+from meshtui.sources.checks.facts import Facts, Place, Seen
+from meshtui.sources.checks.rooms import PRE, PROXY
+from meshtui.sources.kubeconfig import fetching
+
+AT_ONCE = 8
+NAMESPACE = "meshtui"  # where it is installed, unless somebody says otherwise
+SELF = Kind("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", namespaced=False)
+VERSION = "/version"
+
+Value = TypeVar("Value")
+
+
+async def gather(cluster: Session, mode: str, mesh: str = "", namespace: str = "") -> Facts:
+    """Return the facts. `mesh` is the control plane's namespace, found out where it is empty; never raises."""
+    few = asyncio.Semaphore(AT_ONCE)
+
+    async def one(place: Place) -> Seen[Object]:
+        kind, space, name = place
+        async with few:
+            return await _seen(
+                cluster.get(kind.path(space or None, name)), str(Act("get", kind.group, kind.plural, space, name))
+            )
+
+    me, version = await asyncio.gather(
+        _seen(cluster.create(SELF.path(), review(SELF, {})), "create selfsubjectreviews"),
+        _seen(cluster.get(VERSION), "get /version"),
+    )
+    now = datetime.now(UTC)
+    where = cluster.where
+    if version.failure is not None or me.failure is not None:
+        return Facts(where=where, now=now, mesh=mesh or NAMESPACE, me=me, version=version)
+    if mode == PRE:
+        mesh = mesh or NAMESPACE
+        places = [(CONFIG_MAPS, mesh, TRUST), (CONFIG_MAPS, setup.SYSTEM, setup.FRONT_PROXY)]
+        found = dict(zip(places, await asyncio.gather(*map(one, places)), strict=True))
+        verdicts = await _seen(_verdicts(cluster, mesh), "create selfsubjectaccessreviews")
+        return Facts(where=where, now=now, mesh=mesh, me=me, version=version, objects=found, verdicts=verdicts)
+    session = await _greeted(cluster, namespace)
+    mesh = mesh or await _home(cluster, session.value)
+    places = [*existence.places(mesh), *trust.places(mesh), *doors.places(), *plane.places(mesh)]
+    found = dict(zip(places, await asyncio.gather(*map(one, places)), strict=True))
+    controllers = await _seen(_controllers(cluster, mesh), str(Act("list", "", "pods", mesh)))
+    hello: Seen[HelloResponse] = Seen(session.value.hello if session.value else None, session.failure, session.needs)
+    told: Seen[Sequence[CheckCategory]] = Seen(failure=session.failure, needs=session.needs)
+    pods: Seen[Sequence[Pod]] = Seen(failure=session.failure, needs=session.needs)
+    if session.value is not None:
+        told = await _seen(_checks(session.value), str(Act("get", OBSERVE_GROUP, "checks")))
+        if mode == PROXY:
+            pods, namespace = await _pods(session.value, namespace)
+    return Facts(
+        where=where, now=now, mesh=mesh, namespace=namespace, me=me, version=version, objects=found,
+        controllers=controllers, hello=hello, told=told, pods=pods,
+    )  # fmt: skip
+
+
+async def _seen(question: Awaitable[Value], needs: str) -> Seen[Value]:
+    try:
+        return Seen(await question)
+    except KubeError as error:
+        return Seen() if error.code in (NOT_FOUND, NO_SUCH_API) else Seen(failure=error, needs=needs)
+    except ClientError as error:
+        return Seen(failure=error, needs=needs)
+
+
+async def _verdicts(cluster: Session, mesh: str) -> Mapping[Act, Verdict]:
+    return await Reviews(cluster).all_mine(setup.asked(mesh))
+
+
+async def _greeted(cluster: Session, namespace: str) -> Seen[Mesh]:
+    opened = open_api(fetching(cluster), cluster.where, namespace=namespace or cluster.namespace or "default")
+    return await _seen(opened, "get /apis/observe.meshtui.dev/v1alpha1")
+
+
+async def _home(cluster: Session, session: Mesh | None) -> str:
+    """Return the control plane's namespace, from its own word, or from how the API server reaches it."""
+    if session is not None:
+        return session.hello.mesh
+    seen = await _seen(cluster.get(API_SERVICES.path(name=OBSERVE)), "")
+    service = ((seen.value or {}).get("spec") or {}).get("service") or {}
+    return str(service.get("namespace") or NAMESPACE)
+
+
+async def _controllers(cluster: Session, mesh: str) -> Sequence[Object]:
+    return (await cluster.list(PODS.path(mesh), labels=f"{COMPONENT}=controller")).items
+
+
+async def _checks(session: Mesh) -> Sequence[CheckCategory]:
+    return (await control.check(session)).categories
+
+
+async def _pods(session: Mesh, namespace: str) -> tuple[Seen[Sequence[Pod]], str]:
+    """Return the pods of a namespace, or of all; who may not see all is shown their own namespace's."""
+
+    async def ask(space: str) -> Seen[Sequence[Pod]]:
+        async def pods() -> Sequence[Pod]:
+            return (await inventory.pods(session, [Resource(kind="namespace", name=space)] if space else [])).pods
+
+        return await _seen(pods(), str(Act("get", OBSERVE_GROUP, "meshedpods", space)))
+
+    seen = await ask(namespace)
+    if not namespace and seen.failure is not None and seen.failure.code == "permission_denied":
+        return await ask(session.namespace), session.namespace
+    return seen, namespace

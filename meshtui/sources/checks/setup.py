@@ -1,0 +1,94 @@
+"""What an install needs before it: room for it, and the rights to make it; pure.
+
+The control plane's own rights have to be the installer's too, as nobody may give away more than they have, unless they
+may escalate. Which those are stands in meshcore/kube/needs.
+"""
+
+from collections.abc import Iterator
+
+from meshcore.kube.act import Act
+from meshcore.kube.needs import CONTROL_PLANE, NEEDS, PEOPLE, TRUST
+from meshcore.kube.objects import CLUSTER_ROLES, CONFIG_MAPS, LEASES, ROLES
+from meshcore.kube.parts import DISRUPTION_BUDGETS, KINDS
+from meshcore.wire.control_pb2 import CheckItem
+from meshtui.model.check import bad, judge, some
+from meshtui.sources.checks import api
+from meshtui.sources.checks.facts import Facts, unseen
+
+SYSTEM = "kube-system"
+FRONT_PROXY = "extension-apiserver-authentication"
+ADMIN = (
+    "an administrator has to install, or to allow it: "
+    "`kubectl create clusterrolebinding NAME --clusterrole=cluster-admin --user=YOU`"
+)
+# Made by the control plane itself, or by --ha only.
+_LATER = (LEASES, DISRUPTION_BUDGETS)
+
+
+def made(mesh: str) -> dict[str, Act]:
+    """Return what has to be made, by kind."""
+    kinds = [kind for kind in KINDS if kind not in _LATER]
+    return {kind.kind: Act("create", kind.group, kind.plural, mesh if kind.namespaced else "") for kind in kinds}
+
+
+def given(mesh: str) -> list[Act]:
+    """Return what the control plane and people are given the right to do."""
+    found = []
+    for need in NEEDS:
+        space = {"mesh": mesh, "kube-system": SYSTEM}.get(need.scope, "")
+        if need.role in (*CONTROL_PLANE, *PEOPLE):
+            found += [
+                Act(verb, need.group, need.resource, space, name) for verb in need.verbs for name in need.names or ("",)
+            ]
+    return list(dict.fromkeys(found))
+
+
+def escalations(mesh: str) -> list[Act]:
+    """Return what allows somebody to give rights that they do not have."""
+    kinds = ((CLUSTER_ROLES, ""), (ROLES, mesh))
+    return [Act(verb, kind.group, kind.plural, space) for kind, space in kinds for verb in ("escalate", "bind")]
+
+
+def asked(mesh: str) -> list[Act]:
+    """Return all that the API server is asked about."""
+    return [*made(mesh).values(), *given(mesh), *escalations(mesh)]
+
+
+def ready(facts: Facts) -> Iterator[CheckItem]:
+    """Yield the category."""
+    yield _free(facts)
+    if facts.verdicts.value is None:
+        what = "what this user may do is known"
+        yield unseen(what, facts.verdicts) or bad(what, "the API server does not say", "`kubectl auth can-i --list`")
+        return
+    verdicts = facts.verdicts.value
+    for kind, act in made(facts.mesh).items():
+        verdict = verdicts[act]
+        yield judge(f"can create {kind}s", "" if verdict.allowed else f"not allowed: {act}", ADMIN)
+    missing = [str(act) for act in given(facts.mesh) if not verdicts[act].allowed]
+    if all(verdicts[act].allowed for act in escalations(facts.mesh)):
+        missing = []
+    yield judge(
+        "can give the control plane its rights",
+        f"one may only give what one has: {some(missing)}" if missing else "",
+        ADMIN,
+    )
+    yield _aggregation(facts)
+    yield from api.clock(facts)
+
+
+def _free(facts: Facts) -> CheckItem:
+    what = f"no mesh is installed in namespace {facts.mesh} yet"
+    seen = facts.see(CONFIG_MAPS, TRUST, facts.mesh)
+    error = "" if seen.value is None else f"ConfigMap {facts.mesh}/{TRUST} holds its trust anchor"
+    return unseen(what, seen) or judge(what, error, "`meshtui check` looks at it, `meshtui upgrade` renews it")
+
+
+def _aggregation(facts: Facts) -> CheckItem:
+    what = "the API server asks extensions (aggregation layer)"
+    seen = facts.see(CONFIG_MAPS, FRONT_PROXY, SYSTEM)
+    on = "requestheader-client-ca-file" in ((seen.value or {}).get("data") or {})
+    error = "" if on else f"ConfigMap {SYSTEM}/{FRONT_PROXY} names no requestheader-client-ca-file"
+    return unseen(what, seen) or judge(
+        what, error, "start kube-apiserver with --requestheader-client-ca-file and its kin"
+    )
