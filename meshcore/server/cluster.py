@@ -42,6 +42,7 @@ from meshcore.services.identity.serving import Serving
 from meshcore.services.identity.store import Store
 from meshcore.services.injector import serve as injector
 from meshcore.services.injector.review import Verdict
+from meshcore.services.policy.cluster import ClusterPolicy, Served
 from meshcore.services.policy.serve import Policy
 from meshcore.services.stats.serve import open_store
 from meshcore.services.validator import serve as validator
@@ -67,7 +68,8 @@ class ClusterPlane:
         self.locator = Locator(self.cluster.snapshot, options.trust_domain)
         self.reviews = Reviews(session)
         self.events = Recorder(session, "meshtui-controller")
-        self.policy = Policy(None, ports=lambda namespace, pod: {}, wall_ms=wall_ms)
+        self.rules = ClusterPolicy(self.cluster.attachments, self._service_ports, self._served)
+        self.policy = Policy(None, ports=lambda namespace, pod: {}, wall_ms=wall_ms, compose=self.rules.compose)
         home = Home(
             name="kubernetes",
             mesh=options.namespace,
@@ -93,6 +95,8 @@ class ClusterPlane:
         )
         self.cluster.touch = self.core.discovery.touch
         self.cluster.changed = self._configured
+        self.cluster.ruled = self._ruled
+        self.locator.declared = self.cluster.attachments.opaque
         self.injector = injector.Injector(
             settings=self.cluster.resolved,
             anchors=self._anchors,
@@ -183,6 +187,24 @@ class ClusterPlane:
         if settings is not None and settings.proxy.opaque_ports != self.locator.opaque:
             self.locator.opaque = settings.proxy.opaque_ports
             self.core.discovery.redeclared()
+
+    def _ruled(self) -> None:
+        self.rules.renew()
+        self.policy.renew()
+        problems = [
+            f"{kind} {'/'.join(key)}: {said}" for (kind, *key), said in self.cluster.attachments.problems.items()
+        ]
+        more = f" (and {len(problems) - 1} more objects)" if len(problems) > 1 else ""
+        self.policy.problem = f"{problems[0]}{more}" if problems else ""
+
+    def _service_ports(self, service: tuple[str, str]) -> list[tuple[str, int]]:
+        known = self.cluster.snapshot.services.get(service)
+        return [(port.name, port.number) for port in known.ports] if known is not None else []
+
+    def _served(self, namespace: str, pod: str) -> Iterator[Served]:
+        for service, name, number in self.cluster.snapshot.served_by(namespace, pod):
+            own = {str(port) for named, port in self._service_ports(service) if named == name}
+            yield Served(service, frozenset({name} | own) - {""}, number)
 
     async def _keep_certified(self) -> None:
         while True:

@@ -1,12 +1,14 @@
 """Follows a cluster: every object that the control plane looks at, from the API server to whoever needs it.
 
 Pods become instances of the registry, as a launcher reports them on a machine; Services, slices, Pods and Namespaces
-become discovery's snapshot; two ConfigMaps become the injector's settings and what is known of the front proxy.
+become discovery's snapshot; our kinds and Gateway routes become policy; two ConfigMaps become the injector's settings
+and what is known of the front proxy.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,11 +19,16 @@ from meshcore.kube.failure import KubeError
 from meshcore.kube.objects import (
     CONFIG_MAPS,
     ENDPOINT_SLICES,
+    GRPC_ROUTES,
+    HTTP_ROUTES,
+    MESH_KINDS,
     NAMESPACES,
     PODS,
     SERVICES,
+    Kind,
     Object,
     annotations_of,
+    metadata_of,
 )
 from meshcore.kube.session import Session
 from meshcore.kube.watch import Watch
@@ -29,6 +36,7 @@ from meshcore.services.access.caller import CallerError, FrontProxy, front_proxy
 from meshcore.services.discovery import records
 from meshcore.services.discovery.registry import Registry, ServiceKey
 from meshcore.services.discovery.snapshot import Snapshot
+from meshcore.services.policy.attach import Attachments
 from meshcore.wire.discovery_pb2 import InstancePort, InstanceStatus
 from meshcore.wire.ids import join
 
@@ -54,6 +62,8 @@ class Cluster:
         self.front: FrontProxy | None = None
         self.touch: Touch = lambda services: None
         self.changed: Callable[[], None] = lambda: None  # settings or front proxy
+        self.attachments = Attachments()
+        self.ruled: Callable[[], None] = lambda: None  # what workloads have to do with traffic may have changed
         self._registry = registry
         snapshot = self.snapshot
         space = namespace if scoped else None
@@ -69,6 +79,11 @@ class Cluster:
                 self._follow(Watch(session, kind.path(space), strip), take)
         if scoped:
             self.snapshot.namespaces[namespace] = records.Namespace(namespace, ())
+        # Definitions of kinds are not for a mesh of one namespace to make, so it does not look for them.
+        for kind in () if scoped else (*MESH_KINDS, HTTP_ROUTES, GRPC_ROUTES):
+            rules: Watch[Object] = Watch(session, kind.path(), partial(_rule, kind), optional=True)
+            rules.on_change(partial(self._ruled, kind.kind))
+            self._watches.append(rules)
         for where, heard in (((namespace, CONFIG_MAP), self._configured), (FRONT_PROXY, self._fronted)):
             if scoped and where == FRONT_PROXY:
                 continue
@@ -122,8 +137,33 @@ class Cluster:
             return {}
 
     def _follow(self, watch: Watch[Any], take: Callable[[Any, Any], set[ServiceKey]]) -> None:
-        watch.on_change(lambda change: self.touch(take(change[2], change[3])))
+        watch.on_change(lambda change: self._touched(take(change[2], change[3])))
         self._watches.append(watch)
+
+    def _touched(self, services: set[ServiceKey]) -> None:
+        """Tell who dials them, and who has rules for them: ports may have changed."""
+        self.touch(services)
+        if any(self.attachments.has(service) for service in services):
+            self.ruled()
+
+    def _ruled(self, kind: str, change: Change) -> None:
+        _, key, _, new = change
+        before = self.attachments.problems.get((kind, *key), "")
+        opaque = self.attachments.opaque_services
+        taken = self.attachments.take(kind, key, new)
+        if taken.problem and taken.problem != before:
+            fields = {"object": f"{kind} {'/'.join(key)}", "reason": taken.problem}
+            log.warning("an object cannot be used as a whole; all others stay in force", extra={"fields": fields})
+        if taken.services or taken.problem != before:
+            self.ruled()
+        # Whether a port is opaque is discovery's to tell those who dial it.
+        self.touch(
+            {each for key in taken.services & (opaque | self.attachments.opaque_services) for each in self._names(key)}
+        )
+
+    def _names(self, service: ServiceKey) -> set[ServiceKey]:
+        known = self.snapshot.services.get(service)
+        return {service, *(("", address) for address in (known.addresses if known is not None else ()))}
 
     def _pod(self, change: Change) -> None:
         _, (namespace, name), old, new = change
@@ -132,7 +172,7 @@ class Cluster:
             self._registry.drop(LAUNCHER, namespace, name)
         else:
             self._registry.put(LAUNCHER, status(new))
-        self.touch(touched)
+        self._touched(touched)
 
     def _configured(self, change: Change) -> None:
         data = change[3]
@@ -181,6 +221,13 @@ def status(pod: records.Pod) -> InstanceStatus:
         unmeshed_reason="" if pod.meshed else pod.unmeshed or "runs without a sidecar: it was not injected",
         labels=dict(pod.labels),
     )
+
+
+def _rule(kind: Kind, each: Object) -> Object:
+    """Return an object as it was meant: without what the API server and its controllers say of it."""
+    meta = metadata_of(each)
+    kept = {name: meta[name] for name in ("namespace", "name", "creationTimestamp") if name in meta}
+    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": kept, "spec": each.get("spec")}
 
 
 def _data(each: Object) -> tuple[tuple[str, str], ...]:

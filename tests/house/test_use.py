@@ -29,8 +29,6 @@ from meshcore.services.discovery.registry import Registry
 from tests.support.apiserver import ApiServer, api_server, asking
 
 MESH = "meshtui"
-# Granted before they are used: policy reads its kinds from files only. What is used must not stand here.
-AWAITED = {"policy"}
 
 
 async def until(true: Callable[[], Any]) -> None:
@@ -93,7 +91,6 @@ async def test_each_right_of_the_control_plane_is_used(tmp_path: Path) -> None:
     unused = {
         (need.role, need.resource, verb)
         for need, verb in granted
-        if need.role not in AWAITED and (need.group, need.resource, need.names, verb) not in used
+        if (need.group, need.resource, need.names, verb) not in used
     }
     assert unused == set()
-    assert not {need.role for need, _verb in server.used} & AWAITED

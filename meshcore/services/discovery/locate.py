@@ -4,7 +4,7 @@ ClusterIP:port, pod IP:port, name.namespace with a port's number or name, headle
 serve.py asks for each topic that a change touched. Pure.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from meshcore.services.discovery.records import Place, Pod, Ranges, Service, ServicePort, ranges
 from meshcore.services.discovery.resolve import UNSAID, WELL_KNOWN, View
@@ -12,6 +12,8 @@ from meshcore.services.discovery.snapshot import Snapshot
 from meshcore.wire.common_pb2 import GRPC, HTTP1, HTTP2, PROTOCOL_UNKNOWN, TCP, Peer, Protocol
 from meshcore.wire.discovery_pb2 import Endpoint, ServiceRef
 from meshcore.wire.ids import SpiffeId, Target, join
+
+Declared = Callable[..., bool]  # (service, *names of a port): a policy says that it is opaque
 
 _PROTOCOLS: Mapping[str, Protocol.ValueType] = {
     "http": HTTP1,
@@ -26,10 +28,12 @@ _PROTOCOLS: Mapping[str, Protocol.ValueType] = {
 
 
 class Locator:
-    """Answers from a snapshot. `opaque` are the ports that are left alone where nobody says otherwise."""
+    """Answers from a snapshot. `opaque` are the ports that are left alone where nobody says otherwise; `declared` tells
+    of those that a policy says it of."""
 
     def __init__(self, snapshot: Snapshot, trust_domain: str, opaque: str = "") -> None:
         self.opaque = opaque
+        self.declared: Declared = lambda service, *names: False
         self._snapshot = snapshot
         self._trust_domain = trust_domain
 
@@ -50,7 +54,9 @@ class Locator:
             return self._external(service, port)
         if wanted is None:
             return View()
-        opaque = self._opaque(service.opaque, service.namespace, wanted.number)
+        opaque = self._opaque(service.opaque, service.namespace, wanted.number) or self.declared(
+            (service.namespace, service.name), wanted.name, str(wanted.number)
+        )
         protocol = _protocol(wanted.protocol, wanted.name)
         ref = ServiceRef(
             namespace=service.namespace,

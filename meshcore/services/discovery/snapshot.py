@@ -4,7 +4,7 @@
 (namespace, service), and ("", address) for whoever dials an address. locate.py answers. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from meshcore.services.discovery.records import Key, Namespace, Pod, Service, Slice
@@ -96,6 +96,18 @@ class Snapshot:
         """Return the names of the pods behind a service."""
         slices = self.slices.get((namespace, service), {}).values()
         return {place.pod[1] for each in slices for place in each.places if place.pod is not None}
+
+    def served_by(self, namespace: str, pod: str) -> Iterator[tuple[Key, str, int]]:
+        """Yield what a pod answers for: a service, its port's name, and the pod's own port."""
+        for key in sorted(self._behind.get((namespace, pod), ())):
+            ports = {
+                (name, number)
+                for each in self.slices.get(key, {}).values()
+                if any(place.pod == (namespace, pod) for place in each.places)
+                for name, number, _ in each.ports
+            }
+            for name, number in sorted(ports):
+                yield key, name, number
 
     def zone_of(self, namespace: str, pod: str) -> str:
         """Return the zone that a pod's endpoints are said to be in; empty where nobody says."""

@@ -1,4 +1,4 @@
-"""Policy over gRPC: one stream per workload, from a file that is followed.
+"""Policy over gRPC: one stream per workload, from a file that is followed, or from whoever composes it (a cluster).
 
 The server puts it on the mutual-TLS listener and lets discovery ask what the file declares. An edit that cannot be
 used changes nothing: the last good policy stays, a log line and `problem` (for the checks) say why.
@@ -22,18 +22,24 @@ log = logging.getLogger("meshcore.policy")
 POLL_S = 1.0
 # The ports of an instance by name, once it has registered.
 Ports = Callable[[str, str], Mapping[str, int]]
+# A workload's policy without a version, by its namespace, name and pod.
+Compose = Callable[[str, str, str], policy_pb2.WorkloadPolicy]
 
 
 class Policy(policy_pb2_grpc.PolicyServicer):
     """The mesh's description and what follows from it for each workload. `wall_ms` is Unix time."""
 
-    def __init__(self, file: Path | None, *, ports: Ports, wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, file: Path | None, *, ports: Ports, wall_ms: Callable[[], int], compose: Compose | None = None
+    ) -> None:
+        """With `compose`, nothing is read of a file: `renew` says when there is something new."""
         self.file = file
         self.problem = ""
         self.description = Description()
         self.version = 0
         self.changed: Callable[[], None] = lambda: None  # told after each good edit
         self._ports = ports
+        self._compose = compose or self._described
         self._wall_ms = wall_ms
         self._seen = (0, 0, 0)
         self._watchers: dict[tuple[str, str], set[asyncio.Event]] = {}
@@ -62,11 +68,15 @@ class Policy(policy_pb2_grpc.PolicyServicer):
             log.warning("the policy file is good again", extra={"fields": {"file": str(self.file)}})
         if description != self.description or not self.version:
             self.description = description
-            self.version = max(self.version + 1, self._wall_ms())  # grows over restarts too
-            for events in self._watchers.values():
-                for event in events:
-                    event.set()
+            self.renew()
             self.changed()
+
+    def renew(self) -> None:
+        """Look at every workload again."""
+        self.version = max(self.version + 1, self._wall_ms())  # grows over restarts too
+        for events in self._watchers.values():
+            for event in events:
+                event.set()
 
     def touch(self, services: set[tuple[str, str]]) -> None:
         """Look again at workloads whose instances changed: their ports may be known now."""
@@ -91,7 +101,7 @@ class Policy(policy_pb2_grpc.PolicyServicer):
         version = 0
         try:
             while True:
-                found = policy(self.description, *key, self._ports(request.namespace, request.pod))
+                found = self._compose(*key, request.pod)
                 if found != sent:
                     sent = found
                     version = max(version + 1, self.version)
@@ -105,6 +115,9 @@ class Policy(policy_pb2_grpc.PolicyServicer):
             events.discard(event)
             if not events:
                 del self._watchers[key]
+
+    def _described(self, namespace: str, name: str, pod: str) -> policy_pb2.WorkloadPolicy:
+        return policy(self.description, namespace, name, self._ports(namespace, pod))
 
     def _refuse(self, problem: str) -> None:
         if problem != self.problem:

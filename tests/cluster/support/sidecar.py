@@ -32,11 +32,12 @@ class _Origin(BaseHTTPRequestHandler):
 
 
 class Sidecar:
-    """A workload that answers on `port` through its sidecar."""
+    """A workload that answers on `port` through its sidecar, which has its application at `origin`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, admin: int, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, origin: int, admin: int, log: Path) -> None:
         self.process = process
         self.port = port
+        self.origin = origin
         self.admin = admin
         self.log = log
 
@@ -91,7 +92,7 @@ def workload(
     with log.open("ab") as out:
         command = [sys.executable, "-m", "agents", "sidecar", "--config", str(folder / "config.json")]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-    found = Sidecar(process, port, admin, log)
+    found = Sidecar(process, port, int(origin.server_address[1]), admin, log)
     try:
         if ready:
             until(found.ready, 20, f"the sidecar of {pod}; its log is {log}")

@@ -156,3 +156,16 @@ def test_who_is_behind_a_service_and_in_which_zone(shop: Cluster) -> None:
     assert shop.snapshot.behind("shop", "web") == {"web-1", "web-2"}
     assert shop.snapshot.behind("shop", "db") == set()
     assert (shop.snapshot.zone_of("shop", "web-1"), shop.snapshot.zone_of("shop", "web-2")) == ("a", "")
+
+
+def test_a_port_that_a_policy_declares_opaque_is_opaque_to_whoever_dials_it(shop: Cluster) -> None:
+    assert not shop.ask("web:80").service.opaque
+    shop.locator.declared = lambda service, *names: service == ("shop", "web") and "80" in names
+    assert shop.ask("web:80").service.opaque
+
+
+def test_a_pod_knows_what_it_answers_for(shop: Cluster) -> None:
+    assert list(shop.snapshot.served_by("shop", "web-1")) == [(("shop", "web"), "http", 8080)]
+    assert list(shop.snapshot.served_by("shop", "web-9")) == []
+    shop.put("slice", cluster.endpoints("web"))
+    assert list(shop.snapshot.served_by("shop", "web-1")) == []

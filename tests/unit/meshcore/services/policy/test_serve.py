@@ -88,3 +88,27 @@ async def test_watchers_leave_nothing_behind(policy: Policy) -> None:
     await anext(stream)
     await cast(Any, stream).aclose()
     assert not policy._watchers
+
+
+async def test_what_is_composed_elsewhere_is_told_when_it_is_renewed() -> None:
+    made = [WorkloadPolicy(detect_timeout_ms=1)]
+    asked: list[tuple[str, str, str]] = []
+
+    def compose(*who: str) -> WorkloadPolicy:
+        asked.append((who[0], who[1], who[2]))
+        return made[-1]
+
+    policy = Policy(None, ports=lambda namespace, pod: {}, wall_ms=lambda: 1000, compose=compose)
+    stream = watch(policy)
+    first = await anext(stream)
+    policy.renew()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(stream), 0.05)  # nothing is new for it
+    stream = watch(policy)
+    await anext(stream)
+    made.append(WorkloadPolicy(detect_timeout_ms=2))
+    policy.renew()
+    second = await anext(stream)
+    assert (first.detect_timeout_ms, second.detect_timeout_ms) == (1, 2)
+    assert second.version > first.version
+    assert asked[0] == ("shop", "web", "web-0")
