@@ -28,7 +28,7 @@ from meshcore.wire import stats_pb2 as meshcore_dot_wire_dot_stats__pb2
 from meshcore.wire import tap_pb2 as meshcore_dot_wire_dot_tap__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ameshcore/wire/worker.proto\x12\nmeshtui.v1\x1a\x1dmeshcore/wire/discovery.proto\x1a\x1ameshcore/wire/policy.proto\x1a\x19meshcore/wire/stats.proto\x1a\x17meshcore/wire/tap.proto\"\xb0\x02\n\x08ToWorker\x12(\n\x05start\x18\x01 \x01(\x0b\x32\x17.meshtui.v1.WorkerStartH\x00\x12.\n\x08identity\x18\x02 \x01(\x0b\x32\x1a.meshtui.v1.WorkerIdentityH\x00\x12,\n\x06policy\x18\x03 \x01(\x0b\x32\x1a.meshtui.v1.WorkloadPolicyH\x00\x12*\n\x06target\x18\x04 \x01(\x0b\x32\x18.meshtui.v1.WorkerTargetH\x00\x12\x10\n\x06\x66orget\x18\x05 \x01(\tH\x00\x12%\n\x05order\x18\x06 \x01(\x0b\x32\x14.meshtui.v1.TapOrderH\x00\x12\x0f\n\x05untap\x18\x07 \x01(\x08H\x00\x12\r\n\x03\x61sk\x18\x08 \x01(\x04H\x00\x12\x0f\n\x05\x64rain\x18\t \x01(\x08H\x00\x42\x06\n\x04said\"-\n\x0bWorkerStart\x12\x0e\n\x06\x63onfig\x18\x01 \x01(\x0c\x12\x0e\n\x06number\x18\x02 \x01(\r\"\x92\x01\n\x0eWorkerIdentity\x12\x10\n\x08identity\x18\x01 \x01(\t\x12\x11\n\tchain_pem\x18\x02 \x01(\x0c\x12\x0f\n\x07key_pem\x18\x03 \x01(\x0c\x12\x13\n\x0b\x61nchors_pem\x18\x04 \x01(\t\x12\x12\n\nnot_before\x18\x05 \x01(\x01\x12\x11\n\tnot_after\x18\x06 \x01(\x01\x12\x0e\n\x06serial\x18\x07 \x01(\t\"K\n\x0cWorkerTarget\x12\x0e\n\x06target\x18\x01 \x01(\t\x12+\n\x06update\x18\x02 \x01(\x0b\x32\x1b.meshtui.v1.EndpointsUpdate\"\x9d\x01\n\nFromWorker\x12*\n\x06report\x18\x01 \x01(\x0b\x32\x18.meshtui.v1.WorkerReportH\x00\x12$\n\x03tap\x18\x02 \x01(\x0b\x32\x15.meshtui.v1.TapReportH\x00\x12\x10\n\x06\x66ollow\x18\x03 \x01(\tH\x00\x12\x12\n\x08unfollow\x18\x04 \x01(\tH\x00\x12\x0f\n\x05ready\x18\x05 \x01(\x08H\x00\x42\x06\n\x04said\"\xd3\x02\n\x0cWorkerReport\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x04\x12&\n\x05stats\x18\x02 \x01(\x0b\x32\x17.meshtui.v1.StatsReport\x12\x10\n\x08overflow\x18\x03 \x03(\r\x12\'\n\x06\x65rrors\x18\x04 \x03(\x0b\x32\x17.meshtui.v1.CloseErrors\x12\x12\n\noverflowed\x18\x05 \x01(\x04\x12\'\n\x07targets\x18\x06 \x03(\x0b\x32\x16.meshtui.v1.TargetLoad\x12\x13\n\x0b\x64\x65scriptors\x18\x07 \x01(\r\x12\x0f\n\x07threads\x18\x08 \x01(\r\x12\r\n\x05taken\x18\t \x01(\x04\x12\x0f\n\x07\x63lients\x18\n \x01(\r\x12\x15\n\rvirtual_bytes\x18\x0b \x01(\x04\x12\x15\n\rwaiting_bytes\x18\x0c \x01(\x04\x12\x1f\n\x05gains\x18\r \x03(\x0b\x32\x10.meshtui.v1.Gain\".\n\x04Gain\x12\n\n\x02of\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x03(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\"9\n\x0b\x43loseErrors\x12\x0c\n\x04\x65\x64ge\x18\x01 \x01(\r\x12\r\n\x05\x65rrno\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\"W\n\nTargetLoad\x12\x0e\n\x06target\x18\x01 \x01(\t\x12\x0c\n\x04used\x18\x02 \x01(\x01\x12+\n\tendpoints\x18\x03 \x03(\x0b\x32\x18.meshtui.v1.EndpointLoad\":\n\x0c\x45ndpointLoad\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x65wma\x18\x02 \x01(\x01\x12\x10\n\x08inflight\x18\x03 \x01(\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ameshcore/wire/worker.proto\x12\nmeshtui.v1\x1a\x1dmeshcore/wire/discovery.proto\x1a\x1ameshcore/wire/policy.proto\x1a\x19meshcore/wire/stats.proto\x1a\x17meshcore/wire/tap.proto\"\xc0\x02\n\x08ToWorker\x12(\n\x05start\x18\x01 \x01(\x0b\x32\x17.meshtui.v1.WorkerStartH\x00\x12.\n\x08identity\x18\x02 \x01(\x0b\x32\x1a.meshtui.v1.WorkerIdentityH\x00\x12,\n\x06policy\x18\x03 \x01(\x0b\x32\x1a.meshtui.v1.WorkloadPolicyH\x00\x12*\n\x06target\x18\x04 \x01(\x0b\x32\x18.meshtui.v1.WorkerTargetH\x00\x12\x10\n\x06\x66orget\x18\x05 \x01(\tH\x00\x12%\n\x05order\x18\x06 \x01(\x0b\x32\x14.meshtui.v1.TapOrderH\x00\x12\x0f\n\x05untap\x18\x07 \x01(\x08H\x00\x12\r\n\x03\x61sk\x18\x08 \x01(\x04H\x00\x12\x0f\n\x05\x64rain\x18\t \x01(\x08H\x00\x12\x0e\n\x04zone\x18\n \x01(\tH\x00\x42\x06\n\x04said\"-\n\x0bWorkerStart\x12\x0e\n\x06\x63onfig\x18\x01 \x01(\x0c\x12\x0e\n\x06number\x18\x02 \x01(\r\"\x92\x01\n\x0eWorkerIdentity\x12\x10\n\x08identity\x18\x01 \x01(\t\x12\x11\n\tchain_pem\x18\x02 \x01(\x0c\x12\x0f\n\x07key_pem\x18\x03 \x01(\x0c\x12\x13\n\x0b\x61nchors_pem\x18\x04 \x01(\t\x12\x12\n\nnot_before\x18\x05 \x01(\x01\x12\x11\n\tnot_after\x18\x06 \x01(\x01\x12\x0e\n\x06serial\x18\x07 \x01(\t\"K\n\x0cWorkerTarget\x12\x0e\n\x06target\x18\x01 \x01(\t\x12+\n\x06update\x18\x02 \x01(\x0b\x32\x1b.meshtui.v1.EndpointsUpdate\"\x9d\x01\n\nFromWorker\x12*\n\x06report\x18\x01 \x01(\x0b\x32\x18.meshtui.v1.WorkerReportH\x00\x12$\n\x03tap\x18\x02 \x01(\x0b\x32\x15.meshtui.v1.TapReportH\x00\x12\x10\n\x06\x66ollow\x18\x03 \x01(\tH\x00\x12\x12\n\x08unfollow\x18\x04 \x01(\tH\x00\x12\x0f\n\x05ready\x18\x05 \x01(\x08H\x00\x42\x06\n\x04said\"\xd3\x02\n\x0cWorkerReport\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x04\x12&\n\x05stats\x18\x02 \x01(\x0b\x32\x17.meshtui.v1.StatsReport\x12\x10\n\x08overflow\x18\x03 \x03(\r\x12\'\n\x06\x65rrors\x18\x04 \x03(\x0b\x32\x17.meshtui.v1.CloseErrors\x12\x12\n\noverflowed\x18\x05 \x01(\x04\x12\'\n\x07targets\x18\x06 \x03(\x0b\x32\x16.meshtui.v1.TargetLoad\x12\x13\n\x0b\x64\x65scriptors\x18\x07 \x01(\r\x12\x0f\n\x07threads\x18\x08 \x01(\r\x12\r\n\x05taken\x18\t \x01(\x04\x12\x0f\n\x07\x63lients\x18\n \x01(\r\x12\x15\n\rvirtual_bytes\x18\x0b \x01(\x04\x12\x15\n\rwaiting_bytes\x18\x0c \x01(\x04\x12\x1f\n\x05gains\x18\r \x03(\x0b\x32\x10.meshtui.v1.Gain\".\n\x04Gain\x12\n\n\x02of\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x03(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\"9\n\x0b\x43loseErrors\x12\x0c\n\x04\x65\x64ge\x18\x01 \x01(\r\x12\r\n\x05\x65rrno\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\"W\n\nTargetLoad\x12\x0e\n\x06target\x18\x01 \x01(\t\x12\x0c\n\x04used\x18\x02 \x01(\x01\x12+\n\tendpoints\x18\x03 \x03(\x0b\x32\x18.meshtui.v1.EndpointLoad\":\n\x0c\x45ndpointLoad\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x65wma\x18\x02 \x01(\x01\x12\x10\n\x08inflight\x18\x03 \x01(\rb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,23 +36,23 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'meshcore.wire.worker_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TOWORKER']._serialized_start=154
-  _globals['_TOWORKER']._serialized_end=458
-  _globals['_WORKERSTART']._serialized_start=460
-  _globals['_WORKERSTART']._serialized_end=505
-  _globals['_WORKERIDENTITY']._serialized_start=508
-  _globals['_WORKERIDENTITY']._serialized_end=654
-  _globals['_WORKERTARGET']._serialized_start=656
-  _globals['_WORKERTARGET']._serialized_end=731
-  _globals['_FROMWORKER']._serialized_start=734
-  _globals['_FROMWORKER']._serialized_end=891
-  _globals['_WORKERREPORT']._serialized_start=894
-  _globals['_WORKERREPORT']._serialized_end=1233
-  _globals['_GAIN']._serialized_start=1235
-  _globals['_GAIN']._serialized_end=1281
-  _globals['_CLOSEERRORS']._serialized_start=1283
-  _globals['_CLOSEERRORS']._serialized_end=1340
-  _globals['_TARGETLOAD']._serialized_start=1342
-  _globals['_TARGETLOAD']._serialized_end=1429
-  _globals['_ENDPOINTLOAD']._serialized_start=1431
-  _globals['_ENDPOINTLOAD']._serialized_end=1489
+  _globals['_TOWORKER']._serialized_end=474
+  _globals['_WORKERSTART']._serialized_start=476
+  _globals['_WORKERSTART']._serialized_end=521
+  _globals['_WORKERIDENTITY']._serialized_start=524
+  _globals['_WORKERIDENTITY']._serialized_end=670
+  _globals['_WORKERTARGET']._serialized_start=672
+  _globals['_WORKERTARGET']._serialized_end=747
+  _globals['_FROMWORKER']._serialized_start=750
+  _globals['_FROMWORKER']._serialized_end=907
+  _globals['_WORKERREPORT']._serialized_start=910
+  _globals['_WORKERREPORT']._serialized_end=1249
+  _globals['_GAIN']._serialized_start=1251
+  _globals['_GAIN']._serialized_end=1297
+  _globals['_CLOSEERRORS']._serialized_start=1299
+  _globals['_CLOSEERRORS']._serialized_end=1356
+  _globals['_TARGETLOAD']._serialized_start=1358
+  _globals['_TARGETLOAD']._serialized_end=1445
+  _globals['_ENDPOINTLOAD']._serialized_start=1447
+  _globals['_ENDPOINTLOAD']._serialized_end=1505
 # @@protoc_insertion_point(module_scope)

@@ -37,6 +37,7 @@ class ToWorker(_message.Message):
     UNTAP_FIELD_NUMBER: _builtins.int
     ASK_FIELD_NUMBER: _builtins.int
     DRAIN_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
     forget: _builtins.str
     """a target that nobody is told of any more"""
     untap: _builtins.bool
@@ -45,6 +46,8 @@ class ToWorker(_message.Message):
     """report now, under this number"""
     drain: _builtins.bool
     """take what has been handed over, finish what is open, report, end"""
+    zone: _builtins.str
+    """where the sidecar is, if its configuration does not say"""
     @_builtins.property
     def start(self) -> Global___WorkerStart:
         """first, and once"""
@@ -71,12 +74,13 @@ class ToWorker(_message.Message):
         untap: _builtins.bool = ...,
         ask: _builtins.int = ...,
         drain: _builtins.bool = ...,
+        zone: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "drain", b"drain", "forget", b"forget", "identity", b"identity", "order", b"order", "policy", b"policy", "said", b"said", "start", b"start", "target", b"target", "untap", b"untap"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "drain", b"drain", "forget", b"forget", "identity", b"identity", "order", b"order", "policy", b"policy", "said", b"said", "start", b"start", "target", b"target", "untap", b"untap", "zone", b"zone"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "drain", b"drain", "forget", b"forget", "identity", b"identity", "order", b"order", "policy", b"policy", "said", b"said", "start", b"start", "target", b"target", "untap", b"untap"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "drain", b"drain", "forget", b"forget", "identity", b"identity", "order", b"order", "policy", b"policy", "said", b"said", "start", b"start", "target", b"target", "untap", b"untap", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_said: _TypeAlias = _typing.Literal["start", "identity", "policy", "target", "forget", "order", "untap", "ask", "drain"]  # noqa: Y015
+    _WhichOneofReturnType_said: _TypeAlias = _typing.Literal["start", "identity", "policy", "target", "forget", "order", "untap", "ask", "drain", "zone"]  # noqa: Y015
     _WhichOneofArgType_said: _TypeAlias = _typing.Literal["said", b"said"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_said) -> _WhichOneofReturnType_said | None: ...
 

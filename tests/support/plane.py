@@ -78,6 +78,7 @@ class Plane(
         self.trust = Changing(self.bundle())
         self.endpoints = Changing(discovery_pb2.EndpointsUpdate(snapshot=True))
         self.policy = Changing(policy_pb2.WorkloadPolicy(version=1))
+        self.zone = ""  # that instances are told to be in
         self.present = []  # registrations of the streams that are open
         self.watched = []
         self.hellos = []
@@ -149,7 +150,7 @@ class Plane(
                 if mine is None:
                     mine = message
                     self.present.append(mine)
-                    yield discovery_pb2.RegistrationReply(server_version="test", protocol=1)
+                    yield discovery_pb2.RegistrationReply(server_version="test", protocol=1, zone=self.zone)
                 mine.draining = message.draining
         finally:
             self.present.remove(mine)

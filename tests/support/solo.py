@@ -16,8 +16,10 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Self
 
@@ -110,14 +112,15 @@ class Solo:
             name, port, {"inbound": [{"name": "main", "port": application, "listen": listen}]}, more
         )
 
-    async def outbound(self, name: str, *far: Sidecar, **more: Any) -> Sidecar:
-        """Start the sidecar of a client whose upstream is behind others."""
+    async def outbound(self, name: str, *far: Sidecar, zones: Sequence[str] = (), **more: Any) -> Sidecar:
+        """Start the sidecar of a client whose upstream is behind others, each in its zone."""
         put = [
             discovery_pb2.Endpoint(
                 id=f"{there.name}-0",
                 ip="127.0.0.1",
                 port=there.port,
                 weight=1,
+                zone=zone,
                 peer=common_pb2.Peer(
                     namespace=NAMESPACE,
                     kind="deployment",
@@ -127,7 +130,7 @@ class Solo:
                     identity=f"spiffe://local/ns/{NAMESPACE}/sa/{there.name}",
                 ),
             )
-            for there in far
+            for there, zone in zip_longest(far, zones, fillvalue="")
         ]
         service = discovery_pb2.ServiceRef(namespace=NAMESPACE, name=far[0].name, port=80)
         self.plane.endpoints.set(discovery_pb2.EndpointsUpdate(snapshot=True, exists=True, service=service, put=put))

@@ -1,4 +1,4 @@
-"""What every worker has to know: identity, policy, taps, and where the targets are that it follows.
+"""What every worker has to know: identity, zone, policy, taps, and where the targets are that it follows.
 
 The lead's state is the source: each change goes to all workers as it is applied here, and a worker that has just
 started is told how things stand. Each target is followed once for the whole sidecar, for as long as the lead's
@@ -75,12 +75,15 @@ class Bulletin:
         directory = runtime.directory
         self._follow, directory.follow = directory.follow, self._followed
         self._unfollow, directory.unfollow = directory.unfollow, self._unfollowed
+        directory.located = self._located
         for known in directory.sets.values():
             self._mirror(known)
 
     def join(self, reader: Reader) -> None:
         """A worker has started: it is told how things stand."""
         self._readers.add(reader)
+        if self._runtime.directory.zone:
+            reader.tell(ToWorker(zone=self._runtime.directory.zone))
         if self._policy is not None:
             reader.tell(ToWorker(policy=self._policy))
         for order in self._orders.values():
@@ -126,6 +129,9 @@ class Bulletin:
                 serial=current.serial,
             )
         )
+
+    def _located(self, zone: str) -> None:
+        self._tell(ToWorker(zone=zone))
 
     def _applied(self, policy: policy_pb2.WorkloadPolicy) -> None:
         self._policy = policy

@@ -40,6 +40,7 @@ class Follower:
         self._draining: asyncio.Task[None] | None = None
         self._hear: dict[str, Callable[[ToWorker], None]] = {
             "identity": lambda said: self._certify(said.identity),
+            "zone": lambda said: runtime.directory.locate(said.zone),
             "policy": lambda said: runtime.rules.apply(said.policy),
             "target": lambda said: self._target(said.target),
             "forget": lambda said: self._forget(said.forget),

@@ -188,6 +188,10 @@ class EndpointSet:
         return known
 
 
+def _nowhere(_: str) -> None:
+    """Tell nobody of a zone: a sidecar of one process."""
+
+
 def _nobody(_: EndpointSet) -> None:
     """Follow nothing: before feeds/discovery has started, and in tests."""
 
@@ -199,6 +203,7 @@ class Directory:
         self.sets: dict[str, EndpointSet] = {}
         self.follow: Callable[[EndpointSet], None] = _nobody  # feeds/discovery: watch a new target
         self.unfollow: Callable[[EndpointSet], None] = _nobody
+        self.located: Callable[[str], None] = _nowhere  # called with each zone that is taken in
         self._limit = limit
         self._own = own  # addresses of this pod alone: what is dialled there does not pass its sidecar again
         self.zone = zone
@@ -227,6 +232,7 @@ class Directory:
             for known in self.sets.values():
                 known.zone = zone
                 known.arrange()
+            self.located(zone)
 
     def _drop_oldest(self) -> None:
         self.drop(min(self.sets.values(), key=lambda known: known.used))

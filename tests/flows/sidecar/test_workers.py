@@ -29,7 +29,9 @@ from agents.sidecar.crew.frames import Frames, frame
 from agents.sidecar.crew.handover import pair
 from meshcore.wire.worker_pb2 import FromWorker, ToWorker, WorkerStart
 from tests.support.local import NAMESPACE, Local, free_port, inside
+from tests.support.rogue import serving
 from tests.support.shell import eventually
+from tests.support.solo import Solo
 
 PROCESSES = 3
 SLOW_S = 1.0
@@ -118,7 +120,10 @@ def local(application: Application) -> Iterator[Local]:
 
 def processes(local: Local, name: str) -> list[int]:
     """Return the processes of a workload's sidecar, the lead first."""
-    lead = local.pid(name)
+    return crew(local.pid(name))
+
+
+def crew(lead: int) -> list[int]:
     children = Path(f"/proc/{lead}/task/{lead}/children").read_text().split()
     return [lead, *map(int, children)]
 
@@ -290,6 +295,25 @@ async def test_the_end_of_the_lead_is_the_end_of_its_workers_and_no_request_fail
     assert await until(
         lambda: local.shell.deployments(NAMESPACE, "10m")["web"]["requests"]["success"] == reported + 120, 8
     )
+
+
+async def test_the_zone_that_the_control_plane_tells_is_that_of_every_process() -> None:
+    application = free_port()
+    async with serving(application), Solo() as solo:
+        solo.plane.zone = "west"
+        west, east = [await solo.inbound(zone, application) for zone in ("west", "east")]
+        near = await solo.outbound("caller", west, east, zones=("west", "east"), workers=PROCESSES)
+        assert await until(lambda: len(crew(near.process.pid)) == PROCESSES, 5)
+        async with clients(near.port, 30) as made:
+            for _ in range(10):
+                assert set(await asyncio.gather(*[client.get(b"/well") for client in made])) == {200}
+            held = [served(pid, near.port) for pid in crew(near.process.pid)]
+            assert min(held) >= 8, held
+        # The own zone bears all of it. A process that knew of no zone would send half of its requests to the east; a
+        # moment in which the own zone is clearly slower sends some.
+        ended = [await each.metrics("response_total", 'classification="success"') for each in (west, east)]
+        assert sum(ended) == 300
+        assert ended[1] < 30, ended
 
 
 def test_a_worker_hears_its_lead_alone_and_ends_with_it() -> None:

@@ -97,6 +97,18 @@ def test_before_there_is_an_identity_nothing_is_told_of_one(runtime):
     assert worker.kinds() == []
 
 
+def test_the_zone_is_told_once_it_is_known(runtime):
+    bulletin, early, late = Bulletin(runtime), Worker(), Worker()
+    bulletin.join(early)
+    assert early.kinds() == []
+    runtime.directory.locate("a")
+    runtime.directory.locate("a")  # said again with each registration
+    bulletin.join(late)
+    assert (early.heard(), late.heard()) == ([("zone", "a")], [("zone", "a")])
+    runtime.directory.locate("b")
+    assert (early.heard(), late.heard()) == ([("zone", "b")], [("zone", "b")])
+
+
 def test_a_target_is_told_whole_at_first_and_then_by_changes(runtime):
     followed = []
     runtime.directory.follow = lambda known: followed.append(known.target)

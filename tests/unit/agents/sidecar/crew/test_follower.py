@@ -106,6 +106,21 @@ async def test_policy_taps_and_endpoints_are_applied(follower, runtime):
     assert runtime.directory.sets == {}
 
 
+async def test_the_zone_divides_what_is_known_and_what_comes(follower, runtime):
+    def put(*zones):
+        return discovery_pb2.EndpointsUpdate(
+            exists=True,
+            put=[discovery_pb2.Endpoint(id=zone, ip="127.0.0.1", port=1, weight=1, zone=zone) for zone in zones],
+        )
+
+    known = runtime.directory.sets["declared.emojivoto:80"]
+    known.apply(put("a", "b"))
+    follower.hear(ToWorker(zone="b"))
+    later = runtime.discover("later.emojivoto:80")
+    later.apply(put("a", "b"))
+    assert [[each.zone for each in target.zones.near.endpoints] for target in (known, later)] == [["b"], ["b"]]
+
+
 async def test_targets_are_followed_and_left_as_applications_ask(follower, runtime, channel):
     assert channel.heard("follow") == ["declared.emojivoto:80"]
     runtime.discover("a.b:1").used = 1.0
