@@ -8,7 +8,8 @@ import pytest
 from agents.sidecar.engine.hop import ACCEPTED, TCP, connect
 from agents.sidecar.engine.http2 import wire
 from agents.sidecar.engine.http2.limits import HOP, Limits
-from agents.sidecar.host.hopstream import HIGH_MARK, LINGER_S, ByteStream
+from agents.sidecar.engine.http2.stream import Stream
+from agents.sidecar.host.hopstream import ATTEMPTS, HIGH_MARK, LINGER_S, REPLAY_LIMIT, ByteStream
 from tests.support.http2 import Pair
 from tests.support.playbook import Clock
 
@@ -289,3 +290,120 @@ def test_what_is_held_is_counted_until_it_no_longer_is(end: str) -> None:
         connection.lost()
     ends.run()
     assert meter.waiting == 0
+
+
+class Refused:
+    """A byte stream that said something on a connection whose far end has left meanwhile, and the next connection."""
+
+    def __init__(self, said: bytes = b"said ") -> None:
+        self.clock, self.user, self.asked = Clock(), User(), 0
+        self.pair = self.connect()
+        self.near = ByteStream(self.clock, self.user, "far:1")  # type: ignore[arg-type]
+        self.near.insist(self.again)
+        self.near.stream = self.open()
+        self.near.write(said)
+
+    def connect(self) -> Pair:
+        pair = Pair(server=HOP, client=HOP)
+        pair.exchange()
+        return pair
+
+    def open(self) -> Stream:
+        return self.pair.client.open(connect(TCP, b"far:1"), False, self.near)
+
+    def again(self) -> None:
+        self.asked += 1
+
+    def refuse(self) -> None:
+        """The far end's last word crosses the stream on its way."""
+        last = self.pair.client.next - 4
+        self.pair.client.receive(wire.goaway(max(0, last), wire.NO_ERROR))
+
+    def carry(self) -> None:
+        self.pair = self.connect()
+        self.near.carried(self.open())
+        self.pair.exchange()
+
+    @property
+    def heard(self) -> bytes:
+        return b"".join(self.pair.served.bodies.values())
+
+    @property
+    def ended(self) -> bool:
+        (stream,) = self.pair.served.streams
+        return stream.remote_closed
+
+
+def test_what_a_far_end_that_has_left_did_not_hear_is_said_to_the_next() -> None:
+    refused = Refused()
+    refused.refuse()
+    assert (refused.asked, refused.near.wanted, refused.near.leaving) == (1, True, True)
+    refused.near.write(b"meanwhile ")
+    refused.near.write_eof()
+    refused.carry()
+    assert (refused.heard, refused.ended, refused.near.leaving) == (b"said meanwhile ", True, False)
+    assert refused.user.told == []
+    refused.pair.served.streams[0].send_headers(ACCEPTED)
+    refused.pair.served.streams[0].send_data(b"answer")
+    refused.pair.exchange()
+    assert refused.user.data == b"answer"
+
+
+def test_what_was_accepted_is_not_said_again() -> None:
+    refused = Refused()
+    refused.pair.exchange()
+    refused.pair.served.streams[0].send_headers(ACCEPTED)
+    refused.pair.exchange()
+    refused.refuse()
+    assert (refused.asked, refused.user.told) == (0, [("lost", "upstream-reset")])
+
+
+def test_nothing_is_said_again_for_ever() -> None:
+    refused = Refused()
+    for _ in range(ATTEMPTS - 1):
+        refused.refuse()
+        refused.carry()
+    refused.refuse()
+    assert (refused.asked, refused.user.told) == (ATTEMPTS - 1, [("lost", "upstream-reset")])
+
+
+def test_too_much_to_be_kept_is_not_said_again() -> None:
+    refused = Refused(bytes(REPLAY_LIMIT + 1))
+    refused.refuse()
+    assert (refused.asked, refused.user.told) == (0, [("lost", "upstream-reset")])
+
+
+def test_while_there_is_nobody_to_hear_a_writer_is_paused() -> None:
+    refused = Refused()
+    refused.refuse()
+    refused.near.write(bytes(REPLAY_LIMIT))
+    assert refused.user.told == ["pause"]
+    refused.carry()
+    assert refused.user.told == ["pause", "resume"]
+    assert len(refused.heard) == REPLAY_LIMIT + len(b"said ")
+
+
+def test_who_has_closed_meanwhile_is_still_heard() -> None:
+    refused = Refused()
+    refused.refuse()
+    refused.near.close()
+    refused.clock.advance(0.0)
+    assert refused.user.told == []
+    refused.carry()
+    refused.clock.advance(0.0)
+    assert (refused.heard, refused.ended, refused.user.told) == (b"said ", True, [("lost", None)])
+
+
+def test_who_has_gone_meanwhile_wants_no_other_stream() -> None:
+    refused = Refused()
+    refused.refuse()
+    refused.near.abort()
+    refused.clock.advance(0.0)
+    assert (refused.near.wanted, refused.user.told) == (False, [("lost", None)])
+
+
+def test_without_another_connection_it_is_lost_with_the_reason() -> None:
+    refused = Refused()
+    refused.refuse()
+    refused.near.uncarried("connect-refused")
+    assert refused.user.told == [("lost", "connect-refused")]
