@@ -79,6 +79,7 @@ class Side:
         self.received = b""
         self.writes = 0
         self.closed = False
+        self.leaving = False  # as a stream of a hop may be
         self.aborted = False
         self.eof = False
         self.paused = False

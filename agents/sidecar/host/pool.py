@@ -42,7 +42,9 @@ class Pool:
         idle = self.idle
         while idle:
             upstream = idle.pop()
-            if not upstream.transport.is_closing():  # it may have been lost in this very turn of the loop
+            if _leaving(upstream):
+                upstream.retire()
+            elif not upstream.transport.is_closing():  # it may have been lost in this very turn of the loop
                 return upstream
         return self.connect(down)
 
@@ -53,16 +55,22 @@ class Pool:
 
     def keep(self, upstream: Upstream) -> bool:
         """Take a connection back; False: it is not wanted."""
-        if len(self.idle) >= IDLE_LIMIT or self.endpoint.gone:
+        if len(self.idle) >= IDLE_LIMIT or self.endpoint.gone or _leaving(upstream):
             return False
         self.idle.append(upstream)
         return True
 
     def expire(self, before: float) -> None:
-        """Close what has been idle since before a time; everything idle, if the endpoint is gone."""
+        """Close what has been idle since before a time, or is leaving; everything idle, if the endpoint is gone."""
         if self.endpoint.gone:
             before = float("inf")
-        old = [upstream for upstream in self.idle if upstream.since < before]
-        self.idle = [upstream for upstream in self.idle if upstream.since >= before]
+        old = [upstream for upstream in self.idle if upstream.since < before or _leaving(upstream)]
+        self.idle = [upstream for upstream in self.idle if upstream not in old]
         for upstream in old:
             upstream.retire()
+
+
+def _leaving(upstream: Upstream) -> bool:
+    """Tell whether it is a stream of a hop that ends after its streams: kept in use, it would keep the hop up."""
+    hop = upstream.hop
+    return hop is not None and hop.leaving

@@ -19,6 +19,7 @@ from agents.sidecar.state.cells import TcpCell, errno_name
 if TYPE_CHECKING:
     from agents.sidecar.engine.exchange import Exchange
     from agents.sidecar.host.downstream import Downstream
+    from agents.sidecar.host.hopstream import ByteStream
     from agents.sidecar.host.pool import Pool
 
 REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))  # RFC 9110, 9.2.2
@@ -41,6 +42,7 @@ class Upstream(Responses, asyncio.Protocol):
         "down",
         "ended",
         "flow",
+        "hop",
         "persistent",
         "pool",
         "since",
@@ -57,6 +59,7 @@ class Upstream(Responses, asyncio.Protocol):
         self.down: Downstream | None = None
         self.flow: TcpCell | None = None  # where it counts as a connection of its own
         self.transport: Any = None
+        self.hop: ByteStream | None = None  # the transport, where it is a stream of the mesh hop
         self.write: Any = None
         self.since = 0.0  # idle since
         self.persistent = False
@@ -77,6 +80,8 @@ class Upstream(Responses, asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         self.write = transport.write
+        if self.pool.endpoint.meshed:
+            self.hop = transport
         if self.flow is not None:
             self.flow.opening()
         if self.down is None:  # the client went away meanwhile, before anything was sent

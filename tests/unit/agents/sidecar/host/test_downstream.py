@@ -377,6 +377,39 @@ def test_a_hop_that_goes_down_takes_no_request_along() -> None:
     assert [(x.status, x.attempt) for x in book.exchanges] == [(200, 2)]
 
 
+def test_a_hop_that_is_leaving_is_not_kept_up_by_the_next_request() -> None:
+    book = Playbook(meshed("10.0.0.1:80"))
+    for number in range(2):
+        book.client >> GET
+        book.server(number) << GET
+        book.server(number) >> OK
+        book.client << OK
+        book.server(number).leaving = True
+    book.client >> GET
+    assert [side.closed for side in book.dials.sides] == [True, True, False]
+
+
+def test_a_hop_that_leaves_under_a_request_is_not_kept_after_it() -> None:
+    book = Playbook(meshed("10.0.0.1:80"))
+    book.client >> GET
+    book.server().leaving = True
+    book.server() >> OK
+    book.client << OK
+    assert book.server().closed
+
+
+def test_idle_streams_of_a_hop_that_is_leaving_go_with_the_sweep() -> None:
+    book = Playbook(meshed("10.0.0.1:80"))
+    book.client >> GET
+    book.server() >> OK
+    book.host.sweep(0.0)
+    assert not book.server().closed
+    book.server().leaving = True
+    book.host.sweep(0.0)
+    assert book.server().closed
+    assert book.host.pools[0].idle == []
+
+
 def test_what_was_sent_is_sent_once_more_at_most() -> None:
     book = Playbook(meshed("10.0.0.1:80"))
     book.client >> GET
