@@ -9,6 +9,8 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable
+from math import inf
+from time import time
 from typing import Any, Protocol
 
 from agents.sidecar.engine.http2.connection import CLIENT, Connection
@@ -16,7 +18,7 @@ from agents.sidecar.engine.http2.limits import HOP, UPSTREAM, Meter
 from agents.sidecar.host.dial import FULL, keep_alive
 from agents.sidecar.host.h2edge import Edge
 from agents.sidecar.host.handshake import detail, refuse, why
-from agents.sidecar.host.tls import Contexts, identity
+from agents.sidecar.host.tls import Contexts, expiry, identity
 from agents.sidecar.state.cells import TcpCell, errno_name
 from agents.sidecar.state.endpoints import Endpoint
 from agents.sidecar.state.refusals import BY_PEER, MISMATCH, NO_IDENTITY
@@ -55,6 +57,7 @@ class Carrier(Edge):
         self.context = context
         self.since = 0.0  # idle since
         self.leaving = False  # the server has said that it will take no more streams soon
+        self.expires = inf  # the server's certificate, Unix time
         self.flow: TcpCell | None = None  # where it counts as a connection
         self._turn = 0  # reads when it was last heard of
         self._next = 1  # the next stream's number at that time
@@ -73,6 +76,7 @@ class Carrier(Edge):
             transport.abort()
             self.carriers.failed("identity-mismatch")
             return
+        self.expires = expiry(transport)
         self.flow = self.carriers.fleet.flow(endpoint)
         if self.flow is not None:
             self.flow.opening()
@@ -134,7 +138,8 @@ class Carrier(Edge):
             self.since = 0.0
         elif not self.since:
             self.since = now
-        if self.carriers.endpoint.gone or (self.since and now - self.since > IDLE_S):
+        idle = self.since and now - self.since > IDLE_S
+        if idle or self.carriers.endpoint.gone or time() >= self.expires:
             self.retire()
         elif h2.turn != self._turn:
             self._turn = h2.turn

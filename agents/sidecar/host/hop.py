@@ -4,6 +4,8 @@ host/listener hands the socket over when ALPN names the mesh. Who the client is 
 HELLO adds what the identity bears out. Native streams are requests, extended CONNECTs are byte streams.
 """
 
+from math import inf
+from time import time
 from typing import Any
 
 from agents.sidecar.engine.exchange import INBOUND
@@ -19,7 +21,7 @@ from agents.sidecar.host.handshake import refuse
 from agents.sidecar.host.hopstream import ByteStream
 from agents.sidecar.host.host import Host
 from agents.sidecar.host.serve import stream as serve
-from agents.sidecar.host.tls import identity
+from agents.sidecar.host.tls import expiry, identity
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.peers import UNKNOWN_PEER
 from agents.sidecar.state.refusals import NO_IDENTITY
@@ -33,12 +35,14 @@ class HopServed(Served):
         super().__init__(host, fleet, door, UNKNOWN_PEER, None, HOP)
         self._identity = ""
         self._address = ""
+        self._expires = inf
         self._introduced = False
         self._signature = (CLIENT_HEADER, b"", False)  # for the application, on each request
         self._generation = host.runtime.certs.generation
 
     def connection_made(self, transport: Any) -> None:
         self._identity = identity(transport)
+        self._expires = expiry(transport)
         peer = transport.get_extra_info("peername")
         self._address = join(peer[0], peer[1]) if isinstance(peer, tuple) else ""
         try:
@@ -52,8 +56,8 @@ class HopServed(Served):
 
     def tick(self) -> None:
         super().tick()
-        if self._generation != self.host.runtime.certs.generation:
-            self.drain()  # certificates or anchors changed: the client comes again and is looked at anew
+        if self._generation != self.host.runtime.certs.generation or time() >= self._expires:
+            self.drain()  # certificates or anchors changed, or time went by: the client comes again, is looked at anew
 
     def on_hello(self, payload: bytes) -> None:
         if not self._introduced:

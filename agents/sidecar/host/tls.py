@@ -5,6 +5,7 @@ must be is compared by those two, with `identity`, before any byte is passed on:
 """
 
 import ssl
+from math import inf
 from typing import Any
 
 from agents.sidecar.engine.detect import MESH_ALPN
@@ -49,3 +50,12 @@ def identity(transport: Any) -> str:
     names = certificate.get("subjectAltName", ())
     uris = [value for kind, value in names if kind == "URI"]
     return uris[0] if len(uris) == 1 and uris[0].startswith("spiffe://") else ""
+
+
+def expiry(transport: Any) -> float:
+    """Return when the certificate of a TLS transport's far end expires, in Unix seconds; infinity for no certificate.
+
+    TLS looks at it once, and a connection may outlive it: host/hop and host/h2carrier end those with their sweeps.
+    """
+    certificate = transport.get_extra_info("peercert")
+    return ssl.cert_time_to_seconds(certificate["notAfter"]) if certificate else inf

@@ -1,12 +1,13 @@
 """The mesh's TLS over memory: both ends prove who they are, contexts follow the certificates."""
 
+import math
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from agents.sidecar.host.tls import Contexts, identity
+from agents.sidecar.host.tls import Contexts, expiry, identity
 from agents.sidecar.state.certs import Certificate, Certs
 from meshcore.pki import authority
 from tests.support.playbook import Side
@@ -39,6 +40,14 @@ class Transport(Side):
 )
 def test_identity(certificate: object, expected: str) -> None:
     assert identity(Transport(certificate)) == expected
+
+
+@pytest.mark.parametrize(
+    ("certificate", "expected"),
+    [(None, math.inf), ({}, math.inf), ({"notAfter": "Jan  2 00:00:00 1970 GMT"}, 86400.0)],
+)
+def test_when_it_expires(certificate: object, expected: float) -> None:
+    assert expiry(Transport(certificate)) == expected
 
 
 class Trust:
