@@ -109,8 +109,12 @@ def observe(endpoint: Endpoint, took: float, now: float) -> None:
     elif took >= endpoint.ewma:
         endpoint.ewma = sqrt(endpoint.ewma * took)
     else:
-        kept = min(exp((endpoint.stamp - now) / DECAY_S), KEPT)
-        endpoint.ewma = endpoint.ewma * kept + took * (1 - kept)
+        # What was forgotten while nobody asked stays forgotten if the answer bears it out: else each answer would bring
+        # it all back, and at a few requests a second it would take half a minute of them.
+        quiet = endpoint.stamp - now
+        believed = max(endpoint.ewma * exp(min(quiet, 0.0) / FORGET_S), took)
+        kept = min(exp(quiet / DECAY_S), KEPT)
+        endpoint.ewma = believed * kept + took * (1 - kept)
     endpoint.stamp = now
 
 

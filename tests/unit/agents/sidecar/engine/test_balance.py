@@ -198,6 +198,36 @@ def test_one_held_up_answer_costs_some_answers_not_half_a_minute() -> None:
     assert endpoint.ewma < 0.002 / 0.75  # as good as its equals
 
 
+@pytest.mark.parametrize("held_up", [0.03, 0.1, 0.3])
+def test_one_held_up_answer_costs_a_quiet_client_s_endpoint_no_more_than_half_its_share(held_up: float) -> None:
+    kept = 0.0
+    for seed in range(50):
+        random, endpoints = Random(seed), make(2)
+        for endpoint in endpoints:
+            observe(endpoint, 0.003, 1.0)
+        observe(endpoints[0], held_up, 1.0)
+        shares = [0, 0]
+        for request in range(300):  # 20 a second, one after the other
+            now = 1.0 + request / 20
+            chosen = choose(endpoints, now, random.random)
+            observe(chosen, 0.003 * random.lognormvariate(0.0, 0.3), now)
+            shares[endpoints.index(chosen)] += 1
+        kept += shares[0] / 150 / 50
+    assert kept > 0.5
+
+
+def test_one_that_is_slow_each_time_it_is_tried_is_not_forgiven() -> None:
+    random, endpoints = Random(7), make(2)
+    shares = [0, 0]
+    for request in range(600):
+        now = 1.0 + request / 20
+        chosen = choose(endpoints, now, random.random)
+        which = endpoints.index(chosen)
+        observe(chosen, (0.15, 0.003)[which], now)
+        shares[which] += 1
+    assert 3 <= shares[0] < 30  # of 600; it is tried now and then
+
+
 def test_the_first_answer_replaces_the_guess() -> None:
     (endpoint,) = make(1)
     assert endpoint.ewma == FIRST_EWMA_S
