@@ -1,6 +1,7 @@
 """Two pods with sidecars and one without, applications unaware: what redirect and original destination make of that.
 
-Every test runs with both kinds of iptables; addresses are of both families.
+Every test runs with both kinds of iptables, and those of the shared world with sidecars of several processes, too;
+addresses are of both families.
 """
 
 import subprocess
@@ -26,7 +27,7 @@ families = pytest.mark.parametrize("version", [4, 6], ids=["IPv4", "IPv6"])
 
 
 @pytest.fixture(scope="module")
-def world(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(backend: str, workers: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp(backend)
     key = authority.new_key()
     own = new_authority().issue(key.public_key(), "spiffe://elsewhere/ns/x/sa/y", datetime.now(UTC))
@@ -42,8 +43,8 @@ def world(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
             made.wait(lambda pod=pod: made.get(pod, f"http://[::1]:{HTTP}/") == "200", f"{pod}.http")
         for pod in ("a", "b"):
             made.redirect(pod, "--backend", backend, *RULES)
-        made.sidecar("a", ports={})
-        made.sidecar("b", ports={"http": HTTP, "grpc": GRPC}, skip_inbound=str(SKIPPED_IN))
+        made.sidecar("a", ports={}, workers=workers)
+        made.sidecar("b", ports={"http": HTTP, "grpc": GRPC}, workers=workers, skip_inbound=str(SKIPPED_IN))
         yield made
 
 
@@ -189,6 +190,15 @@ def test_writing_the_rules_twice_is_writing_them_once(world: World, backend: str
     world.redirect("a", "--backend", backend, *RULES)
     assert world.rules("a", backend, version) == before
     assert world.get("a", url(world, "b", version)) == "200"
+
+
+def test_there_are_as_many_processes_as_asked_for(world: World, workers: int) -> None:
+    sidecars = [
+        process.pid for process in world.processes if b"sidecar" in Path(f"/proc/{process.pid}/cmdline").read_bytes()
+    ]
+    assert len(sidecars) == 2
+    for lead in sidecars:
+        assert len(Path(f"/proc/{lead}/task/{lead}/children").read_text().split()) == workers - 1
 
 
 def test_the_control_plane_shows_the_edges(world: World) -> None:

@@ -117,7 +117,7 @@ class World:
         saved = self.run(pod, [tool, "-t", "nat"]).stdout.splitlines()
         return [line for line in saved if line.startswith("-A")]
 
-    def sidecar(self, pod: str, ports: dict[str, int], **more: Any) -> subprocess.Popen[bytes]:
+    def sidecar(self, pod: str, ports: dict[str, int], workers: int = 1, **more: Any) -> subprocess.Popen[bytes]:
         """Start a pod's sidecar under its own uid, and wait until it is ready."""
         asked = identity_pb2.IssueTokenRequest(namespace="default", service_account=pod, pod=f"{pod}-0")
         token = identity_pb2_grpc.LocalIdentityStub(self.channel).IssueToken(asked, timeout=10)
@@ -132,6 +132,7 @@ class World:
             "token": token.token,
             "admin": {"listen": f"0.0.0.0:{ADMIN}"},
             "drain_s": 0.2,
+            "workers": workers,
             "inbound": [{"name": name, "port": port} for name, port in ports.items()],
             "transparent": {
                 "inbound": [f"0.0.0.0:{INBOUND}", f"[::]:{INBOUND}"],
