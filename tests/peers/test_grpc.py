@@ -137,10 +137,14 @@ async def test_large_metadata(channel: grpc.aio.Channel) -> None:
 async def test_a_server_that_goes_away_is_unavailable(mesh: Local) -> None:
     """Nobody listens: the code that says so, at once."""
     async with grpc.aio.insecure_channel(f"127.0.0.1:{mesh.outbound('voting')}", OPTIONS) as channel:
-        with pytest.raises(grpc.aio.AioRpcError) as failed:
-            await asyncio.wait_for(channel.unary_unary("/t.T/Unary")(b"hello"), 10)
-    assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert "connect-refused" in (failed.value.details() or "")
+        told = []
+        for _ in range(2):
+            with pytest.raises(grpc.aio.AioRpcError) as failed:
+                await asyncio.wait_for(channel.unary_unary("/t.T/Unary")(b"hello"), 10)
+            assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+            told.append(failed.value.details())
+    # The first call may go out on the connection that the server of the test before is just closing.
+    assert told in (["connect-refused"] * 2, ["upstream-closed", "connect-refused"])
 
 
 SCENARIOS = ["kinds", "turns", "thousand", "deadline", "cancel", "large", "trailers", "metadata"]
