@@ -202,20 +202,20 @@ def test_there_are_as_many_processes_as_asked_for(world: World, workers: int) ->
 
 
 def test_the_control_plane_shows_the_edges(world: World) -> None:
-    assert world.get("a", url(world, "b", 4)) == "200"
+    assert world.get("a", url(world, "b", 4)) == world.get("c", url(world, "b", 4)) == "200"
     query = stats_pb2_grpc.StatsQueryStub(world.channel)
     found: dict[tuple[str, str], stats_pb2.Edge] = {}
 
     def shown() -> bool:
         answer = query.Edges(stats_pb2.EdgesRequest(kind="deployment", namespace="default"), timeout=5)
         found.update({(edge.src.name, edge.dst.name): edge for edge in answer.edges})
-        return ("a", "b") in found and found["a", "b"].received.success > 0
+        plain = any(edge.tls == common_pb2.TLS_NONE for edge in found.values())
+        return plain and ("a", "b") in found and found["a", "b"].received.success > 0
 
     world.wait(shown, "control")
     edge = found["a", "b"]
     assert (edge.src.identity, edge.dst.identity) == (A, B)
     assert edge.sent.success > 0
-    assert any(tls == common_pb2.TLS_NONE for tls in (edge.tls for edge in found.values()))
 
 
 def test_a_sidecar_that_is_killed_is_missed_and_not_passed_by(backend: str, tmp_path: Path) -> None:
