@@ -18,6 +18,7 @@ from agents.launcher import commands
 from agents.launcher.announce import Announcer
 
 FAILED = 1
+ENDING_S = 10.0  # for a launcher that has said that it ends
 
 
 class Message(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -51,10 +52,15 @@ def detach(argv: Sequence[str], keep_fds: Sequence[int] = ()) -> int:
         child.send_signal(signal.SIGTERM)
         child.wait()
         return FAILED
+    if status == 0:
+        child.returncode = 0  # it goes on without us, so there is nothing to wait for
+        return status
+    # Who is told of a failure may try again at once, and must not meet what is left of this one.
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(ENDING_S)
     if status is None:
         sys.stderr.write("the launcher ended before the mesh was up\n")
         return FAILED
-    child.returncode = 0  # it goes on without us, so there is nothing to wait for
     return status
 
 

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,16 @@ def test_what_the_launcher_says_is_passed_on(
     assert detach(["up"]) == 3
     out, err = capfd.readouterr()
     assert (out, err) == ("up\n", "hm\nTraceback: x\n")
+
+
+def test_one_that_has_failed_is_gone_when_its_starter_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    failing = f"import time; os.write(fd, b'{{status}}'); time.sleep(0.3); open('{gone}', 'w')"
+    speaking(monkeypatch, failing.replace("{status}", '{"status": 2}\\n'))
+    assert detach(["up"]) == 2
+    assert gone.exists()
 
 
 def test_one_that_ends_without_a_word_has_failed(
