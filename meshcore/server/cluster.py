@@ -20,7 +20,7 @@ from meshcore.kube.events import Recorder
 from meshcore.kube.failure import KubeError
 from meshcore.kube.lease import Election
 from meshcore.kube.needs import LEADER
-from meshcore.kube.objects import OBSERVE_GROUP, PODS
+from meshcore.kube.objects import DEPLOYMENTS, OBSERVE_GROUP, PODS
 from meshcore.kube.review import Reviews, User
 from meshcore.kube.session import Session
 from meshcore.server.access import Access as Proven
@@ -51,6 +51,7 @@ from meshcore.wire.ids import SpiffeId
 log = logging.getLogger("meshcore.server")
 
 RENEW_S = 2.0
+ACCOUNT = "meshtui-controller"
 
 
 class ClusterPlane:
@@ -67,7 +68,7 @@ class ClusterPlane:
         self.cluster = Cluster(session, self.registry, options.namespace, scoped=options.scoped)
         self.locator = Locator(self.cluster.snapshot, options.trust_domain)
         self.reviews = Reviews(session)
-        self.events = Recorder(session, "meshtui-controller")
+        self.events = Recorder(session, ACCOUNT)
         self.rules = ClusterPolicy(self.cluster.attachments, self._service_ports, self._served)
         self.policy = Policy(None, ports=lambda namespace, pod: {}, wall_ms=wall_ms, compose=self.rules.compose)
         home = Home(
@@ -84,6 +85,7 @@ class ClusterPlane:
             zone=self.cluster.snapshot.zone_of,
             behind=self.cluster.snapshot.behind,
             told=self._certified,
+            noted=self._noted,
         )
         self.core = Core(
             home,
@@ -232,14 +234,25 @@ class ClusterPlane:
             self.events.record(owner, verdict.event, note, action="Inject", warning=verdict.loud)
 
     def _certified(self, identity: SpiffeId, reason: str) -> None:
-        if not reason or self.options.scoped:
+        if self.options.scoped:  # it may write no Events
             return
         account = {
             "apiVersion": "v1",
             "kind": "ServiceAccount",
             "metadata": {"namespace": identity.namespace, "name": identity.service_account},
         }
-        self.events.record(account, "CertificateRefused", reason, action="Certify", warning=True)
+        # One Event for an account, however many pods it has: the recorder counts, and holds back what comes too fast.
+        if reason:
+            self.events.record(account, "CertificateRefused", reason, action="Certify", warning=True)
+        else:
+            self.events.record(account, "CertificateIssued", f"a certificate for {identity}", action="Certify")
+
+    def _noted(self, word: str, note: str, bad: bool) -> None:
+        """Tell of the issuer, where people look for the control plane."""
+        if self.options.scoped:
+            return
+        deployment = DEPLOYMENTS.new(ACCOUNT, self.options.namespace)
+        self.events.record(deployment, word, note, action="Rotate", warning=bad)
 
 
 def _owners(verdict: Verdict) -> Iterable[dict[str, Any]]:

@@ -23,7 +23,7 @@ from meshcore.services.discovery.inventory import Behind
 from meshcore.services.discovery.registry import Registry
 from meshcore.services.discovery.resolve import View
 from meshcore.services.discovery.serve import Discovery, Inventory
-from meshcore.services.identity.serve import Identity, Redeem, Told, untold
+from meshcore.services.identity.serve import Identity, Noted, Redeem, Told, unnoted, untold
 from meshcore.services.identity.serving import Serving
 from meshcore.services.identity.store import Store
 from meshcore.services.policy.serve import Policy
@@ -64,6 +64,7 @@ class Home:
     zone: Callable[[str, str], str] = lambda namespace, pod: ""
     behind: Behind | None = None
     told: Told = untold
+    noted: Noted = unnoted
 
 
 class Core:
@@ -107,6 +108,7 @@ class Core:
             caller=caller,  # None on the port for strangers, which asks for no certificate: there, only a token helps
             clock=time.time,
             told=home.told,
+            noted=home.noted,
         )
         self.control = Control(home.mesh, home=home.name, status=self.status, check=self.check)
         self.stats_query = StatsQuery(

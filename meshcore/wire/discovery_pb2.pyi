@@ -681,6 +681,7 @@ class ProxyStatus(_message.Message):
     INFLIGHT_FIELD_NUMBER: _builtins.int
     CERT_SERIAL_FIELD_NUMBER: _builtins.int
     CPU_PERCENT_FIELD_NUMBER: _builtins.int
+    CERT_ISSUER_FIELD_NUMBER: _builtins.int
     time_ms: _builtins.int
     cpu_us: _builtins.int
     """since the process began"""
@@ -696,6 +697,8 @@ class ProxyStatus(_message.Message):
     """hex"""
     cpu_percent: _builtins.float
     """of one core over the last report interval"""
+    cert_issuer: _builtins.str
+    """hex, the serial number of what signed it"""
     @_builtins.property
     def endpoints(self) -> _containers.RepeatedCompositeFieldContainer[Global___EndpointStatus]: ...
     def __init__(
@@ -712,10 +715,11 @@ class ProxyStatus(_message.Message):
         inflight: _builtins.int = ...,
         cert_serial: _builtins.str = ...,
         cpu_percent: _builtins.float = ...,
+        cert_issuer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cert_not_after_ms", b"cert_not_after_ms", "cert_not_before_ms", b"cert_not_before_ms", "cert_serial", b"cert_serial", "connections", b"connections", "cpu_percent", b"cpu_percent", "cpu_us", b"cpu_us", "endpoints", b"endpoints", "inflight", b"inflight", "rss_bytes", b"rss_bytes", "tap_dropped", b"tap_dropped", "time_ms", b"time_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cert_issuer", b"cert_issuer", "cert_not_after_ms", b"cert_not_after_ms", "cert_not_before_ms", b"cert_not_before_ms", "cert_serial", b"cert_serial", "connections", b"connections", "cpu_percent", b"cpu_percent", "cpu_us", b"cpu_us", "endpoints", b"endpoints", "inflight", b"inflight", "rss_bytes", b"rss_bytes", "tap_dropped", b"tap_dropped", "time_ms", b"time_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmeshcore/wire/identity.proto\x12\nmeshtui.v1\">\n\x0e\x43\x65rtifyRequest\x12\x10\n\x08identity\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\x12\x0b\n\x03\x63sr\x18\x03 \x01(\x0c\"u\n\x0f\x43\x65rtifyResponse\x12\r\n\x05\x63hain\x18\x01 \x03(\x0c\x12&\n\x05trust\x18\x02 \x01(\x0b\x32\x17.meshtui.v1.TrustBundle\x12\x15\n\rnot_before_ms\x18\x03 \x01(\x03\x12\x14\n\x0cnot_after_ms\x18\x04 \x01(\x03\"\x13\n\x11WatchTrustRequest\"\x1e\n\x0bTrustBundle\x12\x0f\n\x07\x61nchors\x18\x01 \x03(\x0c\"L\n\x11IssueTokenRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x17\n\x0fservice_account\x18\x02 \x01(\t\x12\x0b\n\x03pod\x18\x03 \x01(\t\"\xbe\x01\n\x12IssueTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12\x12\n\nexpires_ms\x18\x02 \x01(\x03\x12\x10\n\x08identity\x18\x03 \x01(\t\x12&\n\x05trust\x18\x04 \x01(\x0b\x32\x17.meshtui.v1.TrustBundle\x12\x18\n\x10identity_address\x18\x05 \x01(\t\x12\x17\n\x0f\x63ontrol_address\x18\x06 \x01(\t\x12\x18\n\x10\x63ontrol_identity\x18\x07 \x01(\t2\x96\x01\n\x08Identity\x12\x42\n\x07\x43\x65rtify\x12\x1a.meshtui.v1.CertifyRequest\x1a\x1b.meshtui.v1.CertifyResponse\x12\x46\n\nWatchTrust\x12\x1d.meshtui.v1.WatchTrustRequest\x1a\x17.meshtui.v1.TrustBundle0\x01\x32\\\n\rLocalIdentity\x12K\n\nIssueToken\x12\x1d.meshtui.v1.IssueTokenRequest\x1a\x1e.meshtui.v1.IssueTokenResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmeshcore/wire/identity.proto\x12\nmeshtui.v1\">\n\x0e\x43\x65rtifyRequest\x12\x10\n\x08identity\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\x12\x0b\n\x03\x63sr\x18\x03 \x01(\x0c\"u\n\x0f\x43\x65rtifyResponse\x12\r\n\x05\x63hain\x18\x01 \x03(\x0c\x12&\n\x05trust\x18\x02 \x01(\x0b\x32\x17.meshtui.v1.TrustBundle\x12\x15\n\rnot_before_ms\x18\x03 \x01(\x03\x12\x14\n\x0cnot_after_ms\x18\x04 \x01(\x03\"\x13\n\x11WatchTrustRequest\".\n\x0bTrustBundle\x12\x0f\n\x07\x61nchors\x18\x01 \x03(\x0c\x12\x0e\n\x06issuer\x18\x02 \x01(\t\"L\n\x11IssueTokenRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x17\n\x0fservice_account\x18\x02 \x01(\t\x12\x0b\n\x03pod\x18\x03 \x01(\t\"\xbe\x01\n\x12IssueTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12\x12\n\nexpires_ms\x18\x02 \x01(\x03\x12\x10\n\x08identity\x18\x03 \x01(\t\x12&\n\x05trust\x18\x04 \x01(\x0b\x32\x17.meshtui.v1.TrustBundle\x12\x18\n\x10identity_address\x18\x05 \x01(\t\x12\x17\n\x0f\x63ontrol_address\x18\x06 \x01(\t\x12\x18\n\x10\x63ontrol_identity\x18\x07 \x01(\t2\x96\x01\n\x08Identity\x12\x42\n\x07\x43\x65rtify\x12\x1a.meshtui.v1.CertifyRequest\x1a\x1b.meshtui.v1.CertifyResponse\x12\x46\n\nWatchTrust\x12\x1d.meshtui.v1.WatchTrustRequest\x1a\x17.meshtui.v1.TrustBundle0\x01\x32\\\n\rLocalIdentity\x12K\n\nIssueToken\x12\x1d.meshtui.v1.IssueTokenRequest\x1a\x1e.meshtui.v1.IssueTokenResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,13 +38,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHTRUSTREQUEST']._serialized_start=227
   _globals['_WATCHTRUSTREQUEST']._serialized_end=246
   _globals['_TRUSTBUNDLE']._serialized_start=248
-  _globals['_TRUSTBUNDLE']._serialized_end=278
-  _globals['_ISSUETOKENREQUEST']._serialized_start=280
-  _globals['_ISSUETOKENREQUEST']._serialized_end=356
-  _globals['_ISSUETOKENRESPONSE']._serialized_start=359
-  _globals['_ISSUETOKENRESPONSE']._serialized_end=549
-  _globals['_IDENTITY']._serialized_start=552
-  _globals['_IDENTITY']._serialized_end=702
-  _globals['_LOCALIDENTITY']._serialized_start=704
-  _globals['_LOCALIDENTITY']._serialized_end=796
+  _globals['_TRUSTBUNDLE']._serialized_end=294
+  _globals['_ISSUETOKENREQUEST']._serialized_start=296
+  _globals['_ISSUETOKENREQUEST']._serialized_end=372
+  _globals['_ISSUETOKENRESPONSE']._serialized_start=375
+  _globals['_ISSUETOKENRESPONSE']._serialized_end=565
+  _globals['_IDENTITY']._serialized_start=568
+  _globals['_IDENTITY']._serialized_end=718
+  _globals['_LOCALIDENTITY']._serialized_start=720
+  _globals['_LOCALIDENTITY']._serialized_end=812
 # @@protoc_insertion_point(module_scope)

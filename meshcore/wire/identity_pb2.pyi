@@ -99,16 +99,22 @@ class TrustBundle(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ANCHORS_FIELD_NUMBER: _builtins.int
+    ISSUER_FIELD_NUMBER: _builtins.int
+    issuer: _builtins.str
+    """serial number, hex, of what signs now: whose certificate is another's renews it soon"""
     @_builtins.property
-    def anchors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    def anchors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """DER"""
+
     def __init__(
         self,
         *,
         anchors: _abc.Iterable[_builtins.bytes] | None = ...,
+        issuer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchors", b"anchors"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchors", b"anchors", "issuer", b"issuer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

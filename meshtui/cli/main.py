@@ -9,7 +9,7 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from meshcore.wire.version import VERSION
 from meshtui.cli import check as check_verb
-from meshtui.cli import edges, graph, inject, install, local, options, pods, screen, stat, tap, top, where
+from meshtui.cli import edges, graph, identity, inject, install, local, options, pods, screen, stat, tap, top, where
 from meshtui.cli.fault import USAGE, Fault
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -53,7 +53,17 @@ def root(
         screen.open_screen(mesh, ascii_only=ascii_only, command=command, namespace=namespace)
 
 
-for verb in (stat.stat, top.top, tap.tap, edges.edges, graph.graph, pods.pods, check_verb.check, screen.demo):
+for verb in (
+    stat.stat,
+    top.top,
+    tap.tap,
+    edges.edges,
+    graph.graph,
+    pods.pods,
+    identity.identity,
+    check_verb.check,
+    screen.demo,
+):
     app.command()(verb)
 for clustered in (inject.inject, inject.uninject, install.install, install.upgrade, install.uninstall, install.prune):
     app.command()(clustered)

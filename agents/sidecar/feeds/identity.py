@@ -14,6 +14,7 @@ import ssl
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final
 
 from agents.runtime.backoff import Backoff
@@ -28,6 +29,8 @@ RENEW_AT: Final = (
     0.65  # of the certificate's life: of 24 hours, more than eight are left for a control plane to be away
 )
 RENEW_JITTER: Final = 0.05  # up to so much earlier, so that a fleet started at once does not renew at once
+SPREAD_S: Final = 30.0  # over which a fleet asks for new certificates when another issuer came into force
+STEP_S: Final = 30.0
 CALL_TIMEOUT_S: Final = 5.0
 _FINAL = frozenset(("PERMISSION_DENIED", "UNAUTHENTICATED", "INVALID_ARGUMENT"))
 _REQUEST = re.compile(rb"-----BEGIN CERTIFICATE REQUEST-----(.+?)-----END CERTIFICATE REQUEST-----", re.DOTALL)
@@ -79,6 +82,7 @@ class Identity:
         self._token = token
         self._again = again
         self._fd = -1  # the memfd of the current certificate
+        self._superseded = asyncio.Event()  # set while another issuer signs than signed the current certificate
 
     async def bootstrap(self, anchors_pem: str) -> None:
         """Get the first certificate; tries until the control plane answers. Raises RefusedError if it says no."""
@@ -103,7 +107,7 @@ class Identity:
         while True:
             current = self._certs.current
             assert current is not None
-            await _sleep_until(renewal_time(current))
+            await self._due(current)
             try:
                 key, request = await make_keypair(self._identity)
                 if self._again and time.time() >= current.not_after:  # nobody would let it renew
@@ -117,7 +121,24 @@ class Identity:
                 await asyncio.sleep(backoff.pause())
             else:
                 backoff = Backoff(first_s=1.0, longest_s=60.0)
+                self._superseded.clear()
                 self._log.info("certificate renewed")
+
+    async def _due(self, current: Certificate) -> None:
+        """Sleep until a certificate is to be renewed: in good time, or soon once its issuer is no longer in force.
+
+        By the wall clock and in steps: a suspended machine wakes late, and must notice.
+        """
+        when = renewal_time(current)
+        hurries = False
+        while (left := when - time.time()) > 0:
+            if self._superseded.is_set() and not hurries:
+                hurries = True
+                when = min(when, time.time() + random.uniform(0, SPREAD_S))  # noqa: S311 - not for secrets
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, STEP_S)):
+                    await (asyncio.sleep(STEP_S) if hurries else self._superseded.wait())
 
     async def _introduce(self, key: bytes, request: bytes, anchors_pem: str) -> None:
         """Ask for a certificate as one who has none."""
@@ -140,6 +161,9 @@ class Identity:
                     self._certs.trust(anchors)
                     self._use()
                     self._log.info("trust bundle changed: %d anchors", len(bundle.anchors))
+                current = self._certs.current
+                if bundle.issuer and current is not None and current.issuer not in ("", bundle.issuer):
+                    self._superseded.set()
 
     async def _certify(self, line: Line, key: bytes, request: bytes, token: str) -> None:
         wanted = identity_pb2.CertifyRequest(identity=self._identity, token=token, csr=request)
@@ -161,6 +185,7 @@ class Identity:
             not_before=answer.not_before_ms / 1000,
             not_after=answer.not_after_ms / 1000,
             serial=serial(answer.chain[0]),
+            issuer=serial(answer.chain[1]) if len(answer.chain) > 1 else "",
         )
         old, self._fd = self._fd, fd
         self._certs.install(certificate, anchors)
@@ -197,9 +222,3 @@ def _skip_header(der: bytes, at: int) -> int:
 
 def _pem(certificates: Iterable[bytes]) -> bytes:
     return "".join(map(ssl.DER_cert_to_PEM_cert, certificates)).encode()
-
-
-async def _sleep_until(unix_s: float) -> None:
-    """Sleep in steps, by the wall clock: a suspended machine wakes late, and must notice."""
-    while (left := unix_s - time.time()) > 0:  # noqa: ASYNC110 - nobody announces the time
-        await asyncio.sleep(min(left, 30.0))

@@ -52,6 +52,7 @@ class Status:
             status.cert_not_before_ms = int(certificate.not_before * 1000)
             status.cert_not_after_ms = int(certificate.not_after * 1000)
             status.cert_serial = certificate.serial
+            status.cert_issuer = certificate.issuer
         for endpoints in self._runtime.directory.sets.values():
             for endpoint in endpoints.by_id.values():
                 if len(status.endpoints) >= MAX_ENDPOINTS:

@@ -22,6 +22,7 @@ class Certificate:
     not_before: float
     not_after: float
     serial: str  # hex
+    issuer: str = ""  # the serial number of what signed it, hex
 
 
 class Certs:

@@ -35,8 +35,17 @@ Redeem = Callable[[str, SpiffeId], Awaitable[None]]
 Told = Callable[[SpiffeId, str], None]
 
 
+# Hears what becomes of the issuer: one word, a sentence, and whether it is bad.
+Noted = Callable[[str, str, bool], None]
+UPDATED, SKIPPED, INVALID = "IssuerUpdated", "IssuerUpdateSkipped", "IssuerValidationFailed"
+
+
 def untold(identity: SpiffeId, reason: str) -> None:
     """Nobody needs to hear."""
+
+
+def unnoted(word: str, note: str, bad: bool) -> None:
+    """Nobody needs to hear of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,7 @@ class Identity(identity_pb2_grpc.IdentityServicer):
         caller: Caller,
         clock: Callable[[], float],
         told: Told = untold,
+        noted: Noted = unnoted,
     ) -> None:
         self.store = store
         self.serving = serving
@@ -68,6 +78,7 @@ class Identity(identity_pb2_grpc.IdentityServicer):
         self.refused = 0
         self._redeem = redeem
         self._told = told
+        self._noted = noted
         self._trust_domain = trust_domain
         self._caller = caller
         self._clock = clock
@@ -80,16 +91,17 @@ class Identity(identity_pb2_grpc.IdentityServicer):
         while True:
             await asyncio.sleep(POLL_S)
             if self.store.poll():
-                log.warning(
-                    "the authority changed",
-                    extra={"fields": {"issuer": f"{self.store.authority.issuer.serial_number:x}"}},
-                )
+                authority = self.store.authority
+                serial, anchors = f"{authority.issuer.serial_number:x}", len(authority.anchors)
+                log.warning("the authority changed", extra={"fields": {"issuer": serial, "anchors": anchors}})
+                self._noted(UPDATED, f"issuer {serial} signs now, under {anchors} trust anchors", False)
                 for watcher in self._watchers:
                     watcher.set()
             if self.store.problem != problem:
                 problem = self.store.problem
                 if problem:
                     log.error("the authority's files are not taken up", extra={"fields": {"reason": problem}})
+                    self._noted(SKIPPED, f"{problem}; what was good before goes on", True)
             try:
                 if self.serving.refresh(self.store.authority):
                     log.info("serving certificate renewed", extra={"fields": {"until": str(self.serving.not_after)}})
@@ -121,6 +133,7 @@ class Identity(identity_pb2_grpc.IdentityServicer):
         try:
             leaf = self.store.authority.issue(key, str(wanted), utc(self._clock()))
         except AuthorityError as error:
+            self._noted(INVALID, f"no certificate can be issued: {error}", True)
             await self._refuse(context, grpc.StatusCode.FAILED_PRECONDITION, str(error), request.identity)
         self.issued += 1
         self._told(wanted, "")
@@ -162,7 +175,8 @@ class Identity(identity_pb2_grpc.IdentityServicer):
             self._strangers -= stranger
 
     def _bundle(self) -> identity_pb2.TrustBundle:
-        return identity_pb2.TrustBundle(anchors=self.store.authority.bundle)
+        authority = self.store.authority
+        return identity_pb2.TrustBundle(anchors=authority.bundle, issuer=f"{authority.issuer.serial_number:x}")
 
     async def _refuse(self, context: "Context", code: grpc.StatusCode, reason: str, identity: str) -> NoReturn:
         self.refused += 1

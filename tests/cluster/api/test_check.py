@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from kubernetes.client import ApiException
 
 from meshcore.inject import names
 from meshcore.inject.settings import write
@@ -72,10 +73,10 @@ def ready(cluster: Cluster) -> None:
         path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{ACCOUNT}"
         status = {"conditions": [{"type": "Ready", "status": "True"}], "phase": "Running"}
         for pod in cluster.get(f"/api/v1/namespaces/{NAMESPACE}/pods")["items"]:
-            cluster.kubectl(
-                "patch", "pod", pod["metadata"]["name"], "-n", NAMESPACE, "--subresource=status", "--type=merge",
-                "-p", json.dumps({"status": status}),
-            )  # fmt: skip
+            try:
+                cluster.core.patch_namespaced_pod_status(pod["metadata"]["name"], NAMESPACE, {"status": status})
+            except ApiException as error:
+                assert error.status == 404, error  # it is being replaced
         found = cluster.get(path)
         return bool(found["status"].get("readyReplicas", 0) == found["spec"]["replicas"])
 
