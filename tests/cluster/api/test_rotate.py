@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from agents.sidecar.engine.detect import MESH_ALPN
 from meshcore.inject import names
 from meshcore.pki.authority import key_pem, load, new_key, utc
 from tests.cluster.api.test_mesh import deployment, pods_of
@@ -28,6 +29,8 @@ from tests.cluster.support.mesh import DOMAIN, NAMESPACE, Mesh
 from tests.cluster.support.mesh import mesh as running
 from tests.cluster.support.sidecar import Sidecar, workload
 from tests.cluster.support.wait import until
+
+SETTINGS = b"\x04"  # the type of the first frame that a server of HTTP/2 sends (RFC 9113, 6.5)
 
 
 @pytest.fixture
@@ -55,11 +58,12 @@ class Peer:
         """Shake hands with a sidecar, trusting these anchors; return whose certificate it serves."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
+        context.set_alpn_protocols([MESH_ALPN.decode()])
         context.load_verify_locations(cadata=anchors)
         context.load_cert_chain(self.file)
         with socket.create_connection(("127.0.0.1", sidecar.port), 5) as plain, context.wrap_socket(plain) as tls:
-            tls.sendall(b"GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n")
-            assert tls.recv(100).startswith(b"HTTP/1.1 200"), "the handshake was not taken for good"
+            tls.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+            assert tls.recv(9)[3:4] == SETTINGS, "the handshake was not taken for good"
             leaf = x509.load_der_x509_certificate(tls.getpeercert(True) or b"")
         key = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
         return (key or b"").hex()
@@ -113,9 +117,8 @@ def test_an_anchor_is_replaced_under_traffic(cluster: Cluster, mesh: Mesh, names
         assert {path.stat().st_mode & 0o777 for path in files.iterdir()} == {0o600}
         cluster.kubectl(*command.split())
         assert mesh.anchors.count("BEGIN CERTIFICATE") == 2
-        until(
-            lambda: web.log.read_text().count("trust bundle changed: 2 anchors"), 20, "both anchors at the sidecar"
-        ) if "trust bundle changed" in web.log.read_text() else time.sleep(6)
+        until(lambda: "Next  2." in rotate(cluster, files)[0], 20, "both anchors")
+        until(lambda: "trust bundle changed: 2 anchors" in web.log.read_text(), 20, "both anchors at the sidecar")
 
         said, command = rotate(cluster, files)
         assert "Done  1." in said

@@ -83,6 +83,7 @@ def workload(
         "control_address": mesh.settings.addresses.control,
         "control_name": mesh.settings.addresses.name,
         "anchors_pem": mesh.anchors,
+        "log_level": "info",
         "token_file": str(file),
         "admin": {"listen": f"127.0.0.1:{admin}"},
         "inbound": [{"name": "http", "port": origin.server_address[1], "listen": f"127.0.0.1:{port}"}],
