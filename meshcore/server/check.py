@@ -22,6 +22,8 @@ from meshcore.wire.version import VERSION
 ANCHOR_LEFT = timedelta(days=60)
 STALE_MS = 5_000
 AHEAD_MS = 2_000
+_ROTATE = "set the clock, or replace the anchor: `meshtui identity rotate` prints the steps"
+_LOG = "`kubectl logs POD -c meshtui-proxy` says why"
 NAMED = 5  # so many culprits are named, the rest counted
 
 
@@ -48,6 +50,11 @@ class Facts:
     pods: Sequence[Pod]
     policy_file: str
     policy_problem: str
+    cluster: bool = False
+
+    def hint(self, here: str, there: str) -> str:
+        """Return the next step on a machine, or the one in a cluster."""
+        return there if self.cluster else here
 
 
 def check(facts: Facts) -> CheckResponse:
@@ -68,24 +75,30 @@ def _identity(facts: Facts) -> Iterator[CheckItem]:
     yield _item(
         "trust anchors are within their validity period",
         f"{len(bad)} of {len(facts.anchors)} are not valid at {now:%Y-%m-%d %H:%M} UTC" if bad else "",
-        "set the clock, or start the mesh again: `meshtui down`, `meshtui up`",
+        facts.hint("set the clock, or start the mesh again: `meshtui down`, `meshtui up`", _ROTATE),
     )
     latest = max((span.end for span in facts.anchors), default=now)
     yield _item(
         "trust anchors are valid for at least 60 days",
         f"the last one ends on {latest:%Y-%m-%d}" if latest - now < ANCHOR_LEFT else "",
-        "start the mesh again to get a new anchor: `meshtui down`, `meshtui up`",
+        facts.hint("start the mesh again to get a new anchor: `meshtui down`, `meshtui up`", _ROTATE),
         CHECK_WARNING,
     )
     yield _item(
         "issuer certificate is within its validity period",
         "" if facts.issuer.holds(now) else f"it is valid from {facts.issuer.start} to {facts.issuer.end}",
-        "put a valid issuer.pem and issuer.key into the mesh's ca folder; they are taken up at once",
+        facts.hint(
+            "put a valid issuer.pem and issuer.key into the mesh's ca folder; they are taken up at once",
+            "put a valid issuer into Secret meshtui-identity-issuer; it is taken up at once",
+        ),
     )
     yield _item(
         "issuer and anchors on disk are in force",
         facts.authority_problem,
-        "correct the files in the mesh's ca folder; what was good before goes on until then",
+        facts.hint(
+            "correct the files in the mesh's ca folder; what was good before goes on until then",
+            "correct Secret meshtui-identity-issuer or ConfigMap meshtui-trust-anchors; what was good goes on",
+        ),
     )
     yield _item(
         "control plane's own certificate is valid",
@@ -98,7 +111,7 @@ def _identity(facts: Facts) -> Iterator[CheckItem]:
     yield _item(
         "sidecars' certificates are valid",
         f"expired: {_some(ended)}" if ended else "",
-        "see the sidecar's log for why it cannot renew: `meshtui logs NAME --proxy`",
+        facts.hint("see the sidecar's log for why it cannot renew: `meshtui logs NAME --proxy`", _LOG),
     )
     ahead = [_name(pod) for pod in facts.pods if pod.proxy.time_ms > now.timestamp() * 1000 + AHEAD_MS]
     yield _item(
@@ -113,20 +126,23 @@ def _discovery(facts: Facts) -> Iterator[CheckItem]:
     yield _item(
         "every sidecar is connected",
         f"no uplink from {_some(lost)}" if lost else "",
-        "see why in its log: `meshtui logs NAME --proxy`; `meshtui ps` shows restarts",
+        facts.hint("see why in its log: `meshtui logs NAME --proxy`; `meshtui ps` shows restarts", _LOG),
     )
     other = [f"{_name(pod)} ({pod.proxy_version})" for pod in facts.pods if pod.uplink and pod.proxy_version != VERSION]
     yield _item(
         "sidecars run the control plane's version",
         f"not {VERSION}: {_some(other)}" if other else "",
-        "restart the workloads: `meshtui down`, `meshtui up`",
+        facts.hint(
+            "restart the workloads: `meshtui down`, `meshtui up`",
+            "restart the workloads: `kubectl rollout restart deploy -n NAMESPACE`",
+        ),
         CHECK_WARNING,
     )
     failing = [f"{_name(pod)} ({pod.status.message or 'failing'})" for pod in facts.pods if pod.status.phase == FAILING]
     yield _item(
         "no workload is failing",
         _some(failing),
-        "see its last lines: `meshtui logs NAME`",
+        facts.hint("see its last lines: `meshtui logs NAME`", "`kubectl describe pod NAME` says what it lacks"),
     )
 
 
@@ -143,7 +159,7 @@ def _stats(facts: Facts) -> Iterator[CheckItem]:
     yield _item(
         "every connected sidecar reports its counters",
         f"nothing for {STALE_MS // 1000} s from {_some(stale)}" if stale else "",
-        "see the sidecar's log: `meshtui logs NAME --proxy`",
+        facts.hint("see the sidecar's log: `meshtui logs NAME --proxy`", _LOG),
     )
 
 

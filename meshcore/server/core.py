@@ -189,6 +189,7 @@ class Core:
                 pods=self.inventory.pods(),
                 policy_file=str(self.policy.file or ""),
                 policy_problem=self.policy.problem,
+                cluster=self.home.name == "kubernetes",
             )
         )
 

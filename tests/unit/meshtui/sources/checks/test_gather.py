@@ -1,0 +1,156 @@
+"""What is found out about a cluster, and what is said where it cannot be: a fake API server refuses, flaps, lies."""
+
+import json
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from meshcore.kube.needs import OBSERVE
+from meshcore.kube.objects import API_SERVICES, CONFIG_MAPS, SELF_ACCESS_REVIEWS
+from meshcore.kube.session import Session
+from meshcore.wire import observe
+from meshcore.wire.control_pb2 import CheckCategory, CheckItem, CheckResult, HelloResponse
+from meshtui.sources.checks.gather import SELF, VERSION, gather
+from meshtui.sources.checks.rooms import MESH, PRE, categories, waiting
+from tests.support.apiserver import ApiServer, api_server, asking, refusal
+
+
+def answering(server: ApiServer, version: str = "v1.33.0") -> None:
+    server.objects[VERSION] = {"gitVersion": version}
+    server.reviews[SELF.path()] = lambda spec: {"userInfo": {"username": "ann"}}
+
+
+async def checked(session: Session, mode: str = MESH) -> list[CheckCategory]:
+    return categories(await gather(session, mode), mode)
+
+
+def item(found: list[CheckCategory], category: str, part: str = "") -> CheckItem:
+    return next(each for room in found if room.name == category for each in room.checks if part in each.description)
+
+
+def bad(found: list[CheckCategory]) -> list[str]:
+    return [each.error for room in found for each in room.checks if each.result == CheckResult.CHECK_ERROR]
+
+
+async def test_expired_credentials_are_said_once_and_nothing_else_is_asked() -> None:
+    async def expired(_: web.Request) -> web.StreamResponse:
+        return refusal(401, "Unauthorized", "Unauthorized")
+
+    async with api_server() as server, asking(server) as session:
+        answering(server)
+        server.script(SELF.path(), expired, expired)
+        found = await checked(session)
+        assert [room.name for room in found] == ["kubernetes-api"]
+        only = item(found, "kubernetes-api")
+        assert "does not accept these credentials" in only.error
+        assert "log in again" in only.hint
+        assert {asked.path for asked in server.requests} == {SELF.path(), VERSION}
+
+
+async def test_a_server_that_cannot_be_reached_is_one_line_with_the_next_step() -> None:
+    async with api_server() as server:
+        url = server.url
+    gone = ApiServer(url=url)
+    async with asking(gone) as session:
+        found = await checked(session)
+    assert [room.name for room in found] == ["kubernetes-api"]
+    assert "cannot be reached" in item(found, "kubernetes-api").error
+    assert "kubectl config view" in item(found, "kubernetes-api").hint
+
+
+async def test_what_is_forbidden_is_not_seen_and_no_failure() -> None:
+    async with api_server() as server, asking(server) as session:
+        answering(server)
+        server.objects[observe.ROOT] = hello()
+        server.roles = ()  # may nothing
+        found = await checked_with_reviews(server, session)
+    hidden = item(found, "meshtui-config")
+    assert hidden.result == CheckResult.CHECK_WARNING
+    assert hidden.error == "not seen: needs get configmaps meshtui-config in meshtui"
+    assert "an administrator can allow it" in hidden.hint
+    assert bad(found) == []
+
+
+async def checked_with_reviews(server: ApiServer, session: Session) -> list[CheckCategory]:
+    """Ask, where reviews of oneself are allowed to everybody, as in a real cluster."""
+
+    async def me(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"status": {"userInfo": {"username": "ann"}}}, status=201)
+
+    original = server._allowed
+    server._allowed = lambda request, query: request.path == SELF.path() or original(request, query)  # type: ignore[method-assign]
+    return await checked(session)
+
+
+def hello(version: str = "0.1.0", protocol: int = 1, oldest: int = 1) -> dict[str, Any]:
+    message = HelloResponse(
+        version=version, protocol=protocol, oldest_protocol=oldest, mesh="meshtui", home="kubernetes"
+    )
+    return {observe.HELLO_MEMBER: observe.pack(message.SerializeToString())}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "oldest", "said"),
+    [(0, 0, "is newer than the control plane"), (9, 9, "is too old for the control plane")],
+)
+async def test_another_protocol_is_a_failure_of_the_versions_alone(protocol: int, oldest: int, said: str) -> None:
+    async with api_server() as server, asking(server) as session:
+        answering(server)
+        server.put(API_SERVICES.path(name=OBSERVE), spec={"service": {"namespace": "mesh-a"}})
+        server.objects[observe.ROOT] = hello("9.9.9", protocol, oldest)
+        found = await checked(session)
+    assert said in item(found, "meshtui-version", "protocol").error
+    assert "upgrade" in item(found, "meshtui-version", "protocol").hint
+    assert item(found, "meshtui-apiservice", "answers").result == CheckResult.CHECK_SUCCESS
+    assert "mesh-a" in item(found, "meshtui-config").error  # found out from how the API server reaches it
+
+
+async def test_half_an_installation_is_told_by_what_is_missing() -> None:
+    async with api_server() as server, asking(server) as session:
+        answering(server)
+        server.put("/api/v1/namespaces/meshtui")
+        server.put(CONFIG_MAPS.path("meshtui", "meshtui-config"), data={"config.yaml": "images: ["})
+        found = await checked(session)
+    assert "not YAML" in item(found, "meshtui-config", "can be used").error
+    assert "nobody can look" in item(found, "meshtui-apiservice").error
+    assert "meshtui upgrade" in item(found, "meshtui-existence", "ServiceAccount").hint
+    assert waiting(found) is not None
+
+
+async def test_a_server_that_flaps_is_no_fault_of_the_mesh_but_of_the_look() -> None:
+    async def away(_: web.Request) -> web.StreamResponse:
+        return refusal(503, "ServiceUnavailable", "etcd has no leader")
+
+    async with api_server() as server, asking(server) as session:
+        answering(server)
+        path = CONFIG_MAPS.path("meshtui", "meshtui-config")
+        server.script(path, away)
+        first = item(await checked(session), "meshtui-config")
+        server.put(
+            path,
+            data={"config.yaml": "images: {agents: a:1, controller: c:1}\naddresses: {identity: i:1, control: c:1}"},
+        )
+        second = item(await checked(session), "meshtui-config", "can be used")
+    assert "not seen: the API server" in first.error
+    assert "etcd has no leader" in first.error
+    assert second.result == CheckResult.CHECK_SUCCESS
+
+
+async def test_before_an_install_each_missing_right_is_named() -> None:
+    async with api_server() as server, asking(server) as session:
+        answering(server, "v1.27.3")
+        server.reviews[SELF_ACCESS_REVIEWS.path()] = lambda spec: {
+            "allowed": spec["resourceAttributes"]["resource"] not in ("clusterroles", "tokenreviews")
+        }
+        found = await checked(session, PRE)
+    assert "it is v1.27.3" in item(found, "kubernetes-version").error
+    assert item(found, "pre-kubernetes-setup", "can create Deployments").result == CheckResult.CHECK_SUCCESS
+    assert "create clusterroles.rbac" in item(found, "pre-kubernetes-setup", "can create ClusterRoles").error
+    assert "create tokenreviews" in item(found, "pre-kubernetes-setup", "its rights").error
+    assert "aggregation" in item(found, "pre-kubernetes-setup", "aggregation").description
+    asked = [
+        json.dumps(each.body["spec"]["resourceAttributes"], sort_keys=True)
+        for each in server.asked("POST", "selfsubjectaccess")
+    ]
+    assert len(asked) == len(set(asked))  # each once
