@@ -87,7 +87,17 @@ def _without(regex: str) -> RouteMatch:
 
 def _whole(regex: str) -> str:
     """Return an expression that looks ahead for a whole path; a sidecar has the method behind it, after a space."""
-    return f"(?:{regex})(?: |$)"
+    return f"(?:{_bare(regex)})(?: |$)"
+
+
+def _bare(regex: str) -> str:
+    """Return an expression without the anchors around it: the whole path is meant, and it stands inside another one."""
+    body = regex.removeprefix("^")
+    if not body.endswith("$"):
+        return body
+    before = body[:-1]
+    escaped = (len(before) - len(before.rstrip("\\"))) % 2
+    return body if escaped else before
 
 
 def _prefix_regex(prefix: str) -> str:
@@ -125,7 +135,7 @@ def _both(left: RouteMatch, right: RouteMatch) -> Iterator[RouteMatch]:
             found.path_exact = exact
         else:
             first, second = (each.path_regex or _prefix_regex(each.path_prefix) for each in paths)
-            found.path_regex = f"(?={_whole(first)})(?:{second})"
+            found.path_regex = f"(?={_whole(first)})(?:{_bare(second)})"
     elif paths:
         found.path_exact, found.path_prefix, found.path_regex = (
             paths[0].path_exact,
