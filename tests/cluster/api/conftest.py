@@ -13,6 +13,12 @@ from tests.cluster.tools.find import need_control_plane
 NODES = 20  # room for 2,200 pods
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "cluster/api" in str(item.path) and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(600))  # a busy API server may take minutes to end a kind
+
+
 def pytest_runtest_setup() -> None:
     need_control_plane()  # here and not in the fixture: one line for all tests
 

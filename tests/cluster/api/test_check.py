@@ -80,7 +80,7 @@ def ready(cluster: Cluster) -> None:
         found = cluster.get(path)
         return bool(found["status"].get("readyReplicas", 0) == found["spec"]["replicas"])
 
-    until(said, 30, "the Deployment of the control plane", every=0.5)
+    until(said, 120, "the Deployment of the control plane", every=0.5)
 
 
 def test_before_an_install_an_administrator_may_all_and_a_stranger_little(cluster: Cluster) -> None:

@@ -42,7 +42,7 @@ def test_installed_upgraded_and_gone_again(cluster: Cluster) -> None:
     assert (left["kind"], left["metadata"]["name"]) == ("ConfigMap", "old")
 
     gone = printed(meshtui("uninstall", *here, kubeconfig=admin))
-    cluster.kubectl("delete", "--timeout=90s", "-f", "-", stdin=gone)
+    cluster.kubectl("delete", "--timeout=290s", "-f", "-", stdin=gone, seconds=300)
     rest = meshtui("uninstall", *here, kubeconfig=admin)
     assert (rest.returncode, rest.stdout) == (0, "")
     assert "Nothing of the mesh" in rest.stderr

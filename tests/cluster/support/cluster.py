@@ -59,7 +59,12 @@ class Cluster:
         return json.loads(data)
 
     def kubectl(
-        self, *words: str, stdin: str | None = None, kubeconfig: Path | None = None, status: int | None = 0
+        self,
+        *words: str,
+        stdin: str | None = None,
+        kubeconfig: Path | None = None,
+        status: int | None = 0,
+        seconds: float = KUBECTL_S,
     ) -> str:
         """Run kubectl and return stdout (stderr where a failure is expected); `status=None` expects any failure."""
         done = subprocess.run(
@@ -68,7 +73,7 @@ class Cluster:
             env={**os.environ, "HOME": str(self.plane.folder)},  # where it keeps what it discovered
             capture_output=True,
             text=True,
-            timeout=KUBECTL_S,
+            timeout=seconds,
             check=False,
         )
         expected = done.returncode == status if status is not None else done.returncode != 0

@@ -18,6 +18,7 @@ import yaml
 
 from meshcore.inject import names
 from meshcore.inject.settings import Addresses, Images, Settings, write
+from meshcore.kinds.table import GROUP
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.control import free_port
 from tests.cluster.support.wait import until
@@ -26,7 +27,7 @@ BASE = Path(__file__).resolve().parents[3] / "deploy" / "base"
 NAMESPACE = "meshtui"
 OBSERVE = "v1alpha1.observe.meshtui.dev"
 DOMAIN = "cluster.local"
-START_S = 40.0
+START_S = 120.0
 
 
 class Mesh:
@@ -57,10 +58,17 @@ class Mesh:
 
     def install(self) -> None:
         """Apply deploy/base, but for what runs in pods, and lead the API server here; the process is a pod's equal."""
+        until(self._nothing_ends, 300, "the kinds of an earlier mesh to be gone")
         text = yaml.safe_dump_all(self._objects())
         self.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
         self.configure(write(self.settings))
         self.kubeconfig = self.cluster.account(NAMESPACE, "meshtui-controller")
+
+    def _nothing_ends(self) -> bool:
+        """Say whether no kind of ours is on its way out: what is applied to one that is goes with it."""
+        found = self.cluster.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"]
+        ours = [each for each in found if each["spec"]["group"] == GROUP]
+        return not any("deletionTimestamp" in each["metadata"] for each in ours)
 
     def configure(self, document: str) -> None:
         """Write the settings."""
