@@ -71,8 +71,7 @@ class HopServed(Served):
             self.flow = self.host.flow(INBOUND, self.link)
             self.flow.opening()
         if name is None:
-            headers.append(self._signature)
-            super().on_stream(stream, headers, fields, end)
+            super().on_stream(stream, [*headers, self._signature], fields, end)
             return
         protocol: Any = serve(self.host, self.door, self.client, name)
         if protocol is None:

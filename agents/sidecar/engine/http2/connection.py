@@ -1,7 +1,7 @@
 """An HTTP/2 connection, either role: frames in, callbacks out.
 
 One receive loop takes a read apart and tells handler and sinks at once; nothing is made per frame. A head is decoded
-once, into the list that goes on to the other side. Frames that are neither data nor heads are control's.
+once (`Heads`), into the list that goes on to the other side. Frames that are neither data nor heads are control's.
 The peer is never trusted: every limit is in `Limits`, and what breaks RFC 9113 ends the stream or the connection.
 """
 
@@ -9,15 +9,13 @@ import time
 from collections.abc import Callable
 
 from . import control
-from . import fields as _fields
-from .fields import UNTOLD, Field, Fields, MalformedError
+from .fields import UNTOLD, MalformedError
 from .handler import Handler
-from .hpack import SHORT_BLOCK, Decoder, HpackError, OversizedError
+from .heads import LARGE, REQUEST, TRAILERS, Head, Heads, LargeError
 from .limits import CANCELLATION, EMPTY, RAPID_RESET, Limits
 from .session import CLIENT, FIRST, SERVER, Session
 from .stream import BODYLESS, Stream
 from .wire import (
-    COMPRESSION_ERROR,
     CONTINUATION,
     DATA,
     ENHANCE_YOUR_CALM,
@@ -40,15 +38,6 @@ from .wire import (
 __all__ = ("CLIENT", "SERVER", "Connection")
 
 
-# What stands for a request whose head is too large to be looked at.
-_LARGE: Fields = [
-    (b":method", b"GET", False),
-    (b":scheme", b"http", False),
-    (b":authority", b"large", False),
-    (b":path", b"/", False),
-]
-
-
 class Connection(Session):
     """One connection; `receive` what arrived, write what `take_output` gives."""
 
@@ -56,18 +45,18 @@ class Connection(Session):
         "_block",
         "_block_flags",
         "_continuations",
-        "_decoder",
+        "_heads",
+        "_known",
         "_preface",
         "_rest",
-        "_short",
     )
 
     def __init__(
         self, role: int, handler: Handler, limits: Limits, clock: Callable[[], float] = time.monotonic
     ) -> None:
         super().__init__(role, handler, limits, clock)
-        self._decoder = Decoder(limits.header_block)
-        self._short: Callable[[int], Field] = self._decoder.short.__getitem__
+        self._heads = Heads(limits)
+        self._known = self._heads.known
         self._rest = b""
         self._preface = PREFACE if role == SERVER else b""
         self._block: list[bytes] = []
@@ -205,28 +194,19 @@ class Connection(Session):
         """A whole head came: a request, a reply's head or trailers."""
         if self.closed:
             return
-        headers: Fields | None
-        if len(block) <= SHORT_BLOCK:
-            try:
-                headers = list(map(self._short, block))
-            except KeyError:
-                headers = self._long_head(number, block)
-        else:
-            headers = self._long_head(number, block)
-        if headers is None:
-            return
+        head = self._known.get(block)
         stream = self.streams.get(number)
         if stream is None:
-            self._new_head(number & LARGEST_ID, headers, end)
+            self._new_head(number & LARGEST_ID, block, head, end)
             return
         if stream.remote_closed:
-            self.fault(stream, STREAM_CLOSED)
+            self._closed_head(stream, block, head)
             return
         try:
             if self.role == CLIENT and not stream.head:
-                status, length = _fields.reply(headers, self.limits.trusted)
+                headers, _, status, length = head or self._heads.reply(block)
                 if status < 200:
-                    self._informational(end)
+                    self._informational(status, end)
                 else:
                     stream.head = True
                     if length != UNTOLD:
@@ -238,11 +218,11 @@ class Connection(Session):
                         self.forget(stream)
                 sink.on_headers(stream, headers, status, end == 1)
                 return
-            _fields.trailers(headers, self.role == CLIENT and self.limits.trusted)
+            headers, _, status, _ = head or self._heads.trailers(block, self.role == CLIENT and self.limits.trusted)
         except MalformedError:
             self.fault(stream, PROTOCOL_ERROR)
             return
-        if not end or (stream.length >= 0 and stream.length != stream.read_bytes):
+        if status != TRAILERS or not end or (stream.length >= 0 and stream.length != stream.read_bytes):
             self.fault(stream, PROTOCOL_ERROR)
             return
         stream.remote_closed = True
@@ -251,24 +231,15 @@ class Connection(Session):
             self.forget(stream)
         sink.on_trailers(stream, headers)
 
-    def _long_head(self, number: int, block: bytes) -> Fields | None:
-        """Decode a block that is not all short indexes; None if it is larger than allowed, which is then answered."""
-        try:
-            headers = self._decoder.decode(block)
-        except HpackError as error:
-            code = ENHANCE_YOUR_CALM if isinstance(error, OversizedError) else COMPRESSION_ERROR
-            raise ConnectionFault(code, str(error)) from None
-        if (len(block) > 4096 or len(headers) > SHORT_BLOCK) and _fields.weight(headers) > self.limits.header_list:
-            stream = self.streams.get(number)
-            if stream is not None:
-                self.fault(stream, PROTOCOL_ERROR)
-            else:
-                self._new_head(number & LARGEST_ID, _LARGE, 0)
-            return None
-        return headers
-
-    def _new_head(self, number: int, headers: Fields, end: int) -> None:
+    def _new_head(self, number: int, block: bytes, head: Head | None, end: int) -> None:
         """A head of a stream that is not open: a request, or a stray."""
+        if head is None:
+            try:
+                head = self._heads.request(block)
+            except LargeError:
+                head = LARGE
+            except MalformedError:
+                pass  # told below, unless it is a stray, or refused for another reason
         if self.role == CLIENT or number <= self.last or not number & 1:
             self._stray_head(number)
             return
@@ -278,12 +249,11 @@ class Connection(Session):
         if len(self.streams) >= limits.streams or self.draining:
             self._refuse(number, REFUSED_STREAM)
             return
-        try:
-            found = _fields.request(headers, limits.connect)
-            length = int(found[b"content-length"]) if b"content-length" in found else UNTOLD
-            if end and length > 0:
-                self._bodiless()
-        except MalformedError:
+        if head is None:
+            self._refuse(number, PROTOCOL_ERROR)
+            return
+        headers, found, kind, length = head
+        if kind != REQUEST or (end and length > 0):
             self._refuse(number, PROTOCOL_ERROR)
             return
         stream = self.streams[number] = Stream(self, number)
@@ -292,11 +262,21 @@ class Connection(Session):
             stream.bound = min(stream.bound, length)
         if end:
             stream.remote_closed = True
-        if headers is _LARGE:
+        if head is LARGE:
             stream.send_headers([(b":status", b"431", False)], True)
             stream.reset(NO_ERROR)
             return
         self.handler.on_stream(stream, headers, found, end == 1)
+
+    def _closed_head(self, stream: Stream, block: bytes, head: Head | None) -> None:
+        """A head on a stream that the peer has ended."""
+        code = STREAM_CLOSED
+        if head is None:
+            try:
+                self._heads.decode(block)
+            except LargeError:
+                code = PROTOCOL_ERROR
+        self.fault(stream, code)
 
     def _length(self, stream: Stream, status: int, length: int, end: int) -> None:
         """Take in a reply's content-length."""
@@ -309,8 +289,8 @@ class Connection(Session):
     def _bodiless(self) -> None:
         raise MalformedError("content-length without a body")
 
-    def _informational(self, end: int) -> None:
-        if end:
+    def _informational(self, status: int, end: int) -> None:
+        if end or status < 100:  # known, and not as a reply
             raise MalformedError("an informational head that ends the stream")
         self.spend(EMPTY, "informational heads")
 

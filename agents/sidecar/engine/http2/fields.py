@@ -1,8 +1,8 @@
 """Whether a decoded head is well-formed (RFC 9113 section 8.2 and 8.3), told with a handful of C calls per head.
 
 `Connection` calls one of `request`, `reply`, `trailers` for each head and treats `MalformedError` as a stream error.
-A field is looked at once: good ones are remembered, bounded, much as HPACK's own tables do; whole heads never are, and
-neither are secrets and what depends on other fields (CONNECT): those take the long way.
+A field is looked at once: good ones are remembered, bounded, much as HPACK's own tables do; secrets never are, nor what
+depends on other fields (CONNECT): those take the long way. Whole heads are `Heads`' business.
 """
 
 import re

@@ -1,7 +1,8 @@
 """What a Connection calls: one Handler per connection, one Sink per stream.
 
 The host's edges implement both. Callbacks run inside `Connection.receive` (or `unblock`), must not block, and may call
-any method of the connection and of its streams, also for the stream that is being reported.
+any method of the connection and of its streams, also for the stream that is being reported. Fields are the connection's
+own, and may be told again: whoever wants others makes a list of its own.
 """
 
 from typing import Protocol

@@ -7,7 +7,7 @@ Strings in Huffman code are jh2's business.
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from jh2._hazmat import Decoder as _HuffmanDecoder
 from jh2._hazmat import Encoder as _HuffmanEncoder
@@ -88,7 +88,7 @@ class Decoder:
     Whoever has a block of at most SHORT_BLOCK bytes may try `short` on each of them before.
     """
 
-    __slots__ = ("_few", "_limit", "_strings", "_table", "short")
+    __slots__ = ("_few", "_limit", "_strings", "_table", "meanings", "short")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -96,6 +96,7 @@ class Decoder:
         self._table = _Table()
         self.short: dict[int, Field] = {0x80 | index: field for index, field in enumerate(STATIC, 1)}
         self._strings: dict[bytes, bytes] = {}  # in Huffman code, with their length in front
+        self.meanings: dict[bytes, Any] = {}  # its user's, of blocks of indexes alone: emptied when these change
 
     def decode(self, block: bytes) -> Fields:
         """Return a block's fields, or raise HpackError."""
@@ -196,6 +197,7 @@ class Decoder:
 
     def _reindex(self) -> None:
         """Fields have other indexes now: bytes 0xBE to 0xFE name the newest 65 of the dynamic table."""
+        self.meanings.clear()
         short = self.short
         byte = 0x80 | _STATIC_SIZE
         for field in self._table.fields:

@@ -1,0 +1,94 @@
+"""Blocks to heads: decoded, looked at, and known again where the same bytes come again.
+
+`Connection` has one and asks it for each head. A block of indexes alone means the same until the table changes: clients
+and servers that say the same head again and again, as gRPC's do, have it decoded and looked at once. What is kept is a
+few heads of a connection, of fields that are in its table anyway; a block with any string in it is kept by nobody.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from . import fields as _fields
+from .fields import UNTOLD, Field, Fields, MalformedError
+from .hpack import SHORT_BLOCK, Decoder, HpackError, OversizedError
+from .limits import Limits
+from .wire import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, ConnectionFault
+
+# Fields, what they are by name (of requests), status, content-length. Shared by all that came alike: never changed.
+Head = tuple[Fields, dict[bytes, bytes], int, int]
+
+REQUEST: Final = 0  # as a status: what is not a reply
+TRAILERS: Final = -1
+_KNOWN: Final = 16  # heads of a connection; then all are forgotten
+_NONE: Final[dict[bytes, bytes]] = {}
+
+# What stands for a request whose head is too large to be looked at.
+LARGE: Final[Head] = (
+    [
+        (b":method", b"GET", False),
+        (b":scheme", b"http", False),
+        (b":authority", b"large", False),
+        (b":path", b"/", False),
+    ],
+    _NONE,
+    REQUEST,
+    UNTOLD,
+)
+
+
+class LargeError(MalformedError):
+    """A head larger than allowed, of a connection that can go on."""
+
+
+class Heads:
+    """The heads that come on one connection. Who finds a block in `known` need not ask for it."""
+
+    __slots__ = ("_decoder", "_limits", "_short", "known")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._decoder = Decoder(limits.header_block)
+        self._short: Callable[[int], Field] = self._decoder.short.__getitem__
+        self.known: dict[bytes, Head] = self._decoder.meanings
+
+    def request(self, block: bytes) -> Head:
+        """Return a request's head; raises MalformedError or LargeError. ConnectionFault if it cannot be decoded."""
+        headers = self.decode(block)
+        found = _fields.request(headers, self._limits.connect)
+        length = int(found[b"content-length"]) if b"content-length" in found else UNTOLD
+        return self._keep(block, (headers, found, REQUEST, length))
+
+    def reply(self, block: bytes) -> Head:
+        """Return a reply's head, of interim ones too; raises as `request` does."""
+        headers = self.decode(block)
+        status, length = _fields.reply(headers, self._limits.trusted)
+        return self._keep(block, (headers, _NONE, status, length))
+
+    def trailers(self, block: bytes, trusted: bool) -> Head:
+        """Return closing fields; raises as `request` does."""
+        headers = self.decode(block)
+        _fields.trailers(headers, trusted)
+        return self._keep(block, (headers, _NONE, TRAILERS, UNTOLD))
+
+    def decode(self, block: bytes) -> Fields:
+        """Return a block's fields as they are. Each block must come by here, or be known: the table depends on it."""
+        if len(block) <= SHORT_BLOCK:
+            try:
+                return list(map(self._short, block))
+            except KeyError:
+                pass
+        try:
+            headers = self._decoder.decode(block)
+        except HpackError as error:
+            code = ENHANCE_YOUR_CALM if isinstance(error, OversizedError) else COMPRESSION_ERROR
+            raise ConnectionFault(code, str(error)) from None
+        if (len(block) > 4096 or len(headers) > SHORT_BLOCK) and _fields.weight(headers) > self._limits.header_list:
+            raise LargeError("a head larger than allowed")
+        return headers
+
+    def _keep(self, block: bytes, head: Head) -> Head:
+        if len(block) <= SHORT_BLOCK and min(block, default=0) >= 0x80:  # every byte an index, no string in between
+            if len(self.known) >= _KNOWN:
+                self.known.clear()
+            self.known[block] = head
+        return head

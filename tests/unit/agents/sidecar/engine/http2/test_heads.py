@@ -1,0 +1,108 @@
+"""Heads of a connection: known again by their block while that means the same, and never for what they are not."""
+
+import pytest
+
+from agents.sidecar.engine.http2 import wire
+from agents.sidecar.engine.http2.connection import CLIENT, SERVER, Connection
+from agents.sidecar.engine.http2.fields import Fields, MalformedError
+from agents.sidecar.engine.http2.heads import REQUEST as A_REQUEST
+from agents.sidecar.engine.http2.heads import Heads
+from agents.sidecar.engine.http2.hpack import Encoder
+from agents.sidecar.engine.http2.limits import APPLICATION
+from agents.sidecar.engine.http2.wire import ConnectionFault
+from tests.support.http2 import REQUEST, Ear
+
+
+def _settled(encoder: Encoder, heads: Heads, fields: Fields) -> bytes:
+    """Say a request until it is all indexes."""
+    for _ in range(3):
+        block = encoder.encode(fields)
+        heads.request(block)
+    return block
+
+
+def test_a_block_of_indexes_is_known_when_it_comes_again() -> None:
+    encoder, heads = Encoder(), Heads(APPLICATION)
+    block = _settled(encoder, heads, REQUEST)
+    head_ = heads.known[block]
+    assert head_[0] == REQUEST
+    assert (head_[1][b":path"], head_[2], head_[3]) == (b"/s/m", A_REQUEST, -1)
+    assert encoder.encode(REQUEST) == block
+
+
+def test_a_block_is_forgotten_when_the_table_changes() -> None:
+    encoder, heads = Encoder(), Heads(APPLICATION)
+    block = _settled(encoder, heads, REQUEST)
+    other = [*REQUEST[:2], (b":path", b"/other", False), *REQUEST[3:]]
+    changed = _settled(encoder, heads, other)
+    assert list(heads.known) == [changed]
+    with pytest.raises(MalformedError):
+        heads.request(block)  # the same bytes name other fields now
+    assert heads.request(encoder.encode(REQUEST))[1][b":path"] == b"/s/m"
+
+
+def test_a_block_with_a_string_is_not_kept() -> None:
+    heads = Heads(APPLICATION)
+    assert heads.trailers(b"\x0f\x28\x01a", False)[0] == [(b"set-cookie", b"a", False)]
+    assert not heads.known
+
+
+def test_what_is_kept_is_bounded() -> None:
+    heads = Heads(APPLICATION)
+    blocks = [bytes((0x80 | 8, 0x80 | index)) for index in range(15, 36) if index != 28]  # :status, and a field
+    for block in blocks:
+        heads.reply(block)
+    assert blocks[-1] in heads.known
+    assert len(heads.known) <= 16
+
+
+def test_malformed_heads_are_not_kept() -> None:
+    heads = Heads(APPLICATION)
+    block = bytes((0x80 | 8, 0x80 | 57))  # :status, and transfer-encoding
+    for _ in range(2):
+        with pytest.raises(MalformedError):
+            heads.reply(block)
+    assert not heads.known
+
+
+def test_a_block_that_cannot_be_decoded_ends_the_connection() -> None:
+    with pytest.raises(ConnectionFault, match="beyond the table"):
+        Heads(APPLICATION).request(b"\xfe")
+
+
+def _frame(number: int, block: bytes, end: bool) -> bytes:
+    return wire.frame(wire.HEADERS, wire.END_HEADERS | (wire.END_STREAM if end else 0), number, block)
+
+
+def test_a_known_request_is_no_closing_fields() -> None:
+    ear = Ear()
+    connection = Connection(SERVER, ear, APPLICATION)
+    asking = Connection(CLIENT, Ear(), APPLICATION)
+    asking.start()
+    connection.receive(asking.take_output())
+    block = bytes((0x83, 0x84, 0x86))  # POST, /, http
+    connection.receive(_frame(1, block, False))
+    connection.receive(_frame(3, block, False))
+    assert [event[:2] for event in ear.events] == [("stream", 1), ("stream", 3)]
+    connection.receive(_frame(3, block, True))
+    assert ear.events[-1] == ("reset", 3, wire.PROTOCOL_ERROR)
+    assert 1 in connection.streams
+
+
+def test_known_replies_and_closing_fields_are_not_taken_for_each_other() -> None:
+    ear = Ear()
+    connection = Connection(CLIENT, ear, APPLICATION)
+    connection.start()
+    connection.receive(wire.settings({}))
+    reply, closing = b"\x88", bytes((0x80 | 59,))  # :status 200; vary
+    for _ in range(4):
+        connection.open(REQUEST, True, ear)
+    connection.receive(_frame(1, reply, False) + _frame(1, closing, True))
+    assert [event[:2] for event in ear.events] == [("headers", 1), ("trailers", 1)]
+    assert set(connection._heads.known) == {reply, closing}
+    connection.receive(_frame(3, closing, False))
+    assert ear.events[-1] == ("reset", 3, wire.PROTOCOL_ERROR)
+    connection.receive(_frame(5, reply, False) + _frame(5, reply, True))
+    assert ear.events[-1] == ("reset", 5, wire.PROTOCOL_ERROR)
+    connection.receive(_frame(7, reply, True))
+    assert ear.events[-1] == ("headers", 7, [(b":status", b"200")], True)
