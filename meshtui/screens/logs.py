@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -21,12 +20,13 @@ from meshtui.model.scope import Scope, Trouble
 from meshtui.pump import Pump
 from meshtui.screens.scene import Scene
 from meshtui.screens.view import View, entitle
+from meshtui.widgets.scroll import Scroll
 
 KEPT = 5000
 LONGEST = 4000
 
 
-class Lines(ScrollView, can_focus=True):
+class Lines(Scroll, can_focus=True):
     """Lines of text, painted as far as they are seen."""
 
     BINDINGS = keys.bindings("page")
@@ -35,14 +35,23 @@ class Lines(ScrollView, can_focus=True):
     def __init__(self) -> None:
         super().__init__(classes="pane")
         self.lines: list[str] = []
+        self._at_end = False
 
     def show(self, lines: list[str], *, end: bool) -> None:
         """Paint these lines, and scroll to the end if asked."""
-        self.lines = lines
+        self.lines, self._at_end = lines, end
         self.virtual_size = Size(max((len(line) for line in lines), default=1), len(lines))
         if end:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+            self._to_end()
         self.refresh()
+
+    def _to_end(self) -> None:
+        self.scroll_end(animate=False, immediate=True, x_axis=False, force=True)  # also before there is a bar
+
+    def watch_show_horizontal_scrollbar(self, shown: bool) -> None:
+        super().watch_show_horizontal_scrollbar(shown)
+        if self._at_end:  # its line is taken from the lines'
+            self.call_after_refresh(self._to_end)
 
     def render_line(self, y: int) -> Strip:
         x, top = self.scroll_offset

@@ -13,17 +13,17 @@ from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from meshtui.keys import bindings
 from meshtui.model.cell import Column, Level
 from meshtui.model.table import Table, clip
+from meshtui.widgets.scroll import Scroll
 
 GUTTER = 2  # cursor and mark
 
 
-class Grid(ScrollView, can_focus=True):
+class Grid(Scroll, can_focus=True):
     """Rows of a Table, with a cursor."""
 
     BINDINGS = bindings("grid")

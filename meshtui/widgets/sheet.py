@@ -10,7 +10,6 @@ from rich.text import Text
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from meshtui.model.caption import caption
@@ -20,9 +19,10 @@ from meshtui.model.graph import Graph, Node
 from meshtui.model.look import Look
 from meshtui.model.walk import Selection
 from meshtui.widgets.ink import Ink
+from meshtui.widgets.scroll import Scroll
 
 
-class Sheet(Ink, ScrollView, can_focus=True):
+class Sheet(Ink, Scroll, can_focus=True):
     """The drawing; scrolls, and tells what was clicked."""
 
     DEFAULT_CSS = """

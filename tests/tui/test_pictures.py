@@ -14,12 +14,10 @@ SMALL, MIDDLE, LARGE = (80, 24), (120, 40), (200, 60)
 async def overview(scene: Stage) -> None:
     await scene.press("end")
     await scene.until(lambda: scene.view.plot.border_title.endswith("web "))
-    shows = scene.view.tap.display
-    await scene.until(
-        lambda: not shows or (len(scene.view.exchanges) == 12 and "deploy/web" in scene.view.tap.border_title)
-    )
+    tap = scene.view.tap
+    await scene.until(lambda: not tap.display or (len(tap.table.lines) == 12 and "deploy/web" in tap.border_title))
     await scene.turn()
-    await scene.until(lambda: not shows or len(scene.view.tap.table.lines) == 24)
+    await scene.until(lambda: not tap.display or len(tap.table.lines) == 24)
     await scene.settle()
 
 

@@ -55,7 +55,7 @@ class Stage(NamedTuple):
         if seconds:
             await self.pilot.pause(seconds)
 
-    async def until(self, done: Any, limit: float = 3.0) -> None:
+    async def until(self, done: Any, limit: float = 60.0) -> None:
         """Wait for something to become true."""
         for _ in range(int(limit / 0.02)):
             if done():
