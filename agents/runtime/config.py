@@ -125,6 +125,7 @@ class SidecarConfig:
     max_requests: int = field(default=100_000, metadata=between(1, 10_000_000))  # in flight
     max_streams: int = field(default=2000, metadata=between(1, 1_000_000))  # of one HTTP/2 client
     max_waiting_bytes: int = field(default=256 << 20, metadata=between(1 << 16, 1 << 40))  # for slow readers
+    leave_s: float = field(default=0.2, metadata=between(0, 3600))  # between telling others and refusing connections
     drain_s: float = field(default=10.0, metadata=between(0, 3600))
     workers: int = field(default=1, metadata=between(1, MOST_WORKERS))  # processes that share its traffic
     log_level: str = "warning"

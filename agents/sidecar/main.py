@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from agents.sidecar.crew.crew import Crew
 
 REFUSED = 77  # exit status, EX_NOPERM of sysexits.h: the control plane gives this sidecar no identity
-_LEAVE_S = 0.2  # between telling discovery and refusing connections: time for the news to travel
 
 
 def main(config: SidecarConfig) -> int:
@@ -93,7 +92,7 @@ class Sidecar:
     async def _drain(self, traffic: Traffic, feeds: Feeds, crew: "Crew | None") -> None:
         """Let others know, take nothing new, finish what is open, hand in the last counters."""
         feeds.drain()
-        await asyncio.sleep(_LEAVE_S)
+        await asyncio.sleep(self.config.leave_s)
         traffic.stop()
         if crew is not None:
             crew.drain()

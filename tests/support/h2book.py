@@ -12,11 +12,12 @@ from typing import Any
 from agents.sidecar.engine.exchange import OUTBOUND, Exchange
 from agents.sidecar.engine.http2.connection import CLIENT, SERVER, Connection
 from agents.sidecar.engine.http2.fields import Fields
-from agents.sidecar.engine.http2.limits import APPLICATION, Limits
+from agents.sidecar.engine.http2.limits import APPLICATION, HOP, Limits
 from agents.sidecar.engine.http2.stream import Stream
 from agents.sidecar.engine.stack import Stack
 from agents.sidecar.host.h2 import Served
 from agents.sidecar.host.h2carrier import Carrier, Carriers, Fleet
+from agents.sidecar.host.h2edge import Edge
 from agents.sidecar.host.host import Host
 from agents.sidecar.stacks import outbound_stack
 from agents.sidecar.state.doors import Door
@@ -51,6 +52,8 @@ class Dialled(Fleet):
             carriers.failed("connect-refused")
             return
         carrier = Carrier(carriers, None)
+        if carriers.endpoint.meshed:
+            Edge.__init__(carrier, self.loop, CLIENT, HOP)  # as with TLS
         self.book.far(carrier, SERVER, self.limits)
         carrier.connection_made(carrier.side)  # type: ignore[attr-defined]
 

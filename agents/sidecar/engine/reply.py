@@ -34,6 +34,8 @@ STATUS = {
     "connect-timeout": 504,
     "timeout": 504,
 }
+# The application was not reached, so it has seen nothing of the request: whoever can may ask another one.
+UNSENT = frozenset((b"connect-refused", b"connect-timeout", b"connect-failed"))
 
 
 def render(reply: Reply, close: bool, head_only: bool = False) -> bytes:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from agents.sidecar.engine.balance import fail
 from agents.sidecar.engine.exchange import Exchange
+from agents.sidecar.engine.headers import ERROR_HEADER
 from agents.sidecar.engine.http2 import wire
 from agents.sidecar.engine.http2.connection import Connection
 from agents.sidecar.engine.http2.fields import Fields
 from agents.sidecar.engine.http2.stream import BODYLESS, Stream
-from agents.sidecar.engine.reply import refusal
+from agents.sidecar.engine.reply import UNSENT, refusal
 from agents.sidecar.engine.stack import HOLD, Reply, Verdict
 from agents.sidecar.host.h2head import Head, cancelled, conclude, local
 from agents.sidecar.host.host import HOLD_S
@@ -174,6 +175,20 @@ class Relay:
         self.served.loop.call_later(0.0 if code > 0 else _RETRY_S * (self._attempts - 1), self._retry)
         return True
 
+    def _unsent(self, x: Exchange, headers: Fields) -> bool:
+        """The sidecar there says that its application never saw the request: ask another endpoint, if there is one."""
+        up = self.up
+        if up is None or x.endpoint is None or not x.endpoint.meshed:
+            return False
+        if not any(name == ERROR_HEADER and value in UNSENT for name, value, _ in headers):
+            return False
+        self.up = None
+        if self._elsewhere(x):
+            up.reset(wire.CANCEL)  # what it says further is not passed on
+            return True
+        self.up = up
+        return False
+
     def _retry(self) -> None:
         if self.x is not None and self.up is None and self._waiting:
             self._waiting = False
@@ -212,6 +227,8 @@ class Relay:
             return
         if status < 200:
             self.down.send_headers(headers)
+            return
+        if (end or status >= 500) and self._unsent(x, headers):
             return
         x.replied = perf_counter()
         x.status = status

@@ -11,7 +11,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from agents.sidecar.engine.head import CHUNKED, UNTIL_CLOSE, pairs
+from agents.sidecar.engine.headers import ERROR_HEADER
 from agents.sidecar.engine.http1 import RefusedError, Request, Response, Responses
+from agents.sidecar.engine.reply import UNSENT
 from agents.sidecar.host.backlog import backlog
 from agents.sidecar.host.dial import FULL
 from agents.sidecar.state.cells import TcpCell, errno_name
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))  # RFC 9110, 9.2.2
 ATTEMPTS = 3
 _WAITING_LIMIT = 64 * 1024
+_REPLAY_LIMIT = 64 * 1024  # of a request, kept until the response begins, for an application that never saw it
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 
 
@@ -32,6 +35,7 @@ class Upstream(Responses, asyncio.Protocol):
     """One connection to an endpoint. `x` is the exchange on it, None while it is idle."""
 
     __slots__ = (
+        "_kept",
         "_lost",
         "_paused",
         "_repeat",
@@ -66,6 +70,7 @@ class Upstream(Responses, asyncio.Protocol):
         self._waiting: list[bytes] = []  # to be sent once there is a connection
         self._waiting_size = 0
         self._repeat = b""  # the whole request, if it may be sent again on another connection
+        self._kept: bytes | bytearray = b""  # on a hop: what has been sent of the request; empty: too much of it
         self._used = False
         self._tunnel = False
         self.ended = False  # the server of a tunnel will send no more
@@ -89,7 +94,10 @@ class Upstream(Responses, asyncio.Protocol):
             return
         waiting, self._waiting = self._waiting, []
         if waiting:
-            transport.write(b"".join(waiting))
+            data = b"".join(waiting)
+            if self.hop is not None and len(data) <= _REPLAY_LIMIT:
+                self._kept = data
+            transport.write(data)
         if self._waiting_size > _WAITING_LIMIT:
             self.down.resume()
         self._waiting_size = 0
@@ -168,6 +176,8 @@ class Upstream(Responses, asyncio.Protocol):
             self._waiting_size = len(data)
             return
         self._repeat = data if last and head.method in REPEATABLE else b""
+        if self.hop is not None:
+            self._kept = data if len(data) <= _REPLAY_LIMIT else b""
         self.write(data)
 
     def resend(self, down: "Downstream", x: "Exchange", data: bytes) -> None:
@@ -176,11 +186,15 @@ class Upstream(Responses, asyncio.Protocol):
         self.x = x
         self.expect(x.method)
         self.body(data)
+        if self.hop is not None:
+            self._kept = data
 
     def body(self, data: bytes) -> None:
         """Send more of the request's body."""
         self._repeat = b""
         if self.write is not None:
+            if self._kept:
+                self._keep(data)
             self.write(data)
             return
         self._waiting.append(data)
@@ -235,6 +249,11 @@ class Upstream(Responses, asyncio.Protocol):
             if not down.upgrading:
                 raise RefusedError(502, "bad-upgrade")
             self._tunnel = True
+        if self._kept:
+            kept, self._kept = self._kept, b""
+            if head.status >= 500 and head.get(ERROR_HEADER) in UNSENT and down.elsewhere(x, bytes(kept)):
+                self.abandon()
+                return
         if head.length == CHUNKED and down.old:
             raise RefusedError(502, "bad-framing")  # RFC 9112, 6.1: HTTP/1.0 knows no chunks
         x.replied = perf_counter()
@@ -283,6 +302,15 @@ class Upstream(Responses, asyncio.Protocol):
             self.transport.abort()
         else:
             self.persistent = False
+
+    def _keep(self, data: bytes) -> None:
+        """Remember what may have to be said again."""
+        if len(self._kept) + len(data) > _REPLAY_LIMIT:
+            self._kept = b""
+            return
+        if isinstance(self._kept, bytes):
+            self._kept = bytearray(self._kept)
+        self._kept += data
 
     def _end(self, now: float) -> None:
         """The response is whole: back to the pool, and the client may ask again."""

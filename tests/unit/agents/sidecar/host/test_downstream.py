@@ -438,6 +438,68 @@ def test_what_cannot_be_repeated_is_not() -> None:
     assert len(book.dials.sides) == 1
 
 
+UNSENT = b"HTTP/1.1 503 Service Unavailable\r\nmeshtui-error: %b\r\ncontent-length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_what_an_application_never_saw_is_asked_of_another(parts: int) -> None:
+    target = meshed("10.0.0.1:80", "10.0.0.2:80")
+    book = Playbook(target)
+    target.endpoints[1].inflight = 5  # so that the first is chosen first
+    post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
+    for part in [post] if parts == 1 else [post[:-4], b"bo", b"dy"]:
+        book.client >> part
+    book.server() << post
+    book.server() >> UNSENT % b"connect-refused"
+    assert book.server(0).aborted
+    book.server(1) << post
+    book.server(1) >> OK
+    book.client << OK
+    (x,) = book.exchanges
+    assert (x.attempt, x.endpoint, x.error) == (2, target.endpoints[1], "")
+    assert [endpoint.inflight for endpoint in target.endpoints] == [0, 5]
+    book.client >> post
+    book.server(1) << post
+    book.server(1) >> OK
+    book.client << OK
+
+
+def test_a_body_that_still_comes_goes_there_too() -> None:
+    target = meshed("10.0.0.1:80", "10.0.0.2:80")
+    book = Playbook(target)
+    target.endpoints[1].inflight = 5
+    book.client >> b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo"
+    book.server() >> UNSENT % b"connect-refused"
+    book.client >> b"dy"
+    book.server(1) << b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
+    book.server(1) >> OK
+    book.client << OK
+
+
+@pytest.mark.parametrize(
+    ("answer", "body", "others"),
+    [
+        (UNSENT % b"upstream-closed", b"body", True),  # it may have been seen
+        (b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n", b"body", True),  # the application's word
+        (UNSENT % b"connect-refused", b"b" * 70_000, True),  # more than is kept
+        (UNSENT % b"connect-refused", b"body", False),
+    ],
+)
+def test_other_failures_are_the_clients(answer: bytes, body: bytes, others: bool) -> None:
+    book = Playbook(meshed("10.0.0.1:80", *(["10.0.0.2:80"] if others else [])))
+    book.client >> b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) >> body
+    book.server() >> answer
+    book.client << answer
+    assert len(book.dials.sides) == 1
+
+
+def test_an_application_beside_the_sidecar_is_believed_nothing() -> None:
+    book = Playbook(endpoints("10.0.0.1:80", "10.0.0.2:80"))
+    book.client >> GET
+    book.server() >> UNSENT % b"connect-refused"
+    book.client << b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
+
+
 def test_an_answer_cut_short_is_not_made_whole() -> None:
     book = Playbook()
     book.client >> GET

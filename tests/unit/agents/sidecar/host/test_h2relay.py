@@ -12,6 +12,7 @@ from agents.sidecar.engine.http2.fields import Fields
 from agents.sidecar.engine.http2.limits import Limits
 from agents.sidecar.engine.http2.stream import BODYLESS
 from agents.sidecar.engine.stack import HOLD, Reply, Verdict
+from agents.sidecar.state.peers import Peer
 from tests.support.h2book import Book
 from tests.support.http2 import REQUEST, head, plain
 from tests.support.playbook import endpoints
@@ -21,8 +22,13 @@ OK = head((b":status", b"200"), (b"content-type", b"application/grpc"))
 DONE = head((b"grpc-status", b"0"))
 
 
-def _book(*stages: Any, count: int = 1, client: Limits | None = None) -> Book:
+POST = [(b":method", b"POST", False), *REQUEST[1:]]
+
+
+def _book(*stages: Any, count: int = 1, client: Limits | None = None, meshed: bool = False) -> Book:
     target = endpoints(*[f"10.0.0.{n + 1}:80" for n in range(count)])
+    for endpoint in target.endpoints if meshed else ():
+        endpoint.peer = Peer(identity="spiffe://local/ns/default/sa/web")
     return Book(target, *stages, client=client or Limits())
 
 
@@ -148,6 +154,43 @@ def test_another_endpoint_is_tried() -> None:
     (x,) = book.exchanges
     assert (x.endpoint, x.attempt, x.grpc_status) == (second, 2, 0)
     assert (first.inflight, second.inflight) == (0, 5)
+
+
+UNSENT = (b"meshtui-error", b"connect-refused")
+
+
+@pytest.mark.parametrize("grpc", [True, False])
+def test_what_an_application_never_saw_is_asked_of_another(grpc: bool) -> None:
+    book = _book(count=2, meshed=True)
+    first, second = book.served.door.target.endpoints  # type: ignore[union-attr]
+    second.inflight = 5  # so that the first is chosen first
+    stream = book.ask(CALL if grpc else POST, end=False)
+    stream.send_data(b"question", True)
+    book.run()
+    refused = book.ears[0].streams[0]
+    if grpc:
+        refused.send_headers([*OK, *head((b"grpc-status", b"14"), UNSENT)], True)
+    else:
+        refused.send_headers(head((b":status", b"503"), UNSENT))
+        refused.send_data(b"connect-refused\n", True)
+    book.run()
+    again = book.ears[1].streams[0]
+    assert book.ears[1].bodies[again.id] == b"question"
+    _reply(book, 1)
+    (x,) = book.exchanges
+    assert (x.endpoint, x.attempt, x.grpc_status if grpc else x.status) == (second, 2, 0 if grpc else 200)
+    assert [event[0] for event in book.answers.events] == ["headers", "data", "trailers"]
+    assert (first.inflight, second.inflight) == (0, 5)
+
+
+@pytest.mark.parametrize(("count", "meshed", "why"), [(1, True, UNSENT), (2, True, ()), (2, False, UNSENT)])
+def test_other_failures_are_the_clients(count: int, meshed: bool, why: tuple[bytes, bytes] | tuple[()]) -> None:
+    book = _book(count=count, meshed=meshed)
+    book.ask(CALL)
+    book.ears[0].streams[0].send_headers([*OK, *head((b"grpc-status", b"14"), *([why] if why else []))], True)
+    book.run()
+    assert book.exchanges[0].grpc_status == 14
+    assert len(book.ears) == 1
 
 
 @pytest.mark.parametrize("goaway", [False, True])
