@@ -10,7 +10,7 @@ from meshcore.services.discovery.records import Place, Pod, Ranges, Service, Ser
 from meshcore.services.discovery.resolve import UNSAID, WELL_KNOWN, View
 from meshcore.services.discovery.snapshot import Snapshot
 from meshcore.wire.common_pb2 import GRPC, HTTP1, HTTP2, PROTOCOL_UNKNOWN, TCP, Peer, Protocol
-from meshcore.wire.discovery_pb2 import Endpoint, ServiceRef
+from meshcore.wire.discovery_pb2 import STOPPING, Endpoint, ServiceRef
 from meshcore.wire.ids import SpiffeId, Target, join
 
 Declared = Callable[..., bool]  # (service, *names of a port): a policy says that it is opaque
@@ -85,11 +85,16 @@ class Locator:
             if name == wanted.name
             for place in each.places
         ]
-        ready = [(place, number) for place, number in found if place.ready]
+        ready = [(place, number) for place, number in found if place.ready and not self._leaves(place)]
         # With no endpoint ready, those that are ending but still serve are better than none (KEP-1669).
         for place, number in ready or [(place, number) for place, number in found if place.serving]:
             for ip in place.addresses:
                 yield self._endpoint(ip, number, place, protocol)
+
+    def _leaves(self, place: Place) -> bool:
+        """Tell whether the pod behind it was told to end; its slice says so a moment later."""
+        pod = self._snapshot.pods.get(place.pod) if place.pod is not None else None
+        return pod is not None and pod.phase == STOPPING
 
     def _endpoint(self, ip: str, number: int, place: Place, protocol: Protocol.ValueType) -> Endpoint:
         key = place.pod or self._snapshot.pod_at.get(ip)

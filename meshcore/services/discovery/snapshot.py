@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from meshcore.services.discovery.records import Key, Namespace, Pod, Service, Slice
+from meshcore.wire.discovery_pb2 import STOPPING
 
 Touched = set[Key]
 
@@ -151,4 +152,5 @@ def _seen(pod: Pod | None) -> tuple[object, ...]:
     """Return what an endpoint says of its pod."""
     if pod is None:
         return ()
-    return (pod.addresses, pod.meshed, pod.account, pod.kind, pod.owner, pod.skipped, pod.opaque, pod.ports)
+    leaves = pod.phase == STOPPING
+    return (pod.addresses, pod.meshed, pod.account, pod.kind, pod.owner, pod.skipped, pod.opaque, pod.ports, leaves)

@@ -93,6 +93,15 @@ def test_only_ready_endpoints_are_used_and_else_those_that_still_serve(shop: Clu
     assert not shop.ask("web:80").endpoints
 
 
+def test_a_pod_that_is_told_to_end_is_asked_for_nothing_more_at_once(shop: Cluster) -> None:
+    leaving = cluster.pod("web-1", "10.0.0.1", owner=("StatefulSet", "web"), account="web")
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-02T03:04:06Z"
+    assert ("shop", "web") in shop.put("pod", leaving)  # before its slice has been told
+    assert [each.ip for each in shop.ask("web:80").endpoints.values()] == ["10.0.0.2"]
+    shop.put("slice", cluster.endpoints("web", cluster.place("10.0.0.1", "web-1")))
+    assert [each.ip for each in shop.ask("web:80").endpoints.values()] == ["10.0.0.1"]  # better than none
+
+
 def test_headless_and_external_services(shop: Cluster) -> None:
     shop.put("service", cluster.service("db", ports=(("postgres", 5432),)))
     shop.put("slice", cluster.endpoints("db", cluster.place("10.0.0.1", "web-1"), ports=(("postgres", 5432),)))
