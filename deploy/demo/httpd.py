@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 IDLE_S = 75.0
+FINISH_S = 10.0
 HEAD_LIMIT = 32 * 1024
 
 
@@ -34,25 +35,56 @@ class Response(NamedTuple):
 Answer = Callable[[Request], Awaitable[Response]]
 
 
-async def start(answer: Answer, port: int) -> asyncio.Server:
-    """Listen on LISTEN (the loopback) and answer each request."""
+class Server:
+    """Answers each request; told to end, it answers those that it has, and closes."""
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._ending = asyncio.Event()
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def start(self, port: int) -> int:
+        """Listen on LISTEN (the loopback); return the port."""
+        listen = os.environ.get("LISTEN", "127.0.0.1")
+        self._server = await asyncio.start_server(self._connected, listen, port, limit=HEAD_LIMIT)
+        found: int = self._server.sockets[0].getsockname()[1]
+        return found
+
+    async def close(self) -> None:
+        """Listen no longer, and finish what is under way."""
+        self._server.close()
+        self._ending.set()
+        if self._connections:
+            await asyncio.wait(self._connections, timeout=FINISH_S)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
         try:
-            while await _exchange(answer, reader, writer):
-                pass
+            while head := await self._head(reader):
+                if not await _exchange(self._answer, head, writer):
+                    break
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ConnectionError, ValueError):
             writer.transport.abort()
         finally:
             writer.close()
+            self._connections.discard(task)
 
-    return await asyncio.start_server(connected, os.environ.get("LISTEN", "127.0.0.1"), port, limit=HEAD_LIMIT)
+    async def _head(self, reader: asyncio.StreamReader) -> str:
+        """Return the next request's head; empty: it is time to end."""
+        reading = asyncio.ensure_future(reader.readuntil(b"\r\n\r\n"))
+        ending = asyncio.ensure_future(self._ending.wait())
+        done, _ = await asyncio.wait((reading, ending), timeout=IDLE_S, return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if reading in done:
+            return reading.result().decode("latin-1")
+        reading.cancel()
+        return ""
 
 
-async def _exchange(answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+async def _exchange(answer: Answer, head: str, writer: asyncio.StreamWriter) -> bool:
     """Answer one request; return whether the connection goes on."""
-    async with asyncio.timeout(IDLE_S):
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head[:-4].split("\r\n")
     method, target, version = first.split(" ")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}

@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import random
+import signal
+import threading
 import time
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import quote
@@ -62,16 +64,18 @@ def main() -> None:
     rate = float(os.environ.get("REQUEST_RATE") or 1)
     ttl = float(os.environ.get("TTL") or "inf")
     bot = Bot(os.environ["WEB_HOST"])
+    ending = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())  # as the first process of a container it has to say so
     log.info("voting at %s, %g rounds per second", os.environ["WEB_HOST"], rate)
     began = due = time.monotonic()
-    while time.monotonic() - began < ttl:
+    while time.monotonic() - began < ttl and not ending.is_set():
         try:
             bot.round()
         except (OSError, HTTPException, ValueError) as error:
             bot.complain("web does not answer: %s", error or type(error).__name__)
-            time.sleep(min(1.0, 1 / rate))
+            ending.wait(min(1.0, 1 / rate))
         due = max(due + 1 / rate, time.monotonic() - BEHIND_S)
-        time.sleep(max(0.0, due - time.monotonic()))
+        ending.wait(max(0.0, due - time.monotonic()))
 
 
 if __name__ == "__main__":

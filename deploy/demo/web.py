@@ -15,7 +15,7 @@ import grpc
 import rpc
 import voting_pb2
 from catalog import rpc_name
-from httpd import Request, Response, start
+from httpd import Request, Response, Server
 
 PAGE = Path(__file__).with_name("page.html").read_text()
 TIMEOUT_S = 5.0
@@ -83,9 +83,10 @@ async def serve() -> None:
         grpc.aio.insecure_channel(env["VOTINGSVC_HOST"]) as voting,
     ):
         web = Web(emoji, voting, env.get("MESSAGE_OF_THE_DAY", ""))
-        server = await start(web.answer, int(env["WEB_PORT"]))
+        server = Server(web.answer)
+        await server.start(int(env["WEB_PORT"]))
         await rpc.ended()
-        server.close()
+        await server.close()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from httpd import Request, Response, start
+from httpd import Request, Response, Server
 
 
 async def talk(data: bytes) -> tuple[bytes, list[Request]]:
@@ -12,16 +12,16 @@ async def talk(data: bytes) -> tuple[bytes, list[Request]]:
         asked.append(request)
         return Response(200, b"body")
 
-    server = await start(answer, 0)
-    async with server:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
-        writer.write(data)
-        writer.write_eof()
-        try:
-            reply = await asyncio.wait_for(reader.read(), 2)
-        except ConnectionResetError:
-            reply = b""
-        writer.close()
+    server = Server(answer)
+    reader, writer = await asyncio.open_connection("127.0.0.1", await server.start(0))
+    writer.write(data)
+    writer.write_eof()
+    try:
+        reply = await asyncio.wait_for(reader.read(), 2)
+    except ConnectionResetError:
+        reply = b""
+    writer.close()
+    await server.close()
     return reply, asked
 
 
@@ -47,6 +47,28 @@ async def test_a_body_is_refused() -> None:
     reply, asked = await talk(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc")
     assert reply.startswith(b"HTTP/1.1 405 Method Not Allowed")
     assert not asked
+
+
+async def test_its_end_lets_a_request_have_its_answer() -> None:
+    asked, going = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: Request) -> Response:
+        asked.set()
+        await going.wait()
+        return Response(200, b"body")
+
+    server = Server(answer)
+    port = await server.start(0)
+    idle, _ = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\n\r\n")
+    await asked.wait()
+    closing = asyncio.ensure_future(server.close())
+    assert await asyncio.wait_for(idle.read(), 2) == b""
+    assert not closing.done()
+    going.set()
+    assert (await asyncio.wait_for(reader.read(), 2)).endswith(b"body")
+    await closing
 
 
 @pytest.mark.parametrize("data", [b"nonsense\r\n\r\n", b"GET " + b"x" * 40_000 + b" HTTP/1.1\r\n\r\n", b"GET / HT"])
