@@ -14,6 +14,7 @@ WORKLOAD_NAME = PREFIX + "workload-name"
 CREATED_BY = PREFIX + "created-by"  # annotations
 PROXY_VERSION = PREFIX + "proxy-version"
 TRUST_ROOT = PREFIX + "trust-root-sha256"
+PAUSED = PREFIX + "paused-containers"  # those that were given a preStop
 
 # What a pod, or for all its pods a namespace, may ask for.
 PROXY_IMAGE = PREFIX + "proxy-image"
@@ -30,6 +31,8 @@ SKIP_NETWORKS = PREFIX + "skip-networks"
 NATIVE_SIDECAR = PREFIX + "native-sidecar"
 DRAIN = PREFIX + "drain-timeout"
 DETECT = PREFIX + "detect-timeout"
+APP_PRE_STOP = PREFIX + "app-pre-stop"
+WORKERS = PREFIX + "proxy-workers"
 OVERRIDES = (
     PROXY_IMAGE,
     PULL_POLICY,
@@ -45,6 +48,8 @@ OVERRIDES = (
     NATIVE_SIDECAR,
     DRAIN,
     DETECT,
+    APP_PRE_STOP,
+    WORKERS,
 )
 
 PROXY, REDIRECT = "meshtui-proxy", "meshtui-redirect"  # containers

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
 from meshcore.inject import names
-from meshcore.inject.decide import Object, containers
+from meshcore.inject.decide import Object, annotations, containers
+from meshcore.inject.ending import Ending, ending, pause, resume
 from meshcore.inject.settings import Proxy, Settings
 from meshcore.inject.sidecar import Workload, configuration
 from meshcore.inject.wishes import Wishes
@@ -24,7 +25,9 @@ _OURS = (names.PROXY, names.REDIRECT)
 def inject(pod: Pod, settings: Settings, wishes: Wishes, anchors_pem: str, workload: Workload, created_by: str) -> None:
     """Put the sidecar, its redirect and its token into a pod or pod template that `decide` has let through."""
     spec = _mapping(pod, "spec")
-    proxy = _proxy(settings, wishes, anchors_pem, workload, spec)
+    end = ending(spec, wishes.proxy)
+    proxy = _proxy(settings, wishes, anchors_pem, workload, spec, end)
+    paused = pause(spec, end.pause)
     inits = _sequence(spec, "initContainers")
     if wishes.proxy.native_sidecar:
         # Right behind the redirect: the init containers that follow speak through the mesh, too.
@@ -40,6 +43,7 @@ def inject(pod: Pod, settings: Settings, wishes: Wishes, anchors_pem: str, workl
             names.CREATED_BY: created_by,
             names.PROXY_VERSION: VERSION,
             names.TRUST_ROOT: hashlib.sha256(anchors_pem.encode()).hexdigest(),
+            **({names.PAUSED: ",".join(paused)} if paused else {}),
         }
     )
 
@@ -48,6 +52,7 @@ def uninject(pod: Pod) -> bool:
     """Take out all that `inject` put in; tell whether there was anything."""
     spec = pod.get("spec") or {}
     found = any(container.get("name") in _OURS for container in containers(spec))
+    resume(spec, annotations(pod).get(names.PAUSED, "").split(","))
     for part, ours in (
         ("initContainers", _OURS),
         ("containers", _OURS),
@@ -63,7 +68,7 @@ def uninject(pod: Pod) -> bool:
     meta = pod.get("metadata") or {}
     for part, marks in (
         ("labels", (names.MESHED, names.WORKLOAD_KIND, names.WORKLOAD_NAME)),
-        ("annotations", (names.CREATED_BY, names.PROXY_VERSION, names.TRUST_ROOT, names.INJECT)),
+        ("annotations", (names.CREATED_BY, names.PROXY_VERSION, names.TRUST_ROOT, names.PAUSED, names.INJECT)),
     ):
         present = meta.get(part)
         if present is None:
@@ -98,8 +103,10 @@ def _labels(workload: Workload) -> dict[str, str]:
     return found
 
 
-def _proxy(settings: Settings, wishes: Wishes, anchors_pem: str, workload: Workload, spec: Object) -> dict[str, Any]:
-    document = configuration(settings, wishes.proxy, anchors_pem, workload, spec.get("containers") or ())
+def _proxy(
+    settings: Settings, wishes: Wishes, anchors_pem: str, workload: Workload, spec: Object, end: Ending
+) -> dict[str, Any]:
+    document = configuration(settings, wishes.proxy, anchors_pem, workload, spec.get("containers") or (), end)
     probe = {"httpGet": {"path": "/ready", "port": names.ADMIN_PORT}}
     return {
         "name": names.PROXY,

@@ -13,6 +13,7 @@ from meshcore.wire.duration import milliseconds
 
 DEFAULT_OPAQUE = "25,587,3306,4444,5432,6379,9300,11211"  # as Linkerd has them
 DEFAULT_SKIP = "4567,4568"
+MOST_WORKERS = 64
 LEVELS = ("debug", "info", "warning", "error")
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 QUANTITY = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:m|k|Ki|M|Mi|G|Gi)?")
@@ -59,8 +60,10 @@ class Proxy(Struct, frozen=True, kw_only=True):
     skip_outbound_ports: str = DEFAULT_SKIP
     skip_networks: str = ""
     native_sidecar: bool = True
-    drain_timeout: str = "30s"
+    drain_timeout: str = "30s"  # for what is open at a sidecar's end; never longer than the pod's grace period
+    app_pre_stop: str = ""  # how long applications go on as before when their pod is told to end; empty: no time
     detect_timeout: str = "10s"
+    workers: Annotated[int, msgspec.Meta(ge=1, le=MOST_WORKERS)] = 1  # processes of one sidecar
     ipv6: bool = False  # listen on IPv6 too: dual-stack and IPv6-only clusters
 
 
@@ -97,6 +100,7 @@ def convert(document: Any) -> Settings:
         ("proxy.skipOutboundPorts", ports_problem(proxy.skip_outbound_ports)),
         ("proxy.drainTimeout", duration_problem(proxy.drain_timeout)),
         ("proxy.detectTimeout", duration_problem(proxy.detect_timeout)),
+        ("proxy.appPreStop", pre_stop_problem(proxy.app_pre_stop)),
     ):
         if problem:
             raise SettingsError(f"{problem} - at `$.{field}`")
@@ -126,6 +130,20 @@ def duration_problem(text: str) -> str:
     except ValueError as error:
         return str(error)
     return ""
+
+
+def pre_stop_problem(text: str) -> str:
+    """Return what is wrong with a time to go on in whole seconds, as Kubernetes has it."""
+    if text in ("", "0s"):
+        return ""
+    problem = duration_problem(text)
+    return problem or ("" if milliseconds(text) % 1000 == 0 else f"{text!r} is not in whole seconds")
+
+
+def workers_problem(text: str) -> str:
+    """Return what is wrong with a number of processes."""
+    good = text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_WORKERS
+    return "" if good else f"{text!r} is not a number between 1 and {MOST_WORKERS}"
 
 
 def ports_problem(text: str) -> str:

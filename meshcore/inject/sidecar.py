@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from meshcore.inject import names
+from meshcore.inject.ending import Ending
 from meshcore.inject.settings import Proxy, Settings
 from meshcore.wire.duration import milliseconds
 
@@ -23,7 +24,12 @@ class Workload(NamedTuple):
 
 
 def configuration(
-    settings: Settings, proxy: Proxy, anchors_pem: str, workload: Workload, containers: Iterable[Mapping[str, Any]]
+    settings: Settings,
+    proxy: Proxy,
+    anchors_pem: str,
+    workload: Workload,
+    containers: Iterable[Mapping[str, Any]],
+    ending: Ending,
 ) -> str:
     """Return the JSON document for the sidecar of a pod with these containers."""
     inbound = ["0.0.0.0", *(["[::]"] if proxy.ipv6 else [])]
@@ -49,7 +55,9 @@ def configuration(
             "skip_inbound": proxy.skip_inbound_ports,
         },
         "detect_timeout_s": milliseconds(proxy.detect_timeout) / 1000,
-        "drain_s": milliseconds(proxy.drain_timeout) / 1000,
+        "leave_s": ending.leave,
+        "drain_s": ending.drain,
+        "workers": proxy.workers,
         "log_level": proxy.log_level,
     }
     return json.dumps(document, separators=(",", ":"))

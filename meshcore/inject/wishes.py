@@ -12,8 +12,10 @@ from meshcore.inject.settings import (
     duration_problem,
     level_problem,
     ports_problem,
+    pre_stop_problem,
     pull_problem,
     quantity_problem,
+    workers_problem,
 )
 
 
@@ -58,6 +60,7 @@ _PROXY: dict[str, tuple[str, Callable[[str], str]]] = {
     names.SKIP_NETWORKS: ("skip_networks", _networks),
     names.DRAIN: ("drain_timeout", duration_problem),
     names.DETECT: ("detect_timeout", duration_problem),
+    names.APP_PRE_STOP: ("app_pre_stop", pre_stop_problem),
 }
 
 
@@ -71,6 +74,8 @@ def wishes(settings: Settings, pod: Mapping[str, str], namespace: Mapping[str, s
             changed[field] = _checked(annotation, given[annotation], problem)
     if names.NATIVE_SIDECAR in given:
         changed["native_sidecar"] = _checked(names.NATIVE_SIDECAR, given[names.NATIVE_SIDECAR], _flag) == "enabled"
+    if names.WORKERS in given:
+        changed["workers"] = int(_checked(names.WORKERS, given[names.WORKERS], workers_problem))
     image, policy = settings.images.agents, settings.images.pull_policy
     if names.PROXY_IMAGE in given:
         image = _checked(names.PROXY_IMAGE, given[names.PROXY_IMAGE], _image)

@@ -104,6 +104,7 @@ class ClusterPlane:
             anchors=self._anchors,
             namespace=self.cluster.wants,
             told=self._decided,
+            sleeps=lambda: self.cluster.sleeps,
         )
         self.validator = validator.Validator()
         self.access = Access(

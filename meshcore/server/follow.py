@@ -31,6 +31,8 @@ from meshcore.kube.objects import (
     metadata_of,
 )
 from meshcore.kube.session import Session
+from meshcore.kube.version import PATH as VERSION
+from meshcore.kube.version import SLEEP, Version, version_of
 from meshcore.kube.watch import Watch
 from meshcore.services.access.caller import CallerError, FrontProxy, front_proxy
 from meshcore.services.discovery import records
@@ -45,6 +47,8 @@ log = logging.getLogger("meshcore.server")
 LAUNCHER = "kubernetes"
 FRONT_PROXY = ("kube-system", "extension-apiserver-authentication")
 ASK_S = 2.0
+VERSION_S = 600.0  # clusters are upgraded under us
+RETRY_S = 2.0
 
 Touch = Callable[[set[ServiceKey]], None]
 Change = tuple[Any, Any, Any, Any]
@@ -60,6 +64,7 @@ class Cluster:
         self.settings: Settings | None = None
         self.problem = ""  # of the settings
         self.front: FrontProxy | None = None
+        self.version: Version | None = None  # Kubernetes'
         self.touch: Touch = lambda services: None
         self.changed: Callable[[], None] = lambda: None  # settings or front proxy
         self.attachments = Attachments()
@@ -111,6 +116,11 @@ class Cluster:
             addresses = msgspec.structs.replace(addresses, **{field: join(known.addresses[0], port)})
         return msgspec.structs.replace(settings, addresses=addresses)
 
+    @property
+    def sleeps(self) -> bool:
+        """Tell whether containers can be told to sleep before their end: an older API server refuses such a pod."""
+        return self.version is not None and self.version >= SLEEP
+
     def failures(self) -> list[KubeError]:
         """Return what stands in the way of keeping up now."""
         return [watch.state.failure for watch in self._watches if watch.state.failure is not None]
@@ -124,6 +134,7 @@ class Cluster:
         async with asyncio.TaskGroup() as tasks:
             for watch in self._watches:
                 tasks.create_task(watch.run())
+            tasks.create_task(self._date())
 
     async def wants(self, namespace: str) -> Mapping[str, str]:
         """Return a namespace's annotations, as far as they are ours; one made a moment ago is asked for."""
@@ -135,6 +146,15 @@ class Cluster:
         except KubeError as error:
             log.warning("a namespace is not known", extra={"fields": {"namespace": namespace, "error": str(error)}})
             return {}
+
+    async def _date(self) -> None:
+        """Keep up with which Kubernetes this is."""
+        while True:
+            try:
+                self.version = version_of(await self.session.get(VERSION))
+            except KubeError as error:
+                log.warning("the version of Kubernetes is not known", extra={"fields": {"error": str(error)}})
+            await asyncio.sleep(RETRY_S if self.version is None else VERSION_S)
 
     def _follow(self, watch: Watch[Any], take: Callable[[Any, Any], set[ServiceKey]]) -> None:
         watch.on_change(lambda change: self._touched(take(change[2], change[3])))

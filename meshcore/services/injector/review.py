@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 from meshcore.inject.decide import annotations, decide
 from meshcore.inject.patch import inject, operations
 from meshcore.inject.settings import Settings
@@ -61,8 +63,13 @@ def request_of(document: Any) -> Object:
     return request
 
 
-def review(request: Object, namespace: Mapping[str, str], settings: Settings, anchors_pem: str) -> Verdict:
-    """Return the verdict on a request for a pod; `namespace` are its namespace's annotations."""
+def review(
+    request: Object, namespace: Mapping[str, str], settings: Settings, anchors_pem: str, *, sleeps: bool
+) -> Verdict:
+    """Return the verdict on a request for a pod; `namespace` are its namespace's annotations.
+
+    `sleeps`: this Kubernetes knows the preStop that applications are given where that is wished for.
+    """
     where = str(request.get("namespace", ""))
     pod = request.get("object")
     uid = str(request["uid"])
@@ -75,6 +82,8 @@ def review(request: Object, namespace: Mapping[str, str], settings: Settings, an
         wanted = wishes(settings, annotations(pod), namespace)
     except WishError as error:
         return Verdict(uid, where, pod, [], str(error), True)
+    if not sleeps:
+        wanted = msgspec.structs.replace(wanted, proxy=msgspec.structs.replace(wanted.proxy, app_pre_stop=""))
     workload = _workload(pod)
     if workload.name and not is_label(workload.name):
         reason = (

@@ -28,7 +28,7 @@ class Injector:
     """Answers the mutating webhook.
 
     `settings()` is None as long as there are none that can be used, `anchors()` the trust anchors as PEM,
-    `namespace(name)` a namespace's annotations, and `told` hears every verdict.
+    `namespace(name)` a namespace's annotations, `told` hears every verdict, `sleeps` is review's.
     """
 
     def __init__(
@@ -38,11 +38,13 @@ class Injector:
         anchors: Callable[[], str],
         namespace: Callable[[str], Awaitable[Mapping[str, str]]],
         told: Told,
+        sleeps: Callable[[], bool],
     ) -> None:
         self._settings = settings
         self._anchors = anchors
         self._namespace = namespace
         self._told = told
+        self._sleeps = sleeps
         self.requests = 0
         self.verdicts: Counter[str] = Counter()  # by event
 
@@ -80,4 +82,4 @@ class Injector:
             return Verdict(str(asked["uid"]), str(asked.get("namespace", "")), found, [], reason, True)
         async with asyncio.timeout(NAMESPACE_S):
             namespace = await self._namespace(str(asked.get("namespace", "")))
-        return review(asked, namespace, settings, self._anchors())
+        return review(asked, namespace, settings, self._anchors(), sleeps=self._sleeps())

@@ -1,10 +1,10 @@
 """The categories that come first: whether the API server answers, to whom, and whether it is recent enough; pure."""
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from meshcore.kube.objects import metadata_of
+from meshcore.kube.version import version_of
 from meshcore.wire.control_pb2 import CheckItem
 from meshtui.model.check import bad, good, judge, weak
 from meshtui.sources.checks.facts import Facts, unseen
@@ -34,12 +34,12 @@ def recent(facts: Facts) -> Iterator[CheckItem]:
     if item is not None:
         yield item
         return
-    said = str((facts.version.value or {}).get("gitVersion") or "")
-    match = re.match(r"v?(\d+)\.(\d+)", said)
-    if match is None:
+    found = facts.version.value or {}
+    said, version = str(found.get("gitVersion") or ""), version_of(found)
+    if version is None:
         yield weak(what, f"it calls itself {said or 'nothing'}", "`kubectl version` shows what it is")
         return
-    old = (int(match[1]), int(match[2])) < OLDEST
+    old = version < OLDEST
     error = f"it is {said}: sidecars start before the containers they serve from {wanted} on" if old else ""
     hint = "upgrade the cluster, or install with --set proxy.nativeSidecar=false, where jobs do not end by themselves"
     yield judge(what if old else f"{what} ({said})", error, hint)

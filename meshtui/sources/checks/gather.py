@@ -19,6 +19,7 @@ from meshcore.kube.needs import OBSERVE, TRUST
 from meshcore.kube.objects import API_SERVICES, CONFIG_MAPS, OBSERVE_GROUP, PODS, Kind, Object
 from meshcore.kube.review import Reviews, Verdict, review
 from meshcore.kube.session import Session
+from meshcore.kube.version import PATH as VERSION
 from meshcore.wire.common_pb2 import Resource
 from meshcore.wire.control_pb2 import CheckCategory, HelloResponse
 from meshcore.wire.discovery_pb2 import Pod
@@ -30,7 +31,6 @@ from meshtui.sources.kubeconfig import fetching
 AT_ONCE = 8
 NAMESPACE = "meshtui"  # where it is installed, unless somebody says otherwise
 SELF = Kind("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", namespaced=False)
-VERSION = "/version"
 
 Value = TypeVar("Value")
 

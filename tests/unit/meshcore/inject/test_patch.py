@@ -124,6 +124,18 @@ def test_a_bare_pod_gets_whole_parts() -> None:
     assert paths == ["/metadata", "/spec/initContainers", "/spec/volumes"]
 
 
+def test_applications_go_on_where_that_is_wished_for() -> None:
+    made = injected(POD, **{names.APP_PRE_STOP: "3s", names.WORKERS: "2"})
+    (web,) = made["spec"]["containers"]
+    assert web["lifecycle"] == {"preStop": {"sleep": {"seconds": 3}}}
+    assert "lifecycle" not in made["spec"]["initContainers"][1]  # the kubelet ends it last
+    document = json.loads(made["spec"]["initContainers"][1]["env"][-1]["value"])
+    assert (document["leave_s"], document["drain_s"], document["workers"]) == (0.2, 24.0, 2)
+    assert uninject(made)
+    assert made["spec"] == POD["spec"]
+    assert "annotations" not in made["metadata"]
+
+
 def test_a_pod_with_a_sidecar_gets_no_second_one() -> None:
     assert "already" in decide(injected(), {}).reason
 

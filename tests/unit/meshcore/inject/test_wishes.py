@@ -38,6 +38,9 @@ def test_other_annotations_are_other_peoples() -> None:
         (names.PULL_POLICY, "Sometimes"),
         (names.PROXY_IMAGE, "a b"),
         (names.DRAIN, "0s"),
+        (names.APP_PRE_STOP, "500ms"),
+        (names.WORKERS, "0"),
+        (names.WORKERS, "many"),
     ],
 )
 def test_an_annotation_that_cannot_be_followed_is_named(annotation: str, value: str) -> None:
