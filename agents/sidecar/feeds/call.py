@@ -6,6 +6,7 @@ feeds/line makes calls, the feeds use them. No compression, no metadata: the con
 import asyncio
 import re
 from collections import deque
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
@@ -14,7 +15,7 @@ from google.protobuf.message import DecodeError, Message
 from agents.sidecar.engine.http2.stream import Stream
 from agents.sidecar.engine.http2.wire import CANCEL, LOST, REFUSED_STREAM
 
-Fields = list[tuple[bytes, bytes, bool]]
+Fields = Sequence[tuple[bytes, bytes, bool]]
 Reply = TypeVar("Reply", bound=Message)
 
 MAX_MESSAGE: Final = 16 * 1024 * 1024

@@ -43,7 +43,7 @@ class Line(asyncio.Protocol):
         """Begin a call; its requests follow with `write`. Raises RpcError if the connection has gone."""
         if not self.usable:
             raise RpcError("UNAVAILABLE", "the connection has gone")
-        head: Fields = [
+        head: list[tuple[bytes, bytes, bool]] = [
             (b":method", b"POST", False),
             (b":scheme", b"https", False),
             (b":path", path.encode(), False),

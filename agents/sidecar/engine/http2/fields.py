@@ -6,14 +6,16 @@ depends on other fields (CONNECT): those take the long way. Whole heads are `Hea
 """
 
 import re
+from collections.abc import Sequence
 from itertools import permutations
 from typing import Final
 
 from agents.sidecar.engine.headers import reserved
 
 # As the codec gives and takes them: name, value, "never index" (forwarded as such, RFC 7541 section 7.1.3).
+# Those of a head that may come again are a tuple: the same object each time.
 Field = tuple[bytes, bytes, bool]
-Fields = list[Field]
+Fields = Sequence[Field]
 
 UNTOLD: Final = -1  # the length of a body without content-length
 
@@ -50,7 +52,7 @@ class MalformedError(Exception):
     """A head that must not go further."""
 
 
-def request(headers: Fields, extended: bool = False) -> dict[bytes, bytes]:
+def request(headers: list[Field], extended: bool = False) -> dict[bytes, bytes]:
     """Return a request's fields by name, or raise. `headers` loses what a client may not say."""
     special = not _all_known_request(headers) and _learn_request(headers)
     fields = {name: value for name, value, _ in headers}
@@ -63,7 +65,7 @@ def request(headers: Fields, extended: bool = False) -> dict[bytes, bytes]:
     return fields
 
 
-def reply(headers: Fields, trusted: bool = False) -> tuple[int, int]:
+def reply(headers: list[Field], trusted: bool = False) -> tuple[int, int]:
     """Return a reply's status and content-length (or UNTOLD), or raise. One with a length takes the long way.
 
     `headers` loses what only the mesh may say, unless a sidecar says it (`trusted`).
@@ -75,7 +77,7 @@ def reply(headers: Fields, trusted: bool = False) -> tuple[int, int]:
     return _learn_reply(headers, trusted)
 
 
-def trailers(headers: Fields, trusted: bool = False) -> None:
+def trailers(headers: list[Field], trusted: bool = False) -> None:
     """Raise if closing fields are malformed. `headers` loses what only the mesh may say, as with `reply`."""
     if not _all_known_plain(headers) and _learn_plain(headers) and not trusted:
         _remove_reserved(headers)
@@ -93,7 +95,7 @@ def weight(headers: Fields) -> int:
     return sum([len(name) + len(value) + 32 for name, value, _ in headers])
 
 
-def _learn_request(headers: Fields) -> bool:
+def _learn_request(headers: list[Field]) -> bool:
     """Look at a request's new fields. True if some need to be seen together with others."""
     special = False
     for field in headers:
@@ -120,7 +122,7 @@ def _learn_request(headers: Fields) -> bool:
     return special
 
 
-def _learn_reply(headers: Fields, trusted: bool) -> tuple[int, int]:
+def _learn_reply(headers: list[Field], trusted: bool) -> tuple[int, int]:
     if not headers or headers[0][0] != b":status":
         raise MalformedError("no :status")
     rest = headers[1:]
@@ -137,7 +139,7 @@ def _learn_reply(headers: Fields, trusted: bool) -> tuple[int, int]:
     return int(status), length(lengths[0]) if lengths else UNTOLD
 
 
-def _learn_plain(headers: Fields) -> bool:
+def _learn_plain(headers: list[Field]) -> bool:
     """Look at new fields. True if some are the mesh's own; these are never remembered."""
     ours = False
     for field in headers:
@@ -150,7 +152,7 @@ def _learn_plain(headers: Fields) -> bool:
     return ours
 
 
-def _remove_reserved(headers: Fields) -> None:
+def _remove_reserved(headers: list[Field]) -> None:
     headers[:] = [field for field in headers if not reserved(field[0])]
 
 

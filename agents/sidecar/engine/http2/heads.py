@@ -3,6 +3,7 @@
 `Connection` has one and asks it for each head. A block of indexes alone means the same until the table changes: clients
 and servers that say the same head again and again, as gRPC's do, have it decoded and looked at once. What is kept is a
 few heads of a connection, of fields that are in its table anyway; a block with any string in it is kept by nobody.
+The encoder knows the fields of these again, too: they are tuples.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ Head = tuple[Fields, dict[bytes, bytes], int, int]
 
 REQUEST: Final = 0  # as a status: what is not a reply
 TRAILERS: Final = -1
-_KNOWN: Final = 16  # heads of a connection; then all are forgotten
+_KNOWN: Final = 32  # heads of a connection; then all are forgotten
 _NONE: Final[dict[bytes, bytes]] = {}
 
 # What stands for a request whose head is too large to be looked at.
@@ -56,21 +57,21 @@ class Heads:
         headers = self.decode(block)
         found = _fields.request(headers, self._limits.connect)
         length = int(found[b"content-length"]) if b"content-length" in found else UNTOLD
-        return self._keep(block, (headers, found, REQUEST, length))
+        return self._keep(block, headers, found, REQUEST, length)
 
     def reply(self, block: bytes) -> Head:
         """Return a reply's head, of interim ones too; raises as `request` does."""
         headers = self.decode(block)
         status, length = _fields.reply(headers, self._limits.trusted)
-        return self._keep(block, (headers, _NONE, status, length))
+        return self._keep(block, headers, _NONE, status, length)
 
     def trailers(self, block: bytes, trusted: bool) -> Head:
         """Return closing fields; raises as `request` does."""
         headers = self.decode(block)
         _fields.trailers(headers, trusted)
-        return self._keep(block, (headers, _NONE, TRAILERS, UNTOLD))
+        return self._keep(block, headers, _NONE, TRAILERS, UNTOLD)
 
-    def decode(self, block: bytes) -> Fields:
+    def decode(self, block: bytes) -> list[Field]:
         """Return a block's fields as they are. Each block must come by here, or be known: the table depends on it."""
         if len(block) <= SHORT_BLOCK:
             try:
@@ -86,9 +87,10 @@ class Heads:
             raise LargeError("a head larger than allowed")
         return headers
 
-    def _keep(self, block: bytes, head: Head) -> Head:
-        if len(block) <= SHORT_BLOCK and min(block, default=0) >= 0x80:  # every byte an index, no string in between
-            if len(self.known) >= _KNOWN:
-                self.known.clear()
-            self.known[block] = head
+    def _keep(self, block: bytes, headers: Fields, found: dict[bytes, bytes], status: int, length: int) -> Head:
+        if len(block) > SHORT_BLOCK or min(block, default=0) < 0x80:  # a byte that is no index
+            return headers, found, status, length
+        if len(self.known) >= _KNOWN:
+            self.known.clear()
+        head = self.known[block] = (tuple(headers), found, status, length)
         return head

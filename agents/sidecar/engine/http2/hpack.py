@@ -18,6 +18,7 @@ from .fields import Field, Fields
 SHORT_BLOCK: Final = 15  # so many entries of the table are never too much
 TABLE: Final = 4096  # bytes, as both sides begin; our encoder never has more
 _OVERHEAD: Final = 32  # section 4.1: what an entry counts besides its strings
+_BLOCKS: Final = 256  # heads that are remembered; then all are forgotten
 _SEEN: Final = 256  # fields that were sent once and are worth an entry when they come again
 # Used with literals that leave no trace in their tables, so one of each does for all connections.
 _huffman_decode = _HuffmanDecoder(1 << 24).decode
@@ -98,9 +99,9 @@ class Decoder:
         self._strings: dict[bytes, bytes] = {}  # in Huffman code, with their length in front
         self.meanings: dict[bytes, Any] = {}  # its user's, of blocks of indexes alone: emptied when these change
 
-    def decode(self, block: bytes) -> Fields:
+    def decode(self, block: bytes) -> list[Field]:
         """Return a block's fields, or raise HpackError."""
-        fields: Fields = []
+        fields: list[Field] = []
         short, strings = self.short, self._strings
         at, end = 0, len(block)
         while at < end:
@@ -213,12 +214,13 @@ class Decoder:
 class Encoder:
     """Fields to blocks: what `lookup` gives for each. A field gets its entry when it is sent for the second time."""
 
-    __slots__ = ("_added", "_known", "_numbers", "_seen", "_smallest", "_table", "_updated", "lookup")
+    __slots__ = ("_added", "_known", "_numbers", "_seen", "_smallest", "_table", "_updated", "blocks", "lookup")
 
     def __init__(self) -> None:
         self._table = _Table()
         self._known = _Known(self)  # a field's bytes, as long as indexes stay
         self.lookup: Callable[[Field], bytes] = self._known.__getitem__
+        self.blocks: dict[int, tuple[Fields, bytes]] = {}  # of tuples, by `id`, as long as indexes stay: see `again`
         self._numbers: dict[Field, int] = {}  # of those in the table: how many had been added before
         self._added = 0
         self._seen: dict[Field, None] = {}
@@ -228,6 +230,15 @@ class Encoder:
     def encode(self, fields: Fields) -> bytes:
         """Return a block."""
         return b"".join(map(self.lookup, fields))
+
+    def again(self, fields: Fields) -> bytes:
+        """Return the block of a tuple that may come again; kept in `blocks` if it is indexes alone."""
+        block = b"".join(map(self.lookup, fields))
+        if len(block) == len(fields):  # whatever is no index takes more than a byte
+            if len(self.blocks) >= _BLOCKS:
+                self.blocks.clear()
+            self.blocks[id(fields)] = (fields, block)
+        return block
 
     def resize(self, limit: int) -> None:
         """Keep to the peer's limit of the table's size, from the next block on."""
@@ -239,7 +250,7 @@ class Encoder:
         before = len(self._table.fields)
         self._table.resize(limit)
         self._evicted(before)
-        self._known.clear()
+        self._forget()
 
     def represent(self, field: Field) -> bytes:
         """Return the bytes of a field that is not known, and know it where that is worth it."""
@@ -267,8 +278,13 @@ class Encoder:
         self._evicted(before + 1)
         self._numbers[field] = self._added
         self._added += 1
-        self._known.clear()
+        self._forget()
         return _literal(index, field, 0x3F, 0x40)
+
+    def _forget(self) -> None:
+        """Fields have other indexes now."""
+        self._known.clear()
+        self.blocks.clear()
 
     def _evicted(self, before: int) -> None:
         """Forget the numbers of fields that had to leave the table: the oldest ones."""

@@ -57,6 +57,7 @@ class Session:
         "_budget",
         "_pumping",
         "before",
+        "blocks",
         "closed",
         "credit",
         "credit_mark",
@@ -124,6 +125,7 @@ class Session:
         self.meter: Meter = Meter()  # the host's own, where it has one for all connections
         self.encoder = Encoder()
         self.represent: Callable[[Field], bytes] = self.encoder.lookup
+        self.blocks = self.encoder.blocks
         self.expect = FIRST  # a stream's number: only its CONTINUATION may come
         self.last = 0  # the highest stream that the peer opened
         self.opened = 0  # how many streams the peer opened

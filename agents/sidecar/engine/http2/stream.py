@@ -81,7 +81,11 @@ class Stream:
         if self.local_closed:
             return
         connection = self.connection
-        block = _join(map(connection.represent, headers))
+        if headers.__class__ is tuple:
+            coded = connection.blocks.get(id(headers))
+            block = coded[1] if coded is not None else connection.encoder.again(headers)
+        else:
+            block = _join(map(connection.represent, headers))
         size = len(block)
         out = connection.out
         if not out:

@@ -40,6 +40,33 @@ def test_others_understand_what_we_encode(life: list[Fields | int]) -> None:
         assert codec.decode(block, True) == step
 
 
+@given(st.lists(heads.map(tuple), min_size=1, max_size=5), st.data())
+@settings(max_examples=100, deadline=None)
+def test_heads_that_come_again_are_understood_whatever_comes_in_between(
+    pool: list[Fields], data: st.DataObject
+) -> None:
+    ours, reference = Encoder(), hpack.Decoder(LIMIT)
+    steps = st.lists(st.one_of(st.integers(0, len(pool) - 1), heads, st.sampled_from([100, 4096])), max_size=40)
+    for step in data.draw(steps):
+        if isinstance(step, int) and step >= 100:
+            ours.resize(step)
+            continue
+        said = pool[step] if isinstance(step, int) else step
+        kept = ours.blocks.get(id(said))
+        block = kept[1] if kept is not None else ours.again(said) if isinstance(said, tuple) else ours.encode(said)
+        assert [(f[0], f[1]) for f in reference.decode(block, raw=True)] == [f[:2] for f in said]
+
+
+def test_a_head_of_indexes_is_kept_and_forgotten_with_them() -> None:
+    encoder = Encoder()
+    fields = ((b":method", b"POST", False), (b"x-request", b"same", False))
+    blocks = [encoder.again(fields) for _ in range(3)]
+    assert encoder.blocks[id(fields)] == (fields, blocks[-1])
+    for _ in range(2):
+        encoder.encode([(b"x-other", b"new", False)])
+    assert not encoder.blocks
+
+
 @given(lives)
 @settings(max_examples=50, deadline=None)
 def test_we_understand_what_others_encode(life: list[Fields | int]) -> None:
