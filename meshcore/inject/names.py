@@ -59,8 +59,7 @@ AUDIENCE = "identity.mesh.meshtui.dev"
 INBOUND_PORT, OUTBOUND_PORT, ADMIN_PORT = 4143, 4140, 4191
 PROXY_UID = 2102
 
-LEADER = PREFIX + "leader"  # label of the control plane's pod that sidecars and people are led to
-COMPONENT = PREFIX + "component"  # label of the control plane's own pods
+COMPONENT, CONTROLLER = PREFIX + "component", "controller"  # label of the control plane's own pods
 CONTROL_NAMESPACE_LABEL = PREFIX + "control-plane"
 CONFIG_MAP, CONFIG_KEY = "meshtui-config", "config.yaml"
 ANCHORS_MAP, ANCHORS_KEY = "meshtui-trust-anchors", "anchors.pem"

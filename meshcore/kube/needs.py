@@ -84,7 +84,6 @@ NEEDS: tuple[Need, ...] = (
     _need("serving", API_SERVICES, ("get", "patch"), "cluster", OBSERVE),
     _need("leader", LEASES, CREATED, "mesh"),
     _need("leader", LEASES, ("get", "update"), "mesh", LEADER),
-    _need("leader", PODS, ("patch",), "mesh"),
     *(Need("view", OBSERVE_GROUP, screen, READ, "namespace") for screen in SCREENS),
     *(Need("tap", OBSERVE_GROUP, request, READ, "namespace") for request in REQUESTS),
 )

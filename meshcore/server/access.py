@@ -18,8 +18,9 @@ Context = Any
 
 
 def caller(context: Context) -> SpiffeId | None:
-    """Return the workload identity that the peer's certificate proves, or None."""
+    """Return the workload identity that the peer's certificate proves, or None; a replica's has DNS names too."""
     names = context.auth_context().get("x509_subject_alternative_name", [])
+    names = [name for name in names if b":" in name]  # which no DNS name has
     if len(names) != 1:
         return None
     try:

@@ -29,9 +29,9 @@ from meshcore.server.doors import Certificates, Doors, admin, webhooks
 from meshcore.server.follow import Cluster
 from meshcore.server.issuer import Issuer
 from meshcore.server.listeners import credentials, open_control, open_identity, open_loopback
-from meshcore.server.mark import Mark
 from meshcore.server.metrics import Collector
 from meshcore.server.options import ClusterOptions
+from meshcore.server.peers import Replicas
 from meshcore.server.publish import Publisher
 from meshcore.services.access.serve import Access
 from meshcore.services.discovery.locate import Locator
@@ -71,6 +71,7 @@ class ClusterPlane:
         self.events = Recorder(session, ACCOUNT)
         self.rules = ClusterPolicy(self.cluster.attachments, self._service_ports, self._served)
         self.policy = Policy(None, ports=lambda namespace, pod: {}, wall_ms=wall_ms, compose=self.rules.compose)
+        self.replicas = Replicas(options)
         home = Home(
             name="kubernetes",
             mesh=options.namespace,
@@ -86,6 +87,9 @@ class ClusterPlane:
             behind=self.cluster.snapshot.behind,
             told=self._certified,
             noted=self._noted,
+            note=self.replicas.circle.note,
+            replicas=lambda: 1 + len(self.replicas.circle.links()),
+            reach=self.replicas.relays.reach,
         )
         self.core = Core(
             home,
@@ -111,7 +115,6 @@ class ClusterPlane:
             self.core.answers(), front=lambda: self.cluster.front, allowed=self._allowed, hello=self.core.control.hello
         )
         self.election = Election(session, options.namespace, LEADER, options.pod or socket.gethostname())
-        self.mark = Mark(session, options.namespace, options.pod, self.election.leading)
         self.publisher = Publisher(session, self._anchors, self.election.leading)
         self.doors = Doors(options.listen)
         self._certificates = Certificates()
@@ -122,6 +125,7 @@ class ClusterPlane:
         strangers, sidecars = open_identity(), open_control([Proven(options.trust_domain)])
         self.core.serve_strangers(strangers)
         self.core.serve_sidecars(sidecars)
+        self.replicas.serve(self.core, sidecars)
         for name, server, port, mutual in (
             ("identity", strangers, ports.identity, False),
             ("control", sidecars, ports.control, True),
@@ -161,10 +165,9 @@ class ClusterPlane:
     async def run(self) -> None:
         """Do what has to be done now and then, until cancelled; an error in it ends the process."""
         async with asyncio.TaskGroup() as tasks:
-            loops: list[Any] = [*self.core.loops(), self.cluster.run()]
+            loops: list[Any] = [*self.core.loops(), self.cluster.run(), self._follow_replicas()]
             if not self.options.scoped:
                 loops += [self.events.run(), self.election.run(), self.publisher.run()]
-                loops += [self.mark.run()] if self.options.pod else []
             loops += [self.issuer.run()] if self.issuer is not None else []
             for loop in (*loops, self._keep_certified()):
                 tasks.create_task(loop)
@@ -181,6 +184,8 @@ class ClusterPlane:
             yield self.cluster.problem or "the settings have not been read yet"
         if self.cluster.front is None and not self.options.scoped:
             yield "how the API server proves itself is not known yet"
+        if not self.replicas.circle.synced:
+            yield "what the other replicas know has not been heard yet"
 
     def _anchors(self) -> str:
         return self.core.store.authority.bundle_pem.decode()
@@ -208,6 +213,10 @@ class ClusterPlane:
         for service, name, number in self.cluster.snapshot.served_by(namespace, pod):
             own = {str(port) for named, port in self._service_ports(service) if named == name}
             yield Served(service, frozenset({name} | own) - {""}, number)
+
+    async def _follow_replicas(self) -> None:
+        await self.cluster.read()
+        await self.replicas.run(self.cluster.replicas)
 
     async def _keep_certified(self) -> None:
         while True:
@@ -249,8 +258,8 @@ class ClusterPlane:
             self.events.record(account, "CertificateIssued", f"a certificate for {identity}", action="Certify")
 
     def _noted(self, word: str, note: str, bad: bool) -> None:
-        """Tell of the issuer, where people look for the control plane."""
-        if self.options.scoped:
+        """Tell of the issuer, where people look for the control plane; one replica does, all see the same."""
+        if self.options.scoped or not self.election.leading.is_set():
             return
         deployment = DEPLOYMENTS.new(ACCOUNT, self.options.namespace)
         self.events.record(deployment, word, note, action="Rotate", warning=bad)

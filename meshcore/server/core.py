@@ -29,7 +29,7 @@ from meshcore.services.identity.store import Store
 from meshcore.services.policy.serve import Policy
 from meshcore.services.stats.serve import Stats, StatsQuery
 from meshcore.services.stats.serve import Store as Counts
-from meshcore.services.tap.serve import Switchboard, Tap, TapQuery
+from meshcore.services.tap.serve import Reach, Switchboard, Tap, TapQuery, nowhere
 from meshcore.wire import (
     common_pb2,
     control_pb2,
@@ -65,6 +65,9 @@ class Home:
     behind: Behind | None = None
     told: Told = untold
     noted: Noted = unnoted
+    note: Callable[[], str] = lambda: ""  # which other replicas do not answer
+    replicas: Callable[[], int] = lambda: 1  # that answer, this one too
+    reach: Reach = nowhere  # holds a tap open at the other replicas
 
 
 class Core:
@@ -98,8 +101,9 @@ class Core:
             wall_ms=wall_ms,
             behind=home.behind,
             reports=home.name == "local",
+            note=home.note,
         )
-        self.taps = Switchboard(pods=self.inventory.pods, clock=time.time)
+        self.taps = Switchboard(pods=self.inventory.pods, clock=time.time, reach=home.reach, note=home.note)
         self.identity = Identity(
             store,
             serving,
@@ -112,7 +116,12 @@ class Core:
         )
         self.control = Control(home.mesh, home=home.name, status=self.status, check=self.check)
         self.stats_query = StatsQuery(
-            counts, pods=self.inventory.pods, services=home.services, clock=time.time, settle=home.settle
+            counts,
+            pods=self.inventory.pods,
+            services=home.services,
+            clock=time.time,
+            settle=home.settle,
+            note=home.note,
         )
         self.tap_query = TapQuery(self.taps)
         policy.changed = self.discovery.redeclared
@@ -126,7 +135,7 @@ class Core:
         identity_pb2_grpc.add_IdentityServicer_to_server(self.identity, server)
         discovery_pb2_grpc.add_DiscoveryServicer_to_server(self.discovery, server)
         policy_pb2_grpc.add_PolicyServicer_to_server(self.policy, server)
-        stats = Stats(self.counts, caller=caller, clock=time.time, on_status=self._reported)
+        stats = Stats(self.counts, caller=caller, clock=time.time, on_status=self.reported)
         stats_pb2_grpc.add_StatsServicer_to_server(stats, server)
         tap_pb2_grpc.add_TapServicer_to_server(Tap(self.taps, caller=caller), server)
 
@@ -174,6 +183,8 @@ class Core:
             series=self.counts.series,
             taps=self.taps.taps,
             default_namespace=namespace or self.home.default_namespace(),
+            note=self.home.note(),
+            replicas=self.home.replicas(),
         )
 
     def check(self) -> control_pb2.CheckResponse:
@@ -205,8 +216,11 @@ class Core:
             for key in gone:
                 del self._proxies[key]
 
-    def _reported(self, peer: common_pb2.Peer, status: discovery_pb2.ProxyStatus) -> None:
-        self._proxies[peer.namespace, peer.pod] = status
+    def reported(self, peer: common_pb2.Peer, status: discovery_pb2.ProxyStatus) -> None:
+        """Take in what a sidecar says of itself, here or at another replica; the newest word stands."""
+        known = self._proxies.get((peer.namespace, peer.pod))
+        if known is None or status.time_ms >= known.time_ms:
+            self._proxies[peer.namespace, peer.pod] = status
 
 
 def wall_ms() -> int:

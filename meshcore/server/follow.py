@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from meshcore.inject.names import CONFIG_KEY, CONFIG_MAP
+from meshcore.inject.names import COMPONENT, CONFIG_KEY, CONFIG_MAP, CONTROLLER
 from meshcore.inject.settings import Settings, SettingsError, read
 from meshcore.kube.failure import KubeError
 from meshcore.kube.objects import (
@@ -67,9 +67,11 @@ class Cluster:
         self.version: Version | None = None  # Kubernetes'
         self.touch: Touch = lambda services: None
         self.changed: Callable[[], None] = lambda: None  # settings or front proxy
+        self.replicas: dict[str, records.Pod] = {}  # the control plane's own pods, by name
         self.attachments = Attachments()
         self.ruled: Callable[[], None] = lambda: None  # what workloads have to do with traffic may have changed
         self._registry = registry
+        self._namespace = namespace
         snapshot = self.snapshot
         space = namespace if scoped else None
         self._pods = Watch(session, PODS.path(space), records.pod)
@@ -100,6 +102,11 @@ class Cluster:
     def synced(self) -> bool:
         """Tell whether everything was read at least once."""
         return all(watch.synced.is_set() for watch in self._watches)
+
+    async def read(self) -> None:
+        """Wait until everything was read at least once."""
+        for watch in self._watches:
+            await watch.synced.wait()
 
     def resolved(self) -> Settings | None:
         """Return the settings as sidecars are to have them: with addresses instead of names where that is wanted."""
@@ -188,6 +195,9 @@ class Cluster:
     def _pod(self, change: Change) -> None:
         _, (namespace, name), old, new = change
         touched = self.snapshot.take_pod(old, new)
+        self.replicas.pop(name, None)
+        if new is not None and namespace == self._namespace and dict(new.labels).get(COMPONENT) == CONTROLLER:
+            self.replicas[name] = new
         if new is None:
             self._registry.drop(LAUNCHER, namespace, name)
         else:

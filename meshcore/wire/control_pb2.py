@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bmeshcore/wire/control.proto\x12\nmeshtui.v1\"1\n\x0cHelloRequest\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08protocol\x18\x02 \x01(\r\"g\n\rHelloResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08protocol\x18\x02 \x01(\r\x12\x17\n\x0foldest_protocol\x18\x03 \x01(\r\x12\x0c\n\x04mesh\x18\x04 \x01(\t\x12\x0c\n\x04home\x18\x05 \x01(\t\"7\n\rStatusRequest\x12\x13\n\x0binterval_ms\x18\x01 \x01(\r\x12\x11\n\tnamespace\x18\x02 \x01(\t\"\xa9\x02\n\x0eStatusResponse\x12\x0f\n\x07time_ms\x18\x01 \x01(\x03\x12\x0c\n\x04mesh\x18\x02 \x01(\t\x12\x0c\n\x04home\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x12\n\nstarted_ms\x18\x05 \x01(\x03\x12\x0f\n\x07uplinks\x18\x06 \x01(\r\x12\x10\n\x08\x65xpected\x18\x07 \x01(\r\x12\x0b\n\x03rps\x18\x08 \x01(\x01\x12\x0f\n\x07success\x18\t \x01(\x01\x12\x12\n\nnamespaces\x18\n \x03(\t\x12\x0f\n\x07\x66\x61iling\x18\x0b \x01(\r\x12\x11\n\trss_bytes\x18\x0c \x01(\x04\x12\x13\n\x0b\x63pu_percent\x18\r \x01(\x01\x12\x0e\n\x06series\x18\x0e \x01(\r\x12\x0c\n\x04taps\x18\x0f \x01(\r\x12\x19\n\x11\x64\x65\x66\x61ult_namespace\x18\x10 \x01(\t\"\x0e\n\x0c\x43heckRequest\">\n\rCheckResponse\x12-\n\ncategories\x18\x01 \x03(\x0b\x32\x19.meshtui.v1.CheckCategory\"D\n\rCheckCategory\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x15.meshtui.v1.CheckItem\"f\n\tCheckItem\x12\x13\n\x0b\x64\x65scription\x18\x01 \x01(\t\x12\'\n\x06result\x18\x02 \x01(\x0e\x32\x17.meshtui.v1.CheckResult\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x0c\n\x04hint\x18\x04 \x01(\t*[\n\x0b\x43heckResult\x12\x15\n\x11\x43HECK_UNSPECIFIED\x10\x00\x12\x11\n\rCHECK_SUCCESS\x10\x01\x12\x11\n\rCHECK_WARNING\x10\x02\x12\x0f\n\x0b\x43HECK_ERROR\x10\x03\x32\x8e\x02\n\x07\x43ontrol\x12<\n\x05Hello\x12\x18.meshtui.v1.HelloRequest\x1a\x19.meshtui.v1.HelloResponse\x12?\n\x06Status\x12\x19.meshtui.v1.StatusRequest\x1a\x1a.meshtui.v1.StatusResponse\x12\x46\n\x0bWatchStatus\x12\x19.meshtui.v1.StatusRequest\x1a\x1a.meshtui.v1.StatusResponse0\x01\x12<\n\x05\x43heck\x12\x18.meshtui.v1.CheckRequest\x1a\x19.meshtui.v1.CheckResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bmeshcore/wire/control.proto\x12\nmeshtui.v1\"1\n\x0cHelloRequest\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08protocol\x18\x02 \x01(\r\"g\n\rHelloResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08protocol\x18\x02 \x01(\r\x12\x17\n\x0foldest_protocol\x18\x03 \x01(\r\x12\x0c\n\x04mesh\x18\x04 \x01(\t\x12\x0c\n\x04home\x18\x05 \x01(\t\"7\n\rStatusRequest\x12\x13\n\x0binterval_ms\x18\x01 \x01(\r\x12\x11\n\tnamespace\x18\x02 \x01(\t\"\xc9\x02\n\x0eStatusResponse\x12\x0f\n\x07time_ms\x18\x01 \x01(\x03\x12\x0c\n\x04mesh\x18\x02 \x01(\t\x12\x0c\n\x04home\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x12\n\nstarted_ms\x18\x05 \x01(\x03\x12\x0f\n\x07uplinks\x18\x06 \x01(\r\x12\x10\n\x08\x65xpected\x18\x07 \x01(\r\x12\x0b\n\x03rps\x18\x08 \x01(\x01\x12\x0f\n\x07success\x18\t \x01(\x01\x12\x12\n\nnamespaces\x18\n \x03(\t\x12\x0f\n\x07\x66\x61iling\x18\x0b \x01(\r\x12\x11\n\trss_bytes\x18\x0c \x01(\x04\x12\x13\n\x0b\x63pu_percent\x18\r \x01(\x01\x12\x0e\n\x06series\x18\x0e \x01(\r\x12\x0c\n\x04taps\x18\x0f \x01(\r\x12\x19\n\x11\x64\x65\x66\x61ult_namespace\x18\x10 \x01(\t\x12\x0c\n\x04note\x18\x11 \x01(\t\x12\x10\n\x08replicas\x18\x12 \x01(\r\"\x0e\n\x0c\x43heckRequest\">\n\rCheckResponse\x12-\n\ncategories\x18\x01 \x03(\x0b\x32\x19.meshtui.v1.CheckCategory\"D\n\rCheckCategory\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x15.meshtui.v1.CheckItem\"f\n\tCheckItem\x12\x13\n\x0b\x64\x65scription\x18\x01 \x01(\t\x12\'\n\x06result\x18\x02 \x01(\x0e\x32\x17.meshtui.v1.CheckResult\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x0c\n\x04hint\x18\x04 \x01(\t*[\n\x0b\x43heckResult\x12\x15\n\x11\x43HECK_UNSPECIFIED\x10\x00\x12\x11\n\rCHECK_SUCCESS\x10\x01\x12\x11\n\rCHECK_WARNING\x10\x02\x12\x0f\n\x0b\x43HECK_ERROR\x10\x03\x32\x8e\x02\n\x07\x43ontrol\x12<\n\x05Hello\x12\x18.meshtui.v1.HelloRequest\x1a\x19.meshtui.v1.HelloResponse\x12?\n\x06Status\x12\x19.meshtui.v1.StatusRequest\x1a\x1a.meshtui.v1.StatusResponse\x12\x46\n\x0bWatchStatus\x12\x19.meshtui.v1.StatusRequest\x1a\x1a.meshtui.v1.StatusResponse0\x01\x12<\n\x05\x43heck\x12\x18.meshtui.v1.CheckRequest\x1a\x19.meshtui.v1.CheckResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'meshcore.wire.control_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHECKRESULT']._serialized_start=810
-  _globals['_CHECKRESULT']._serialized_end=901
+  _globals['_CHECKRESULT']._serialized_start=842
+  _globals['_CHECKRESULT']._serialized_end=933
   _globals['_HELLOREQUEST']._serialized_start=43
   _globals['_HELLOREQUEST']._serialized_end=92
   _globals['_HELLORESPONSE']._serialized_start=94
@@ -40,15 +40,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STATUSREQUEST']._serialized_start=199
   _globals['_STATUSREQUEST']._serialized_end=254
   _globals['_STATUSRESPONSE']._serialized_start=257
-  _globals['_STATUSRESPONSE']._serialized_end=554
-  _globals['_CHECKREQUEST']._serialized_start=556
-  _globals['_CHECKREQUEST']._serialized_end=570
-  _globals['_CHECKRESPONSE']._serialized_start=572
-  _globals['_CHECKRESPONSE']._serialized_end=634
-  _globals['_CHECKCATEGORY']._serialized_start=636
-  _globals['_CHECKCATEGORY']._serialized_end=704
-  _globals['_CHECKITEM']._serialized_start=706
-  _globals['_CHECKITEM']._serialized_end=808
-  _globals['_CONTROL']._serialized_start=904
-  _globals['_CONTROL']._serialized_end=1174
+  _globals['_STATUSRESPONSE']._serialized_end=586
+  _globals['_CHECKREQUEST']._serialized_start=588
+  _globals['_CHECKREQUEST']._serialized_end=602
+  _globals['_CHECKRESPONSE']._serialized_start=604
+  _globals['_CHECKRESPONSE']._serialized_end=666
+  _globals['_CHECKCATEGORY']._serialized_start=668
+  _globals['_CHECKCATEGORY']._serialized_end=736
+  _globals['_CHECKITEM']._serialized_start=738
+  _globals['_CHECKITEM']._serialized_end=840
+  _globals['_CONTROL']._serialized_start=936
+  _globals['_CONTROL']._serialized_end=1206
 # @@protoc_insertion_point(module_scope)

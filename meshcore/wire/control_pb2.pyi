@@ -138,6 +138,8 @@ class StatusResponse(_message.Message):
     SERIES_FIELD_NUMBER: _builtins.int
     TAPS_FIELD_NUMBER: _builtins.int
     DEFAULT_NAMESPACE_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    REPLICAS_FIELD_NUMBER: _builtins.int
     time_ms: _builtins.int
     mesh: _builtins.str
     home: _builtins.str
@@ -160,6 +162,10 @@ class StatusResponse(_message.Message):
     taps: _builtins.int
     """taps running"""
     default_namespace: _builtins.str
+    note: _builtins.str
+    """as of StatResponse"""
+    replicas: _builtins.int
+    """of the control plane that answered, this one too"""
     @_builtins.property
     def namespaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -181,10 +187,12 @@ class StatusResponse(_message.Message):
         series: _builtins.int = ...,
         taps: _builtins.int = ...,
         default_namespace: _builtins.str = ...,
+        note: _builtins.str = ...,
+        replicas: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_percent", b"cpu_percent", "default_namespace", b"default_namespace", "expected", b"expected", "failing", b"failing", "home", b"home", "mesh", b"mesh", "namespaces", b"namespaces", "rps", b"rps", "rss_bytes", b"rss_bytes", "series", b"series", "started_ms", b"started_ms", "success", b"success", "taps", b"taps", "time_ms", b"time_ms", "uplinks", b"uplinks", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_percent", b"cpu_percent", "default_namespace", b"default_namespace", "expected", b"expected", "failing", b"failing", "home", b"home", "mesh", b"mesh", "namespaces", b"namespaces", "note", b"note", "replicas", b"replicas", "rps", b"rps", "rss_bytes", b"rss_bytes", "series", b"series", "started_ms", b"started_ms", "success", b"success", "taps", b"taps", "time_ms", b"time_ms", "uplinks", b"uplinks", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

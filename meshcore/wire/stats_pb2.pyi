@@ -378,9 +378,12 @@ class StatResponse(_message.Message):
     WINDOW_FIELD_NUMBER: _builtins.int
     COVERED_MS_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     time_ms: _builtins.int
     covered_ms: _builtins.int
     """how much of the window the ring holds"""
+    note: _builtins.str
+    """what is missing: replicas of the control plane that do not answer; empty: nothing"""
     @_builtins.property
     def window(self) -> Global___Window:
         """as answered"""
@@ -396,10 +399,11 @@ class StatResponse(_message.Message):
         window: Global___Window | None = ...,
         covered_ms: _builtins.int = ...,
         rows: _abc.Iterable[Global___StatRow] | None = ...,
+        note: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["covered_ms", b"covered_ms", "rows", b"rows", "time_ms", b"time_ms", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["covered_ms", b"covered_ms", "note", b"note", "rows", b"rows", "time_ms", b"time_ms", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -657,8 +661,11 @@ class EdgesResponse(_message.Message):
     WINDOW_FIELD_NUMBER: _builtins.int
     COVERED_MS_FIELD_NUMBER: _builtins.int
     EDGES_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     time_ms: _builtins.int
     covered_ms: _builtins.int
+    note: _builtins.str
+    """as of StatResponse"""
     @_builtins.property
     def window(self) -> Global___Window: ...
     @_builtins.property
@@ -670,10 +677,11 @@ class EdgesResponse(_message.Message):
         window: Global___Window | None = ...,
         covered_ms: _builtins.int = ...,
         edges: _abc.Iterable[Global___Edge] | None = ...,
+        note: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["covered_ms", b"covered_ms", "edges", b"edges", "time_ms", b"time_ms", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["covered_ms", b"covered_ms", "edges", b"edges", "note", b"note", "time_ms", b"time_ms", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

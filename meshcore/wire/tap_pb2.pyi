@@ -471,10 +471,13 @@ class ObserveResponse(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     DROPPED_FIELD_NUMBER: _builtins.int
     SIDECARS_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     dropped: _builtins.int
     """since the last response"""
     sidecars: _builtins.int
     """that are being tapped"""
+    note: _builtins.str
+    """as of StatResponse"""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___TapEvent]: ...
     def __init__(
@@ -483,10 +486,11 @@ class ObserveResponse(_message.Message):
         events: _abc.Iterable[Global___TapEvent] | None = ...,
         dropped: _builtins.int = ...,
         sidecars: _builtins.int = ...,
+        note: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped", b"dropped", "events", b"events", "sidecars", b"sidecars"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped", b"dropped", "events", b"events", "note", b"note", "sidecars", b"sidecars"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -547,11 +551,14 @@ class TopResponse(_message.Message):
     DROPPED_FIELD_NUMBER: _builtins.int
     SIDECARS_FIELD_NUMBER: _builtins.int
     COVERED_MS_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     time_ms: _builtins.int
     dropped: _builtins.int
     sidecars: _builtins.int
     covered_ms: _builtins.int
     """how much of the window has been watched so far"""
+    note: _builtins.str
+    """as of StatResponse"""
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___TopRow]:
         """most counted first"""
@@ -564,10 +571,11 @@ class TopResponse(_message.Message):
         dropped: _builtins.int = ...,
         sidecars: _builtins.int = ...,
         covered_ms: _builtins.int = ...,
+        note: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["covered_ms", b"covered_ms", "dropped", b"dropped", "rows", b"rows", "sidecars", b"sidecars", "time_ms", b"time_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["covered_ms", b"covered_ms", "dropped", b"dropped", "note", b"note", "rows", b"rows", "sidecars", b"sidecars", "time_ms", b"time_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,7 +23,6 @@ from meshcore.kube.session import Session
 from meshcore.server.core import wall_ms
 from meshcore.server.follow import Cluster
 from meshcore.server.issuer import Issuer
-from meshcore.server.mark import Mark
 from meshcore.server.publish import Publisher
 from meshcore.services.discovery.registry import Registry
 from tests.support.apiserver import ApiServer, api_server, asking
@@ -45,8 +44,7 @@ async def work(server: ApiServer, session: Session, folder: Path) -> None:
     election = Election(session, MESH, LEADER, "me", terms=Terms(every=0.05))
     publisher = Publisher(session, lambda: "anchors", election.leading)
     await issuer.ensure()
-    mark = Mark(session, MESH, "me", election.leading)
-    loops = (cluster.run(), issuer.run(), recorder.run(), election.run(), mark.run())
+    loops = (cluster.run(), issuer.run(), recorder.run(), election.run())
     tasks = [asyncio.create_task(loop) for loop in loops]
     try:
         pod = PODS.new("web-0", "shop")
@@ -60,7 +58,6 @@ async def work(server: ApiServer, session: Session, folder: Path) -> None:
         await reviews.access(User("jane"), Act("get", "observe.meshtui.dev", "stats", "shop"))
         await until(lambda: recorder.written == 2 and cluster.synced)
         await until(lambda: any(need.role == "leader" and verb == "update" for need, verb in server.used))
-        await until(lambda: any(need.role == "leader" and verb == "patch" for need, verb in server.used))
         await until(lambda: len(server.watches()) >= len(cluster.watches) + 2)  # the issuer's two
         assert recorder.failed == 0
         assert publisher.problem == ""
@@ -79,7 +76,6 @@ async def test_each_right_of_the_control_plane_is_used(tmp_path: Path) -> None:
         server.put(VALIDATING_WEBHOOKS.path(name=VALIDATOR), kind=VALIDATING_WEBHOOKS.kind, **hook)
         server.put(API_SERVICES.path(name=OBSERVE), kind=API_SERVICES.kind, spec={"service": {"name": "x"}})
         server.put("/api/v1/namespaces/shop")
-        server.put(PODS.path(MESH, "me"))
         server.reviews = {
             TOKEN_REVIEWS.path(): lambda spec: {"authenticated": False},
             ACCESS_REVIEWS.path(): lambda spec: {"allowed": True},

@@ -9,9 +9,13 @@ from meshcore.services.discovery.registry import Entry, Registry
 from meshcore.wire.common_pb2 import Resource
 from meshcore.wire.discovery_pb2 import RUNNING, InstanceStatus, Pod, ProxyStatus
 from meshcore.wire.ids import SpiffeId
+from meshcore.wire.peers_pb2 import Presence
 
 # What a sidecar last said of itself, by namespace and pod.
 Proxies = Callable[[str, str], ProxyStatus | None]
+
+# The sidecar of a pod that another replica of the control plane holds, by namespace and pod.
+Away = Callable[[str, str], Presence | None]
 
 # The pods behind a service, by namespace and name; locally a service is the workload of its name.
 Behind = Callable[[str, str], set[str]]
@@ -19,23 +23,30 @@ Behind = Callable[[str, str], set[str]]
 BY_CHOICE = "runs without a sidecar by choice (mesh: false)"
 
 
-def rows(registry: Registry, proxies: Proxies, *, trust_domain: str, node: str) -> list[Pod]:
+def nowhere(namespace: str, pod: str) -> None:
+    """Stand for other replicas where there are none."""
+
+
+def rows(registry: Registry, proxies: Proxies, *, trust_domain: str, node: str, away: Away = nowhere) -> list[Pod]:
     """Return one row per instance, by namespace and pod."""
     entries = sorted(registry.entries(), key=lambda entry: (entry.namespace, entry.pod))
-    return [row(entry, proxies, trust_domain=trust_domain, node=node) for entry in entries]
+    return [
+        row(entry, proxies, trust_domain=trust_domain, node=node, away=away(entry.namespace, entry.pod))
+        for entry in entries
+    ]
 
 
-def row(entry: Entry, proxies: Proxies, *, trust_domain: str, node: str) -> Pod:
-    """Return the row of one instance."""
-    known = entry.uplink or entry.last
+def row(entry: Entry, proxies: Proxies, *, trust_domain: str, node: str, away: Presence | None = None) -> Pod:
+    """Return the row of one instance; `away` is its sidecar at another replica."""
+    known = entry.uplink or away or entry.last
     status = entry.status or _unreported(entry)
-    pod = Pod(status=status, meshed=entry.meshed, node=status.node or node)
-    if not entry.meshed:
+    pod = Pod(status=status, meshed=entry.meshed or away is not None, node=status.node or node)
+    if not pod.meshed:
         pod.unmeshed_reason = status.unmeshed_reason or BY_CHOICE
     else:
         account = known.instance.service_account if known else status.service_account
-        pod.uplink = entry.uplink is not None
-        pod.uplink_since_ms = entry.uplink_since_ms
+        pod.uplink = entry.uplink is not None or away is not None
+        pod.uplink_since_ms = entry.uplink_since_ms if entry.uplink or not away else away.since_ms
         pod.identity = known.identity if known else str(SpiffeId(trust_domain, entry.namespace, account or status.name))
         pod.proxy_version = known.instance.proxy_version if known else ""
         proxy = proxies(entry.namespace, entry.pod)

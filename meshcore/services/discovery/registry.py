@@ -14,6 +14,7 @@ REPORT_GRACE_S = 10.0  # how long a launcher that went away is believed
 ADDRESS_GRACE_S = 30.0  # how long a sidecar that lost its stream is still taken to be at its address
 
 PodKey = tuple[str, str]  # namespace, pod
+Attendant = Callable[["Uplink", int, bool], None]  # since when, and whether it is gone
 ServiceKey = tuple[str, str]  # namespace, name; an address is in no namespace
 
 
@@ -84,6 +85,7 @@ class Registry:
         self._left: dict[str, float] = {}  # since when the sidecar of an address is away
         self._launchers: dict[str, _Launcher] = {}
         self._listeners: list[Callable[[set[ServiceKey]], None]] = []
+        self.attendants: set[Attendant] = set()  # told of each sidecar that comes, changes or goes
         self.changed_at = clock()
         self.reported = False  # some launcher has said what it looks after
 
@@ -117,6 +119,7 @@ class Registry:
         entry.last = None
         entry.uplink_since_ms = self._wall_ms()
         self._tell(self._index(entry, before) | self._occupy(uplink))
+        self._attend(entry, uplink)
         return uplink
 
     def update(self, uplink: Uplink, instance: Instance | None, *, draining: bool) -> None:
@@ -134,6 +137,7 @@ class Registry:
             uplink.instance = instance
             touched |= self._occupy(uplink)
         self._tell(self._index(entry, before) | touched)
+        self._attend(entry, uplink)
 
     def disconnect(self, uplink: Uplink) -> None:
         """Forget a stream that ended: its sidecar takes no traffic from now on."""
@@ -145,6 +149,7 @@ class Registry:
         entry.last = uplink
         entry.uplink_since_ms = self._wall_ms()
         self._tell(self._index(entry, before) | self._vacate(uplink, at_once=uplink.draining))
+        self._attend(entry, uplink, gone=True)
 
     def arrive(self, launcher: str) -> None:
         """Count a launcher's stream."""
@@ -257,6 +262,10 @@ class Registry:
             else:
                 self._left[ip] = self._clock()
         return {("", ip) for ip in held} if at_once else set()
+
+    def _attend(self, entry: Entry, uplink: Uplink, *, gone: bool = False) -> None:
+        for attendant in self.attendants:
+            attendant(uplink, entry.uplink_since_ms, gone)
 
     def _tell(self, touched: set[ServiceKey]) -> None:
         if not touched:

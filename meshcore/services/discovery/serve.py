@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import grpc
 
+from meshcore.services.discovery.elsewhere import Elsewhere
 from meshcore.services.discovery.inventory import Behind, Proxies, asked, rows
 from meshcore.services.discovery.registry import Registry, ServiceKey, Uplink
 from meshcore.services.discovery.resolve import View
@@ -166,7 +167,7 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
 class Inventory(discovery_pb2_grpc.InventoryServicer):
     """What runs, for launchers to say and people to see. `behind` says which pods stand behind a service.
 
-    Without `reports`, launchers are not heard.
+    Without `reports`, launchers are not heard. `note()` says what of other replicas is missing.
     """
 
     def __init__(
@@ -179,8 +180,11 @@ class Inventory(discovery_pb2_grpc.InventoryServicer):
         wall_ms: Callable[[], int],
         behind: Behind | None = None,
         reports: bool = True,
+        note: Callable[[], str] = lambda: "",
     ) -> None:
         self.registry = registry
+        self.elsewhere = Elsewhere(self._touch)
+        self._note = note
         self._behind = behind
         self._reports = reports
         self._proxies = proxies
@@ -196,7 +200,13 @@ class Inventory(discovery_pb2_grpc.InventoryServicer):
         """Return every row; a moment old at most, and shared: every viewer's every question begins here."""
         now = self._wall_ms()
         if self._rows is None or not 0 <= now - self._rows_ms < FRESH_MS:
-            self._rows = rows(self.registry, self._proxies, trust_domain=self._trust_domain, node=self._node)
+            self._rows = rows(
+                self.registry,
+                self._proxies,
+                trust_domain=self._trust_domain,
+                node=self._node,
+                away=self.elsewhere.find,
+            )
             self._rows_ms = now
         return self._rows
 
@@ -252,7 +262,7 @@ class Inventory(discovery_pb2_grpc.InventoryServicer):
     def _answer(self, request: discovery_pb2.PodsRequest) -> discovery_pb2.PodsResponse:
         targets: list[common_pb2.Resource] = list(request.targets)
         pods = (pod for pod in self.pods() if asked(pod, targets, self._behind))
-        return discovery_pb2.PodsResponse(time_ms=self._wall_ms(), pods=pods)
+        return discovery_pb2.PodsResponse(time_ms=self._wall_ms(), pods=pods, note=self._note())
 
     def _touch(self, services: set[ServiceKey]) -> None:
         self._rows = None

@@ -13,9 +13,11 @@ from meshcore.services.stats.rollup import EdgeName, End, Line, LineName, Rollup
 from meshcore.wire import common_pb2, stats_pb2
 
 LAG_S = 2.5  # the longest a window's end waits for a sidecar
+RETURN_S = 6.0  # as long as that for one whose replica was lost: it has to find another first
 FORGET_S = 900.0  # how long the numbers of a process that has gone are remembered
 HALF_MS = 500  # a report of about a second belongs to the second that holds its middle
 GAPS = 1000
+OWN_IDS = 1 << 31  # sidecars count their ids from 1
 SWEEP_S = 5.0
 
 
@@ -29,6 +31,7 @@ class Boot:
     streams: int = 0
     second: int | None = None  # newest second reported on
     heard: float = 0.0
+    awaited: float = 0.0  # until when it is given RETURN_S
 
     def fresh(self, seq: int) -> bool:
         """Tell whether a report has not been counted before, and remember it as counted."""
@@ -42,15 +45,36 @@ class Boot:
             return True
         return False
 
+    def resume(self, oldest: int) -> int:
+        """Return after which report a sidecar should go on that still holds those from `oldest` on."""
+        self.gaps = {gap for gap in self.gaps if gap >= oldest}
+        return min(self.gaps, default=self.top + 1) - 1
+
 
 class Uplink:
     """One open stream: what its ids stand for."""
 
-    def __init__(self, boot: Boot, rollup: Rollup) -> None:
+    def __init__(self, boot: Boot, boot_id: str, rollup: Rollup) -> None:
         self.boot = boot
+        self.boot_id = boot_id
         self._rollup = rollup
         self._edges: dict[int, EdgeName] = {}
         self._lines: dict[int, Line] = {}
+
+    def keys(self) -> stats_pb2.StatsReport:
+        """Return what the ids of this stream stand for, as a report that counts nothing."""
+        found = stats_pb2.StatsReport()
+        numbers: dict[EdgeName, int] = {}
+        for number, name in self._edges.items():
+            numbers[name] = number
+            found.edges.append(_edge_key(number, name))
+        for key, line in self._lines.items():
+            number = numbers.get(line.edge.name, 0)
+            if not number:  # it had no room: its numbers went to the reporter's overflow, which the sidecar never named
+                number = numbers[line.edge.name] = OWN_IDS + len(numbers)
+                found.edges.append(_edge_key(number, line.edge.name))
+            found.http_keys.append(_http_key(key, number, line.name))
+        return found
 
     def take(self, report: stats_pb2.StatsReport, now: float) -> int:
         """Count a report if it has not been counted; return the highest number that has been."""
@@ -101,16 +125,24 @@ class Intake:
             boot = self.boots[reporter, hello.boot_id] = Boot(reporter)
         boot.streams += 1
         boot.heard = now
-        return Uplink(boot, self.rollup)
+        return Uplink(boot, hello.boot_id, self.rollup)
 
     def close(self, uplink: Uplink) -> None:
         """End a stream; nobody waits for it any more."""
         uplink.boot.streams -= 1
 
+    def lose(self, uplink: Uplink, now: float) -> None:
+        """End a stream of a replica that was lost: its sidecar is about to come back to another one."""
+        uplink.boot.streams -= 1
+        uplink.boot.awaited = now + RETURN_S
+
     def watermark(self, now: float) -> int:
         """Return where a window ends that ends now: the second after the last that all have reported on."""
-        ends = [boot.second + 1 for boot in self.boots.values() if boot.streams > 0 and boot.second is not None]
-        mark = min(max(min(ends, default=int(now)), int(now - LAG_S) + 1), int(now))
+        mark = int(now)
+        for boot in self.boots.values():
+            away = boot.awaited > now
+            if boot.second is not None and (boot.streams > 0 or away):
+                mark = min(mark, max(boot.second + 1, int(now - (RETURN_S if away else LAG_S)) + 1))
         # Never back, or a viewer would see counts fall; unless the clock itself was set back.
         self._watermark = max(self._watermark, mark) if self._watermark <= now + 1 else mark
         self.rollup.ring.advance(self._watermark - 1)
@@ -137,6 +169,37 @@ class Intake:
         for key in gone:
             del self.boots[key]
         self.rollup.sweep()
+
+
+def wire_end(end: End) -> common_pb2.Peer:
+    """Return what an edge is named by as a Peer of the wire."""
+    return common_pb2.Peer(**end._asdict())
+
+
+def _edge_key(number: int, name: EdgeName) -> stats_pb2.EdgeKey:
+    return stats_pb2.EdgeKey(
+        id=number,
+        direction=name.direction,
+        peer=wire_end(name.peer),
+        service_namespace=name.service_namespace,
+        service_name=name.service_name,
+        port=name.port,
+        tls=name.tls,
+        no_tls_reason=name.no_tls_reason,
+    )
+
+
+def _http_key(number: int, edge: int, name: LineName) -> stats_pb2.HttpKey:
+    return stats_pb2.HttpKey(
+        id=number,
+        edge=edge,
+        route=name.route,
+        protocol=name.protocol,
+        status=name.status,
+        grpc_status=name.grpc_status,
+        classification=name.classification,
+        error=name.error,
+    )
 
 
 def end(peer: common_pb2.Peer) -> End:

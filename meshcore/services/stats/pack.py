@@ -34,6 +34,13 @@ def flow(opened: int, closed: int, read: int, written: int) -> int:
     )
 
 
+def most(one: int, other: int) -> int:
+    """Return the larger of each field: what two who each counted a part of the same at least have between them."""
+    if one == other:
+        return one
+    return sum(max(one >> shift & MASK, other >> shift & MASK) << shift for shift in SHIFTS)
+
+
 def count_of(packed: int) -> int:
     """Return the count of a packed histogram."""
     return packed & MASK

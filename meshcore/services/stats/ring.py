@@ -11,6 +11,8 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from meshcore.services.stats.pack import most
+
 
 class Level(NamedTuple):
     """One resolution: seconds per slot, how many slots are kept, and how few when memory is short."""
@@ -73,6 +75,28 @@ class Track:
         cells.insert(at, packed)
         return 1
 
+    def join(self, held: "Track", floors: list[int]) -> int:
+        """Take over what somebody else counted of the same series; return how many cells are new.
+
+        Each slot then has the most that either counted: never more than there was, never less than before.
+        """
+        fresh = 0
+        for level, floor in enumerate(floors):
+            theirs = held.slots[level]
+            first = bisect_left(theirs, floor)
+            if first == len(theirs):
+                continue
+            merged = dict(zip(self.slots[level], self.cells[level], strict=True))
+            before = len(merged)
+            for slot, cell in zip(theirs[first:], held.cells[level][first:], strict=True):
+                mine = merged.get(slot)
+                merged[slot] = cell if mine is None else most(mine, cell)
+            order = sorted(merged)
+            self.slots[level][:] = array("I", order)
+            self.cells[level][:] = [merged[slot] for slot in order]
+            fresh += len(order) - before
+        return fresh
+
     def total(self, tiles: list[Tile]) -> int:
         """Return the packed sum over some tiles."""
         packed = 0
@@ -110,6 +134,9 @@ class Track:
                 gone += cut
         return gone
 
+    def __len__(self) -> int:
+        return sum(len(slots) for slots in self.slots)
+
     def empty(self) -> bool:
         return not any(self.slots)
 
@@ -141,6 +168,17 @@ class Ring:
     def set(self, track: Track, second: int, value: int) -> None:
         """Set a gauge of a track."""
         self.cells += track.set(second, value)
+
+    def join(self, track: Track, held: Track) -> None:
+        """Take over into a track what somebody else counted of it."""
+        self.cells += track.join(held, [self.floor(level) for level in range(len(LEVELS))])
+
+    def adopt(self, born: int | None, lost: list[int]) -> None:
+        """Reach back as far as another ring does whose tracks are taken over."""
+        if self.born is None:
+            self.lost = list(lost)
+        if born is not None:
+            self.born = born if self.born is None else min(self.born, born)
 
     def cover(self, second: int) -> None:
         """Note that a second was reported on, even if nothing happened in it."""

@@ -137,6 +137,31 @@ class Rollup:
         self.ring.put(edge.flow, second, packed)
         self.ring.set(edge.open, second, open_now)
 
+    def join(self, edge_name: EdgeName, name: LineName, held: Track) -> None:
+        """Take over what somebody else counted of a series. Where there is no room for it, it stays unknown here."""
+        edge = self.edges.get(edge_name)
+        line = edge.lines.get(name) if edge else None
+        if line is None and self.series >= self._max_series:
+            self.overflowed += 1
+            return
+        _, track = self._admit(edge_name, name)
+        self.ring.join(track, held)
+
+    def join_connections(self, name: EdgeName, flow: Track | None, open_now: Track | None) -> None:
+        """Take over what somebody else knows of an edge's connections."""
+        edge = self.edges.get(name)
+        if (edge is None or edge.flow is None) and self.series >= self._max_series:
+            self.overflowed += 1
+            return
+        edge = self._edge(name)
+        if edge.flow is None:
+            edge.flow = self.ring.track()
+        if edge.open is None:
+            edge.open = self.ring.track()
+        for track, held in ((edge.flow, flow), (edge.open, open_now)):
+            if held is not None:
+                self.ring.join(track, held)
+
     def sweep(self) -> None:
         """Forget what the ring no longer holds."""
         idle = set(self.ring.sweep())

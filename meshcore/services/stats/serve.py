@@ -10,8 +10,9 @@ The server puts one `Stats` on the mutual-TLS listener and one `StatsQuery` on t
 
 `caller(context)` is the SPIFFE ID that the peer certificate proves, `pods()` the inventory as it is now, and
 `services()` the (namespace, name) of every service, so that idle ones have a row. `settle` says that this is a
-restart: the first answers then wait a little for the sidecars to tell again what the process before had counted. What
-is counted, and what is answered, is decided by the pure files beside this one.
+restart: the first answers then wait a little for the sidecars to tell again what the process before had counted.
+`note()` says what of other replicas is missing. What is counted, and what is answered, is decided by the pure files
+beside this one.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ import grpc
 from meshcore.client.failure import HINT
 from meshcore.services.stats.edges import edges
 from meshcore.services.stats.intake import Intake, Uplink
+from meshcore.services.stats.journal import Journal
 from meshcore.services.stats.keep import keep, load
 from meshcore.services.stats.query import QueryError, check_names, check_namespace, pulse, stat
 from meshcore.services.stats.ring import MAX_CELLS, Ring
@@ -50,6 +52,7 @@ class Store:
     """All that was counted, and how far."""
 
     intake: Intake
+    journal: Journal
 
     def pulse(self, now: float, namespace: str = "") -> tuple[float, float]:
         """Return requests per second and success of a namespace, or of the whole mesh, over the last ten seconds."""
@@ -71,7 +74,8 @@ class Store:
 def open_store(file: Path | None = None, max_cells: int = MAX_CELLS, max_series: int = MAX_SERIES) -> Store:
     """Return a store with its memory bound; with a file, what `keep` last wrote there."""
     held = load(file, max_cells, max_series) if file is not None else None
-    return Store(held or Intake(Rollup(Ring(max_cells), max_series)))
+    intake = held or Intake(Rollup(Ring(max_cells), max_series))
+    return Store(intake, Journal(intake))
 
 
 class Stats(stats_pb2_grpc.StatsServicer):
@@ -86,6 +90,7 @@ class Stats(stats_pb2_grpc.StatsServicer):
         on_status: Callable[[common_pb2.Peer, discovery_pb2.ProxyStatus], None],
     ) -> None:
         self._intake = store.intake
+        self._journal = store.journal
         self._caller = caller
         self._clock = clock
         self._on_status = on_status
@@ -100,10 +105,12 @@ class Stats(stats_pb2_grpc.StatsServicer):
                 if uplink is None:
                     uplink = await self._open(report, context)
                     hello = report.hello
-                    yield stats_pb2.StatsAck(seq=uplink.boot.top)
+                    self._journal.opened(uplink)
+                    yield stats_pb2.StatsAck(seq=uplink.boot.resume(hello.oldest_seq))
                     continue
                 now = self._clock()
                 top = uplink.take(report, now)
+                self._journal.took(uplink, report)
                 self._intake.tick(now)
                 if report.HasField("status") and report.status.time_ms >= told:
                     told = report.status.time_ms
@@ -112,6 +119,7 @@ class Stats(stats_pb2_grpc.StatsServicer):
         finally:
             if uplink is not None:
                 self._intake.close(uplink)
+                self._journal.closed(uplink)
 
     async def _open(self, report: stats_pb2.StatsReport, context: "Context") -> Uplink:
         if not report.HasField("hello") or not report.hello.boot_id:
@@ -140,8 +148,10 @@ class StatsQuery(stats_pb2_grpc.StatsQueryServicer):
         services: Callable[[], Iterable[tuple[str, str]]],
         clock: Callable[[], float],
         settle: bool = False,
+        note: Callable[[], str] = lambda: "",
     ) -> None:
         self._intake = store.intake
+        self._note = note
         self._pods = pods
         self._services = services
         self._clock = clock
@@ -209,13 +219,17 @@ class StatsQuery(stats_pb2_grpc.StatsQueryServicer):
         now = self._clock()
         mark = self._intake.watermark(now)
         self._intake.tick(now)
-        return stat(self._intake.rollup, roster, request, mark, int(now * 1000))
+        answer = stat(self._intake.rollup, roster, request, mark, int(now * 1000))
+        answer.note = self._note()
+        return answer
 
     def _edges(self, request: stats_pb2.EdgesRequest, roster: Roster) -> stats_pb2.EdgesResponse:
         now = self._clock()
         mark = self._intake.watermark(now)
         self._intake.tick(now)
-        return edges(self._intake.rollup, roster, request, mark, int(now * 1000))
+        answer = edges(self._intake.rollup, roster, request, mark, int(now * 1000))
+        answer.note = self._note()
+        return answer
 
     async def _patiently(self, answer: Callable[[], Answer], context: "Context") -> Answer:
         """Return an answer; a name that is missing just after a start may be about to report."""

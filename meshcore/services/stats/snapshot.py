@@ -13,22 +13,23 @@ from meshcore.services.stats.ring import LEVELS, Ring, Track
 from meshcore.services.stats.rollup import Edge, EdgeName, End, Line, LineName, Rollup
 
 FORMAT = 1
+SHAPE = [(level.width, level.slots) for level in LEVELS]
 
 
-class _Track(msgspec.Struct, array_like=True):
+class FrozenTrack(msgspec.Struct, array_like=True):
     slots: list[bytes]  # by level, as the array holds them
     cells: list[bytes]  # by level, all of one width
     widths: list[int]
 
 
-class _Edge(msgspec.Struct, array_like=True):
+class FrozenEdge(msgspec.Struct, array_like=True):
     name: EdgeName
-    lines: list[tuple[LineName, _Track]]
-    flow: _Track | None
-    open: _Track | None
+    lines: list[tuple[LineName, FrozenTrack]]
+    flow: FrozenTrack | None
+    open: FrozenTrack | None
 
 
-class _Boot(msgspec.Struct, array_like=True):
+class FrozenBoot(msgspec.Struct, array_like=True):
     reporter: End
     boot_id: str
     top: int
@@ -44,8 +45,8 @@ class _Snapshot(msgspec.Struct, array_like=True):
     born: int | None
     lost: list[int]
     spans: list[int]
-    boots: list[_Boot]
-    edges: list[_Edge]
+    boots: list[FrozenBoot]
+    edges: list[FrozenEdge]
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -56,26 +57,22 @@ def freeze(intake: Intake) -> bytes:
     """Return everything that was counted."""
     rollup, ring = intake.rollup, intake.rollup.ring
     edges = [
-        _Edge(
+        FrozenEdge(
             edge.name,
-            [(name, _pack(line.track)) for name, line in edge.lines.items() if line.track is not None],
-            _pack(edge.flow) if edge.flow is not None else None,
-            _pack(edge.open) if edge.open is not None else None,
+            [(name, freeze_track(line.track)) for name, line in edge.lines.items() if line.track is not None],
+            freeze_track(edge.flow) if edge.flow is not None else None,
+            freeze_track(edge.open) if edge.open is not None else None,
         )
         for edge in rollup.edges.values()
     ]
-    boots = [
-        _Boot(boot.reporter, boot_id, boot.top, sorted(boot.gaps), boot.second, boot.heard)
-        for (_, boot_id), boot in intake.boots.items()
-    ]
-    levels = [(level.width, level.slots) for level in LEVELS]
-    return _ENCODER.encode(_Snapshot(FORMAT, levels, ring.now, ring.born, ring.lost, ring.spans, boots, edges))
+    boots = [freeze_boot(boot_id, boot) for (_, boot_id), boot in intake.boots.items()]
+    return _ENCODER.encode(_Snapshot(FORMAT, SHAPE, ring.now, ring.born, ring.lost, ring.spans, boots, edges))
 
 
 def thaw(data: bytes, max_cells: int, max_series: int) -> Intake:
     """Return what was counted; raises ValueError for anything but a snapshot of this version."""
     held = _DECODER.decode(data)  # msgspec's errors are ValueErrors
-    if held.format != FORMAT or held.levels != [(level.width, level.slots) for level in LEVELS]:
+    if held.format != FORMAT or held.levels != SHAPE:
         raise ValueError("the snapshot is another version's")
     ring = Ring(max_cells)
     ring.now, ring.born, ring.lost, ring.spans = held.now, held.born, held.lost, held.spans
@@ -95,9 +92,15 @@ def thaw(data: bytes, max_cells: int, max_series: int) -> Intake:
     return intake
 
 
-def _pack(track: Track) -> _Track:
+def freeze_boot(boot_id: str, boot: Boot) -> FrozenBoot:
+    """Return which reports of a process have been counted."""
+    return FrozenBoot(boot.reporter, boot_id, boot.top, sorted(boot.gaps), boot.second, boot.heard)
+
+
+def freeze_track(track: Track) -> FrozenTrack:
+    """Return one series."""
     widths = [(max(cells, default=0).bit_length() + 7) // 8 for cells in track.cells]
-    return _Track(
+    return FrozenTrack(
         [slots.tobytes() for slots in track.slots],
         [
             b"".join([cell.to_bytes(width, "little") for cell in cells])
@@ -107,13 +110,18 @@ def _pack(track: Track) -> _Track:
     )
 
 
-def _unpack(held: _Track, ring: Ring) -> Track:
+def _unpack(held: FrozenTrack, ring: Ring) -> Track:
     track = ring.track()
+    thaw_track(held, track)
+    ring.cells += len(track)
+    return track
+
+
+def thaw_track(held: FrozenTrack, track: Track) -> None:
+    """Fill an empty track; raises ValueError if what is held is damaged."""
     for level, (slots, cells, width) in enumerate(zip(held.slots, held.cells, held.widths, strict=True)):
         track.slots[level].extend(array("I", slots))
         count = len(track.slots[level])
         if len(cells) != count * width:
             raise ValueError("the snapshot is damaged")
         track.cells[level].extend(int.from_bytes(cells[at * width : (at + 1) * width], "little") for at in range(count))
-        ring.cells += count
-    return track

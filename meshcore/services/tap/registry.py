@@ -1,8 +1,8 @@
 """Who watches, which sidecars can be tapped, and the orders between them. Pure: sending is a callable.
 
 A Watch is one viewer's wish; it stands as one order, with the same id, at every attached sidecar of its targets, also
-at those that attach later. Each gets its share of the rate. A viewer that reads too slowly loses events and is told
-how many; nobody else notices.
+at those that attach later. Each gets its share of the rate, as do those that are attached to other replicas, whom
+relay.py reaches. A viewer that reads too slowly loses events and is told how many; nobody else notices.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -28,8 +28,19 @@ class Post:
         self.send = send
 
 
+class Branch:
+    """The sidecars of another replica that are tapped for one viewer, and what tells that replica its rate."""
+
+    __slots__ = ("given", "pace", "pods")
+
+    def __init__(self, pace: Callable[[float], None]) -> None:
+        self.pace = pace
+        self.given = 0.0
+        self.pods: frozenset[tuple[str, str]] = frozenset()  # namespace, pod
+
+
 class Watch:
-    """One viewer: what it asked for, and the events that wait for it."""
+    """One viewer: what it asked for, and the events that wait for it. With `each_rps`, every sidecar has that rate."""
 
     def __init__(
         self,
@@ -40,11 +51,14 @@ class Watch:
         *,
         limit: int = 0,
         buffer: int = BUFFER,
+        each_rps: float = 0.0,
     ) -> None:
         self.id = number
+        self.each_rps = each_rps
         self.targets = targets
         self.order = order  # its max_rps is over all sidecars
         self.posts: dict[Post, float] = {}  # with the share that each has been given
+        self.branches: set[Branch] = set()
         self.finished = 0
         self._wake = wake
         self._limit = limit
@@ -62,7 +76,15 @@ class Watch:
 
     def taps(self, peer: common_pb2.Peer) -> bool:
         """Tell whether the sidecar of an instance has the order."""
-        return any((post.peer.namespace, post.peer.pod) == (peer.namespace, peer.pod) for post in self.posts)
+        key = (peer.namespace, peer.pod)
+        return any((post.peer.namespace, post.peer.pod) == key for post in self.posts) or any(
+            key in branch.pods for branch in self.branches
+        )
+
+    @property
+    def sidecars(self) -> int:
+        """Return how many sidecars have the order."""
+        return len(self.posts) + sum(len(branch.pods) for branch in self.branches)
 
     def push(self, event: tap_pb2.TapEvent) -> None:
         """Keep an event for the viewer, or count it as lost."""
@@ -89,7 +111,7 @@ class Watch:
 
     def share(self) -> None:
         """Give every sidecar its part of the rate, and the order to those whose part has changed."""
-        rate = max(LEAST_RPS, self.order.max_rps / max(1, len(self.posts)))
+        rate = self.each_rps or max(LEAST_RPS, self.order.max_rps / max(1, self.sidecars))
         for post, given in self.posts.items():
             if given != rate:
                 self.posts[post] = rate
@@ -97,6 +119,10 @@ class Watch:
                 order.CopyFrom(self.order)
                 order.max_rps = rate
                 post.send(order)
+        for branch in self.branches:
+            if branch.given != rate:
+                branch.given = rate
+                branch.pace(rate)
         self._wake()
 
     def cancel(self) -> None:
@@ -141,11 +167,12 @@ class Registry:
         max_rps: float,
         headers: bool = False,
         limit: int = 0,
+        each_rps: float = 0.0,
     ) -> Watch:
         """Begin a watch."""
         number = next(self._numbers)
         order = tap_pb2.TapOrder(id=number, match=match, max_rps=max_rps, headers=headers)
-        watch = self.watches[number] = Watch(number, targets, order, wake, limit=limit)
+        watch = self.watches[number] = Watch(number, targets, order, wake, limit=limit, each_rps=each_rps)
         watch.posts = {post: 0.0 for post in self.posts if watch.wants(post.peer)}
         watch.share()
         return watch

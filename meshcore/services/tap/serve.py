@@ -7,14 +7,15 @@ The server puts one `Tap` on the mutual-TLS listener and one `TapQuery` on the U
     TapQuery(board)
     board.taps                                   # for Control.Status
 
-`caller(context)` is the SPIFFE ID that the peer certificate proves, `pods()` the inventory as it is now. Who gets
-which event is decided by the pure files beside this one.
+`caller(context)` is the SPIFFE ID that the peer certificate proves, `pods()` the inventory as it is now. `reach(watch)`
+holds a watch open at other replicas, and `note()` says which of them do not answer (relay.py). Who gets which event is
+decided by the pure files beside this one.
 """
 
 import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import TYPE_CHECKING, NoReturn
 
 import grpc
@@ -40,11 +41,28 @@ FRESH_S = 1.0  # how old the inventory may be that names peers
 RETRY_S = 0.1
 
 
+Reach = Callable[[Watch], AbstractAsyncContextManager[None]]
+
+
+def nowhere(watch: Watch) -> AbstractAsyncContextManager[None]:
+    """Stand for other replicas where there are none."""
+    return nullcontext()
+
+
 class Switchboard:
     """All attached sidecars, all viewers, and the inventory that names what they see."""
 
-    def __init__(self, *, pods: Callable[[], Iterable[discovery_pb2.Pod]], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        pods: Callable[[], Iterable[discovery_pb2.Pod]],
+        clock: Callable[[], float],
+        reach: Reach = nowhere,
+        note: Callable[[], str] = lambda: "",
+    ) -> None:
         self.clock = clock
+        self.reach = reach
+        self.note = note
         self.started = clock()
         self.registry = Registry(self._name)
         self._pods = pods
@@ -53,7 +71,8 @@ class Switchboard:
 
     @property
     def taps(self) -> int:
-        return len(self.registry.watches)
+        """Return how many viewers of our own there are."""
+        return sum(not watch.each_rps for watch in self.registry.watches.values())
 
     def people(self) -> People:
         """Return the inventory, a second old at most."""
@@ -150,7 +169,8 @@ class TapQuery(tap_pb2_grpc.TapQueryServicer):
             async for watch in seen:
                 done = watch.done
                 events, dropped = watch.take()
-                yield tap_pb2.ObserveResponse(events=events, dropped=dropped, sidecars=len(watch.posts))
+                note = self._board.note()
+                yield tap_pb2.ObserveResponse(events=events, dropped=dropped, sidecars=watch.sidecars, note=note)
                 if done:
                     return
 
@@ -178,8 +198,9 @@ class TapQuery(tap_pb2_grpc.TapQueryServicer):
                     time_ms=int(now * 1000),
                     rows=top.rows(now, request.limit or TOP_ROWS),
                     dropped=dropped,
-                    sidecars=len(watch.posts),
+                    sidecars=watch.sidecars,
                     covered_ms=int(top.covered(now) * 1000),
+                    note=self._board.note(),
                 )
 
     async def _watch(
@@ -197,14 +218,15 @@ class TapQuery(tap_pb2_grpc.TapQueryServicer):
         registry = self._board.registry
         watch = registry.open(targets, match, news.set, max_rps=max_rps, headers=headers, limit=limit)
         try:
-            while True:
-                yield watch
-                if every:
-                    await asyncio.sleep(every)
-                else:
-                    await news.wait()
-                    await asyncio.sleep(BATCH_S)
-                news.clear()
+            async with self._board.reach(watch):
+                while True:
+                    yield watch
+                    if every:
+                        await asyncio.sleep(every)
+                    else:
+                        await news.wait()
+                        await asyncio.sleep(BATCH_S)
+                    news.clear()
         finally:
             registry.close(watch)
 

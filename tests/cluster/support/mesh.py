@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,19 @@ START_S = 120.0
 
 
 class Mesh:
-    """One control plane; `ports` says where its doors are."""
+    """One control plane; `ports` says where its doors are, and `shown` where those of them that are led to another way.
 
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
+    With `pod`, it is one of several replicas: the one of that name (replicas.py).
+    """
+
+    def __init__(
+        self, cluster: Cluster, folder: Path, *, pod: str = "", shown: Mapping[str, int] | None = None
+    ) -> None:
         self.cluster = cluster
         self.folder = folder
+        self.pod = pod
         self.ports = {door: free_port() for door in ("identity", "control", "observe", "webhook", "admin")}
+        self.shown = {**self.ports, **(shown or {})}
         self.process: subprocess.Popen[bytes] | None = None
         self.kubeconfig = Path()
 
@@ -46,7 +53,7 @@ class Mesh:
             trust_domain=DOMAIN,
             images=Images(agents="meshtui/agents:test", controller="meshtui/controller:test"),
             addresses=Addresses(
-                identity=f"127.0.0.1:{self.ports['identity']}", control=f"127.0.0.1:{self.ports['control']}"
+                identity=f"127.0.0.1:{self.shown['identity']}", control=f"127.0.0.1:{self.shown['control']}"
             ),
         )
 
@@ -85,7 +92,7 @@ class Mesh:
         command = [
             sys.executable, "-m", "meshcore", "--home", "kubernetes", "--dir", str(self.folder),
             "--namespace", NAMESPACE, "--kubeconfig", str(self.kubeconfig), "--listen", "127.0.0.1",
-            "--dns-name", "localhost", "--log-level", "info",
+            "--dns-name", "localhost", "--log-level", "info", *(("--pod", self.pod) if self.pod else ()),
         ]  # fmt: skip
         for door, port in self.ports.items():
             command += ["--port", f"{door}={port}"]
@@ -146,10 +153,10 @@ class Mesh:
         if each["kind"] in ("Deployment", "ConfigMap") or (each["kind"] == "Service" and name != "meshtui-observe"):
             return
         if name == "meshtui-observe":
-            ports = [{"name": "https", "port": self.ports["observe"]}]
+            ports = [{"name": "https", "port": self.shown["observe"]}]
             each["spec"] = {"type": "ExternalName", "externalName": "localhost", "ports": ports}
         elif each["kind"] == "APIService":
-            each["spec"]["service"]["port"] = self.ports["observe"]
+            each["spec"]["service"]["port"] = self.shown["observe"]
         elif each["kind"].endswith("WebhookConfiguration"):
             for hook in each["webhooks"]:
                 path = hook["clientConfig"].pop("service")["path"]

@@ -34,7 +34,7 @@ ME = Peer(namespace="shop", service_account="web")
 
 
 @pytest.mark.parametrize(
-    "names", [(), (WEB, WEB), (WEB, b"control-plane.meshtui"), (b"web.shop",), (b"\xff",), (b"spiffe://local/x",)]
+    "names", [(), (WEB, WEB), (WEB, b"https://x"), (b"web.shop",), (b"\xff",), (b"\xff:",), (b"spiffe://local/x",)]
 )
 def test_only_one_spiffe_id_and_nothing_else_proves_anything(names: tuple[bytes, ...]) -> None:
     assert caller(Context(*names)) is None
@@ -42,6 +42,7 @@ def test_only_one_spiffe_id_and_nothing_else_proves_anything(names: tuple[bytes,
 
 def test_a_workloads_certificate_proves_its_identity() -> None:
     assert caller(Context(WEB)) == SpiffeId("local", "shop", "web")
+    assert caller(Context(WEB, b"control-plane.meshtui", b"localhost")) == SpiffeId("local", "shop", "web")
 
 
 @pytest.mark.parametrize(
