@@ -7,7 +7,7 @@ PROTOS := $(wildcard meshcore/wire/*.proto)
 SERVICES := $(filter-out meshcore/wire/common.proto,$(PROTOS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types floors unit tui flows netns cluster-tools cluster pods peers fuzz house bench bench-readme images shots stubs crds clean
+.PHONY: help install demo test lint format types floors unit tui flows netns cluster-tools cluster pods peers fuzz house bench bench-cluster bench-readme images shots stubs crds clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -83,6 +83,9 @@ house: $(STAMP) ## tests of the repository itself
 bench: $(STAMP) ## cost, latency and memory beside Envoy and HAProxy, 11 min: ROWS=http1,tap ROUNDS=3 JSON=FILE
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@$(BIN)/python -m tests.bench --rows "$(ROWS)" --rounds "$(or $(ROUNDS),3)" $(if $(JSON),--json $(JSON))
+
+bench-cluster: $(STAMP) ## endpoints to a thousand watchers in a cluster of 5,000 pods, 6 min: ROWS=spread,one PODS=5000 JSON=FILE
+	@$(BIN)/python -m tests.bench.cluster --rows "$(ROWS)" --pods $(or $(PODS),5000) $(if $(JSON),--json $(JSON))
 
 bench-readme: $(STAMP) ## write a result of make bench into the README: JSON=FILE
 	@$(BIN)/python -m tests.bench --result "$(or $(JSON),$(error give JSON=FILE, as make bench wrote it))" --readme

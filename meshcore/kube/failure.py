@@ -156,8 +156,9 @@ def broken(where: str, error: BaseException, doing: str = "") -> KubeError:
             "see the cluster's server in the kubeconfig",
             code=KUBECONFIG,
         )
+    cut = isinstance(error, aiohttp.ClientPayloadError)  # its words are about transfer encodings
     return KubeError(
-        f"the connection to the API server at {where} broke: {_reason(error)}",
+        f"the connection to the API server at {where} broke: {'in the middle of an answer' if cut else _reason(error)}",
         "it is tried again; if it stays so, look for a proxy or a load balancer that cuts connections",
         code=UNAVAILABLE,
         lost=True,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from meshcore.kube.session import Session as Cluster
 
 HEAD_S = 10.0
-IDLE_S = 60.0  # a stream without answers says every 20 s that it lives
+IDLE_S = 12.0  # a stream without answers says every 5 s that it lives
 NO_MESH = ("unimplemented", "not_found")
 SCOPED = "mesh.meshtui.dev/scope=namespace"
 PEOPLE_PORT = 8087

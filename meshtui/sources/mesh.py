@@ -30,6 +30,9 @@ TOP_ROWS = 500
 TAP_RPS = 400.0  # more than anybody reads, and split among the sidecars
 TOP_RPS = 1000.0  # enough that counts are counts
 OWNED_S = 3.0  # how often the pods of an owner are looked up again
+# Refusals that somebody mends elsewhere, by a login, a role or an install: screens ask again so often.
+MENDED = frozenset(("unauthenticated", "credentials", "kubeconfig", "untrusted", "permission_denied", "unimplemented"))
+MENDED_S = 5.0
 
 
 class Mesh(Protocol):
@@ -126,12 +129,22 @@ class LiveMesh:
                 async for message in messages:
                     yield message
 
-        try:
-            async with aclosing(cast("Any", follow(start))) as answers:
-                async for answer in answers:
-                    yield _trouble(answer) if isinstance(answer, ClientError) else answer
-        except ClientError as error:
-            yield _trouble(error)
+        said = ""
+        while True:
+            try:
+                async with aclosing(cast("Any", follow(start))) as answers:
+                    async for answer in answers:
+                        said = ""
+                        yield _trouble(answer) if isinstance(answer, ClientError) else answer
+            except ClientError as error:
+                if str(error) != said:
+                    said = str(error)
+                    yield _trouble(error)
+                if error.code not in MENDED:
+                    return
+                await asyncio.sleep(MENDED_S)
+            else:
+                return
 
 
 class LocalMesh(LiveMesh):

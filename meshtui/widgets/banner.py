@@ -47,8 +47,11 @@ class Banner(Widget):
             return Text("")
         seconds = int(time.monotonic() - self._since)
         ago = f" {seconds} s ago" if seconds >= 2 else ""
-        text = f"× {self._what}{ago}: what you see is from before; trying again"
-        more = f" ({self.trouble.message})"
+        if self.trouble.lost:
+            text = f"× {self._what}{ago}: what you see is from before; trying again"
+            more = f" ({self.trouble.message})"
+        else:  # somebody has to do something
+            text, more = f"× {self.trouble.message}", f"; {self.trouble.hint}"
         room = self.size.width - 2 - len(text)
         return Text(text + (more if len(more) <= room else ""), no_wrap=True, overflow="ellipsis")
 

@@ -32,7 +32,7 @@ Answers = Mapping[str, Callable[[Any, Any], Any]]
 Allowed = Callable[[User, str, str, str], Awaitable[str]]
 
 MAX_STREAMS = 1000
-ALIVE_S = 20.0  # a stream in which nothing happens says so this often
+ALIVE_S = 5.0  # a stream in which nothing happens says so this often
 FIRST_S = 1.0  # how long a stream may take to its first answer before its head goes out
 LINE_LIMIT = 64 << 10  # of a path: a request stands in it
 

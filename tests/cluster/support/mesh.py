@@ -37,9 +37,16 @@ class Mesh:
     """
 
     def __init__(
-        self, cluster: Cluster, folder: Path, *, pod: str = "", shown: Mapping[str, int] | None = None
+        self,
+        cluster: Cluster,
+        folder: Path,
+        *,
+        pod: str = "",
+        shown: Mapping[str, int] | None = None,
+        through: str = "",
     ) -> None:
         self.cluster = cluster
+        self.through = through  # a way to the API server of its own
         self.folder = folder
         self.pod = pod
         self.ports = {door: free_port() for door in ("identity", "control", "observe", "webhook", "admin")}
@@ -69,7 +76,8 @@ class Mesh:
         text = yaml.safe_dump_all(self._objects())
         self.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
         self.configure(write(self.settings))
-        self.kubeconfig = self.cluster.account(NAMESPACE, "meshtui-controller")
+        way = {"cluster": {"server": self.through}} if self.through else {}
+        self.kubeconfig = self.cluster.account(NAMESPACE, "meshtui-controller", **way)
 
     def _nothing_ends(self) -> bool:
         """Say whether no kind of ours is on its way out: what is applied to one that is goes with it."""
@@ -165,9 +173,9 @@ class Mesh:
 
 
 @contextmanager
-def mesh(cluster: Cluster, folder: Path) -> Iterator[Mesh]:
-    """A control plane that runs, with all that leads to it."""
-    found = Mesh(cluster, folder)
+def mesh(cluster: Cluster, folder: Path, through: str = "") -> Iterator[Mesh]:
+    """A control plane that runs, with all that leads to it; `through` is where it finds the API server."""
+    found = Mesh(cluster, folder, through=through)
     try:
         found.install()
         found.start()

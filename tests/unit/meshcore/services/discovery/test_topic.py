@@ -1,12 +1,13 @@
 """Watchers share one view and one difference, however far each of them is behind."""
 
 import asyncio
+from collections.abc import Callable
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meshcore.services.discovery.resolve import View
-from meshcore.services.discovery.topic import Topics
+from meshcore.services.discovery.topic import EACH_S, Topics
 from meshcore.wire.discovery_pb2 import Endpoint
 from meshcore.wire.ids import Target
 
@@ -14,13 +15,38 @@ WEB = Target("web", "shop", "")
 KEY = ("shop", "web")
 
 
+class Hours:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.due: list[tuple[float, Callable[[], None]]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, delay: float, callback: Callable[[], None], /) -> "Hours":
+        self.due.append((self.now + delay, callback))
+        return self
+
+    def cancel(self) -> None:
+        self.due.clear()
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+        for at, callback in [each for each in self.due if each[0] <= self.now]:
+            self.due.remove((at, callback))
+            callback()
+
+
 class World:
     """What the targets mean, and how often somebody looked."""
 
     def __init__(self) -> None:
+        self.hours = Hours()
         self.endpoints: dict[str, int] = {}
         self.looks = 0
-        self.topics = Topics(self.look)
+        self.topics = Topics(self.look, lambda: self.hours)
 
     def look(self, _: Target) -> View:
         self.looks += 1
@@ -74,14 +100,40 @@ def test_a_touch_without_a_change_is_nothing_to_tell() -> None:
     assert watcher.catch_up() is None
 
 
+def test_many_are_told_at_once_and_then_not_before_they_can_have_been_told() -> None:
+    world = World()
+    watchers = [Watcher(world) for _ in range(1000)]
+    for watcher in watchers:
+        watcher.catch_up()
+    world.set("a", 1)
+    assert all(watcher.event.is_set() for watcher in watchers)
+    for watcher in watchers:
+        watcher.catch_up()
+    for port in range(1, 20):
+        world.set("b", port)
+        world.hours.pass_by(EACH_S * 50)
+        assert not any(watcher.event.is_set() for watcher in watchers)
+    world.hours.pass_by(EACH_S * 50)
+    for watcher in watchers:
+        assert watcher.event.is_set()
+        watcher.catch_up()
+        assert watcher.known == {"a": 1, "b": 19}
+    assert world.looks == 3
+
+
 def test_what_nobody_watches_is_forgotten() -> None:
     world = World()
     one, two = Watcher(world), Watcher(world)
+    world.set("b", 1)
+    one.event.clear()
+    world.hours.pass_by(1.0)
     world.topics.leave(one.topic, one.event)
     world.set("a", 1)
     assert not one.event.is_set()
     assert two.event.is_set()
+    world.set("a", 2)  # it is to be told soon
     world.topics.leave(two.topic, two.event)
+    assert not world.hours.due
     assert len(world.topics) == 0
     world.topics.touch_all()
 
