@@ -41,6 +41,7 @@ from .wire import (
 
 if TYPE_CHECKING:
     from .connection import Connection
+    from .stream import Stream
 
 _HELLO = 4096  # bytes
 
@@ -116,8 +117,15 @@ def _window_update(connection: Connection, number: int, payload: bytes) -> None:
         connection.fault(stream, PROTOCOL_ERROR)
     elif stream.window > LARGEST_WINDOW:
         connection.fault(stream, FLOW_CONTROL_ERROR)
-    elif stream.queue is not None:
+    else:
+        _opened(connection, stream)
         connection.pump()
+
+
+def _opened(connection: Connection, stream: Stream) -> None:
+    """A stream's window changed: what waits in it may have its turn."""
+    if stream.queue is not None and stream.window > 0:
+        connection.ready[stream] = None
 
 
 def _settings(connection: Connection, flags: int, payload: bytes) -> None:
@@ -127,24 +135,33 @@ def _settings(connection: Connection, flags: int, payload: bytes) -> None:
     if len(payload) % 6:
         raise ConnectionFault(FRAME_SIZE_ERROR, "SETTINGS of a wrong size")
     connection.spend(ANSWERED + len(payload) // 60, "settings")
+    window = connection.peer_window
     for key, value in PAIR.iter_unpack(payload):
-        _setting(connection, key, value)
+        if key == INITIAL_WINDOW_SIZE:
+            if value > LARGEST_WINDOW:
+                raise ConnectionFault(FLOW_CONTROL_ERROR, "an initial window larger than 2^31-1")
+            window = value  # the last one counts: not every stream is touched for each of thousands
+        else:
+            _setting(connection, key, value)
+    if window != connection.peer_window:
+        _initial_window(connection, window)
     _answer(connection, frame(SETTINGS, ACK, 0, b""))
     connection.handler.on_settings()
     connection.pump()
 
 
+def _initial_window(connection: Connection, size: int) -> None:
+    change = size - connection.peer_window
+    connection.peer_window = size
+    for stream in connection.streams.values():
+        stream.window += change
+        if stream.window > LARGEST_WINDOW:
+            raise ConnectionFault(FLOW_CONTROL_ERROR, "a window larger than 2^31-1")
+        _opened(connection, stream)
+
+
 def _setting(connection: Connection, key: int, value: int) -> None:
-    if key == INITIAL_WINDOW_SIZE:
-        if value > LARGEST_WINDOW:
-            raise ConnectionFault(FLOW_CONTROL_ERROR, "an initial window larger than 2^31-1")
-        change = value - connection.peer_window
-        connection.peer_window = value
-        for stream in connection.streams.values():
-            stream.window += change
-            if stream.window > LARGEST_WINDOW:
-                raise ConnectionFault(FLOW_CONTROL_ERROR, "a window larger than 2^31-1")
-    elif key == MAX_FRAME_SIZE:
+    if key == MAX_FRAME_SIZE:
         if not DEFAULT_FRAME <= value <= LARGEST_FRAME:
             raise ConnectionFault(PROTOCOL_ERROR, "a frame size that is not allowed")
         connection.peer_frame = min(value, 1 << 16)  # fair to other streams, and one record's worth or few

@@ -5,7 +5,7 @@ is sent from here, a frame for each stream in turn.
 """
 
 import time
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
@@ -105,7 +105,8 @@ class Session:
         self.closed = False  # nothing is read or reported any more
         self.draining = False  # one side said GOAWAY
         self.crowded = False  # client role: tell the handler when a stream ends
-        self.ready: deque[Stream] = deque()  # streams with data that may be sendable
+        # Streams with data and a window of their own, in turn: those without cost nothing until theirs is opened.
+        self.ready: OrderedDict[Stream, None] = OrderedDict()
         self.pongs = 0
         self.window = DEFAULT_WINDOW  # what may be sent
         self.read_total = 0  # bytes of DATA frames so far, and how many there may be
@@ -230,15 +231,10 @@ class Session:
         if self._pumping or not ready:
             return
         self._pumping = True
-        idle = 0
-        while ready and idle < len(ready) and self.frame_room:
-            stream = ready.popleft()
+        while ready and self.window > 0 and self.frame_room:
+            stream, _ = ready.popitem(last=False)
             if stream.send_queued():
-                ready.append(stream)
-                idle = 0
-            elif stream.queue is not None:  # waits for a window, its own or the connection's
-                ready.append(stream)
-                idle += 1
+                ready[stream] = None
         self._pumping = False
 
     def give_credit(self) -> None:

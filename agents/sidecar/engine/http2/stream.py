@@ -165,6 +165,7 @@ class Stream:
         self.local_closed = self.remote_closed = True
         if self.queue is not None:
             self.connection.meter.waiting -= self.queue.size
+            self.connection.ready.pop(self, None)
             self.queue = None
         self.consumed(self.read_bytes - self.taken)
 
@@ -190,7 +191,11 @@ class Stream:
         connection = self.connection
         if queue is None:
             queue = self.queue = Queue()
-            connection.ready.append(self)
+            if not data:  # it waits for nothing, even where SETTINGS have put the window below zero
+                queue.end = end
+                self.send_queued()
+                return self.queue is None
+            connection.ready[self] = None
         if data:
             queue.parts.append(data)
             queue.size += len(data)
@@ -200,7 +205,7 @@ class Stream:
         return self.queue is None
 
     def send_queued(self) -> bool:
-        """Send one frame of what waits. True when more could be sent at once. Called by `Connection.pump` alone."""
+        """Send one frame of what waits. True when more could be sent at once."""
         connection = self.connection
         queue = self.queue
         if queue is None:
@@ -242,7 +247,7 @@ class Stream:
             sink.on_drained(self)
         elif queue.size + size >= LOW_MARK > queue.size:
             self.sink.on_drained(self)
-        return not last
+        return not last and self.queue is not None  # who was told may have reset it
 
 
 def _send_long(connection: Session, id: int, block: bytes, end: bool) -> None:

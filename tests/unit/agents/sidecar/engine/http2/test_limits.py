@@ -8,6 +8,7 @@ from agents.sidecar.engine.http2 import wire
 from agents.sidecar.engine.http2.connection import CLIENT, SERVER, Connection
 from agents.sidecar.engine.http2.hpack import Encoder
 from agents.sidecar.engine.http2.limits import APPLICATION, Budget, Limits
+from agents.sidecar.engine.http2.stream import Stream
 from tests.support.http2 import REQUEST, Ear, Pair, head
 
 
@@ -177,6 +178,61 @@ def test_a_window_that_opens_by_one_byte_costs_no_copies() -> None:
         pair.server.receive(wire.window_update(1, 1))
     assert served.queued == 200_000 - 2001
     assert isinstance(served.queue.parts[0], memoryview)  # type: ignore[union-attr]
+
+
+def test_streams_that_wait_for_windows_of_their_own_are_not_looked_at_for_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[int] = []
+    send_queued = Stream.send_queued
+    monkeypatch.setattr(Stream, "send_queued", lambda stream: looked.append(stream.id) or send_queued(stream))
+    attacker = Attacker()
+    attacker.server.receive(wire.settings({wire.INITIAL_WINDOW_SIZE: 0}))
+    for turn in range(500):
+        attacker.server.receive(attacker.request(2 * turn + 1))
+        attacker.ear.streams[turn].send_data(b"never asked for", True)
+    assert len(looked) == 500
+    looked.clear()
+    attacker.server.receive(wire.window_update(401, 5) + wire.window_update(0, 1) + wire.window_update(7, 15))
+    assert set(looked) == {401, 7}
+    assert [stream.queued for stream in attacker.ear.streams[:4]] == [15, 15, 15, 0]
+
+
+def test_streams_that_are_reset_while_the_connections_window_is_shut_leave_nothing() -> None:
+    attacker = Attacker()
+    attacker.server.receive(attacker.request(1))
+    attacker.ear.streams[0].send_data(bytes(wire.DEFAULT_WINDOW), True)  # all of it
+    for turn in range(1, 200):
+        attacker.now += 1.0
+        attacker.server.receive(attacker.request(2 * turn + 1))
+        attacker.ear.streams[turn].send_data(b"waits")
+        assert attacker.ear.streams[turn].queued
+        attacker.server.receive(wire.rst_stream(2 * turn + 1, wire.CANCEL))
+    assert attacker.failure is None
+    assert not attacker.server.ready
+    assert attacker.server.meter.waiting == 0
+
+
+def test_the_last_of_many_initial_windows_in_one_frame_is_the_one_that_counts() -> None:
+    attacker = Attacker()
+    attacker.server.receive(wire.settings({wire.INITIAL_WINDOW_SIZE: 0}) + attacker.request(1) + attacker.request(3))
+    waiting, shut = attacker.ear.streams
+    waiting.send_data(b"ten bytes.", True)
+    values = b"".join(wire.INITIAL_WINDOW_SIZE.to_bytes(2) + size.to_bytes(4) for size in (9, 70_000, 4))
+    attacker.send(wire.SETTINGS, 0, 0, values)
+    assert (waiting.queued, waiting.window, shut.window) == (6, 0, 4)
+
+
+def test_the_end_of_a_stream_waits_for_no_window() -> None:
+    attacker = Attacker()
+    attacker.server.receive(attacker.request(1))
+    (stream,) = attacker.ear.streams
+    stream.send_data(b"x" * 100)
+    attacker.server.receive(wire.settings({wire.INITIAL_WINDOW_SIZE: 10}))
+    assert stream.window < 0
+    assert stream.send_data(b"", True)
+    assert attacker.server.take_output().endswith(wire.frame(wire.DATA, 1, 1, b""))
+    assert not attacker.server.streams
 
 
 @pytest.mark.parametrize(
