@@ -14,6 +14,7 @@ from pathlib import Path
 from deploy.images import debian
 
 PYTHON = "3.11"  # Debian's
+OPTIMIZE = "2"  # PYTHONOPTIMIZE of the images: of many sidecars, none has to keep texts that nobody reads there
 HOME = f"opt/meshtui/lib/python{PYTHON}/site-packages"
 UID = 2102
 USERS = f"root:x:0:0:root:/:/nonexistent\nmeshtui:x:{UID}:{UID}:meshtui:/tmp:/nonexistent\n"
@@ -102,7 +103,7 @@ def _compile(tree: Path) -> None:
     python = shutil.which(f"python{PYTHON}")
     if python is None:
         raise LayerError(f"python{PYTHON} is missing: the images hold what it compiles; build where Debian 12 is")
-    how = ["-q", "--invalidation-mode", "unchecked-hash", "-s", str(tree), "-p", "/"]
+    how = ["-q", "-o", OPTIMIZE, "--invalidation-mode", "unchecked-hash", "-s", str(tree), "-p", "/"]
     _run([python, "-I", "-m", "compileall", *how, str(tree)])
 
 
