@@ -108,6 +108,7 @@ class SidecarConfig:
     control_address: str
     anchors_pem: str
     admin: Listener
+    anchors_file: str = ""  # where the newest bundle is kept for the next start; empty: nowhere
     token: str = ""  # good once; or, in a pod:
     token_file: str = ""  # a projected service account token, which the kubelet keeps fresh
     kind: str = "deployment"

@@ -53,8 +53,9 @@ OVERRIDES = (
 )
 
 PROXY, REDIRECT = "meshtui-proxy", "meshtui-redirect"  # containers
-TOKEN_VOLUME, RUN_VOLUME = "meshtui-token", "meshtui-run"
+TOKEN_VOLUME, RUN_VOLUME, TRUST_VOLUME = "meshtui-token", "meshtui-run", "meshtui-trust"
 TOKEN_FOLDER = "/var/run/secrets/meshtui"  # noqa: S105 - where a token is, not what
+TRUST_FOLDER = "/var/run/meshtui"
 AUDIENCE = "identity.mesh.meshtui.dev"
 INBOUND_PORT, OUTBOUND_PORT, ADMIN_PORT = 4143, 4140, 4191
 PROXY_UID = 2102

@@ -56,7 +56,7 @@ def uninject(pod: Pod) -> bool:
     for part, ours in (
         ("initContainers", _OURS),
         ("containers", _OURS),
-        ("volumes", (names.TOKEN_VOLUME, names.RUN_VOLUME)),
+        ("volumes", (names.TOKEN_VOLUME, names.RUN_VOLUME, names.TRUST_VOLUME)),
     ):
         present = spec.get(part)
         if present is None:
@@ -125,7 +125,7 @@ def _proxy(
             {"name": "meshtui-admin", "containerPort": names.ADMIN_PORT},
         ],
         "startupProbe": {**probe, "periodSeconds": 1, "failureThreshold": STARTUP_S},
-        "readinessProbe": {**probe, "periodSeconds": 10},
+        "readinessProbe": {**probe, "periodSeconds": 2},
         "livenessProbe": {"httpGet": {"path": "/live", "port": names.ADMIN_PORT}, "periodSeconds": 10},
         "resources": _resources(wishes.proxy),
         "securityContext": {
@@ -137,7 +137,10 @@ def _proxy(
             "capabilities": {"drop": ["ALL"]},
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "volumeMounts": [{"name": names.TOKEN_VOLUME, "mountPath": names.TOKEN_FOLDER, "readOnly": True}],
+        "volumeMounts": [
+            {"name": names.TOKEN_VOLUME, "mountPath": names.TOKEN_FOLDER, "readOnly": True},
+            {"name": names.TRUST_VOLUME, "mountPath": names.TRUST_FOLDER},
+        ],
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
 
@@ -177,6 +180,8 @@ def _volumes() -> list[dict[str, Any]]:
         # Readable by the sidecar's own user, whatever group the pod runs under.
         {"name": names.TOKEN_VOLUME, "projected": {"defaultMode": 0o444, "sources": [{"serviceAccountToken": token}]}},
         {"name": names.RUN_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
+        # On disk: it is to outlive the sidecar and the node's restart.
+        {"name": names.TRUST_VOLUME, "emptyDir": {"sizeLimit": "1Mi"}},
     ]
 
 

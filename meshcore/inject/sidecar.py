@@ -45,6 +45,7 @@ def configuration(
         "control_address": settings.addresses.control,
         "control_name": settings.addresses.name,
         "anchors_pem": anchors_pem,
+        "anchors_file": f"{names.TRUST_FOLDER}/anchors.pem",
         "token_file": f"{names.TOKEN_FOLDER}/token",
         "admin": {"listen": f"0.0.0.0:{names.ADMIN_PORT}"},
         "inbound": list(_inbound(proxy, containers)),

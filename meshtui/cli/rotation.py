@@ -12,7 +12,7 @@ from typing import Any
 
 from cryptography import x509
 
-from meshcore.inject.names import TRUST_ROOT, WORKLOAD_KIND, WORKLOAD_NAME
+from meshcore.inject.names import TRUST_ROOT, TRUST_VOLUME, WORKLOAD_KIND, WORKLOAD_NAME
 from meshcore.kube.authority import given
 from meshcore.kube.objects import CONFIG_MAPS, SECRETS, annotations_of, key_of, labels_of
 from meshcore.pki.authority import create_anchor, create_issuer, key_pem, pem, signed_by, utc
@@ -57,10 +57,12 @@ class State:
         return [pod for pod in self.sidecars if pod.meshed and pod.status.ready and not pod.uplink]
 
     def outdated(self) -> list[Any]:
-        """Return the pods that were injected before the newest anchor was in the bundle."""
+        """Return the pods that were injected before the newest anchor was in the bundle, and keep none that is told."""
         bundle = "".join(pem(anchor).decode() for anchor in self.anchors)
         known = {digest(bundle), digest(pem(self.newest).decode())}
-        return [pod for pod in self.injected or () if annotations_of(pod).get(TRUST_ROOT) not in known]
+        return [
+            pod for pod in self.injected or () if annotations_of(pod).get(TRUST_ROOT) not in known and not keeps(pod)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,11 @@ class Step:
 def digest(bundle: str) -> str:
     """Return how a pod's annotation names the anchors that it was injected with."""
     return hashlib.sha256(bundle.encode()).hexdigest()
+
+
+def keeps(pod: Any) -> bool:
+    """Tell whether a pod's sidecar keeps the bundle that it is told for its next start."""
+    return any(volume.get("name") == TRUST_VOLUME for volume in (pod.get("spec") or {}).get("volumes") or ())
 
 
 def files(namespace: str, state: State, now: float) -> dict[str, list[dict[str, Any]]]:

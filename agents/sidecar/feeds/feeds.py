@@ -10,6 +10,7 @@ from typing import Any
 
 from agents.runtime.config import SidecarConfig
 from agents.runtime.ports import parse_ports
+from agents.sidecar.feeds.bundle import Bundle
 from agents.sidecar.feeds.discovery import Discovery
 from agents.sidecar.feeds.identity import Identity, RefusedError
 from agents.sidecar.feeds.policy import Policy
@@ -40,6 +41,7 @@ class Feeds:
         self._runtime = runtime
         self._tasks: list[asyncio.Task[None]] = []
         self.uplink = Uplink(config.control_address, config.control_name, log)
+        self._bundle = Bundle(config.anchors_file, runtime.certs, log)
         self._identity = Identity(
             config.identity,
             runtime.certs,
@@ -88,7 +90,7 @@ class Feeds:
         """Get an identity and begin everything else. Raises RefusedError if the control plane gives none."""
         config = self._config
         self._begin(self._stats.drain())
-        await self._identity.bootstrap(config.anchors_pem)
+        await self._identity.bootstrap(self._bundle.read() or config.anchors_pem)
         self._begin(self._identity.renew())
         for name, session in (
             ("presence", self._discovery.register),

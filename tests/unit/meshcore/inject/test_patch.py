@@ -102,6 +102,10 @@ def test_the_sidecar_reads_its_configuration(monkeypatch: pytest.MonkeyPatch) ->
     assert config.transparent.addresses == ("10.0.0.7", "fd00::7")
     assert config.transparent.skip_inbound == "9100"
     assert config.anchors_pem == ANCHORS
+    volume = next(
+        one["name"] for one in proxy["volumeMounts"] if config.anchors_file.startswith(one["mountPath"] + "/")
+    )
+    assert {"name": volume, "emptyDir": {"sizeLimit": "1Mi"}} in injected()["spec"]["volumes"]
 
 
 def test_the_patch_leads_to_the_same_pod() -> None:
