@@ -4,6 +4,7 @@
 """
 
 import re
+from datetime import timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -14,6 +15,7 @@ from meshcore.wire.duration import milliseconds
 DEFAULT_OPAQUE = "25,587,3306,4444,5432,6379,9300,11211"  # as Linkerd has them
 DEFAULT_SKIP = "4567,4568"
 MOST_WORKERS = 64
+SHORTEST_LIFE_MS = 60_000  # clocks may differ by 20 s, and a renewal takes its time
 LEVELS = ("debug", "info", "warning", "error")
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 QUANTITY = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:m|k|Ki|M|Mi|G|Gi)?")
@@ -47,6 +49,16 @@ class Addresses(Struct, frozen=True, kw_only=True):
     by_ip: bool = False  # sidecars are given the Services' addresses instead of their names: clusters without DNS
 
 
+class Identity(Struct, frozen=True, kw_only=True):
+    """What is certified."""
+
+    leaf_lifetime: str = "24h"  # of a sidecar's certificate, which is renewed after about two thirds of it
+
+    @property
+    def leaf_life(self) -> timedelta:
+        return timedelta(milliseconds=milliseconds(self.leaf_lifetime))
+
+
 class Proxy(Struct, frozen=True, kw_only=True):
     """What every sidecar is given; annotations of a pod or its namespace come first."""
 
@@ -73,6 +85,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     trust_domain: str = "cluster.local"
     images: Images
     addresses: Addresses
+    identity: Identity = Identity()
     proxy: Proxy = Proxy()
 
 
@@ -93,6 +106,7 @@ def convert(document: Any) -> Settings:
         raise SettingsError(str(error)) from None
     proxy = settings.proxy
     for field, problem in (
+        ("identity.leafLifetime", life_problem(settings.identity.leaf_lifetime)),
         ("images.pullPolicy", pull_problem(settings.images.pull_policy)),
         ("proxy.logLevel", level_problem(proxy.log_level)),
         ("proxy.opaquePorts", ports_problem(proxy.opaque_ports)),
@@ -130,6 +144,12 @@ def duration_problem(text: str) -> str:
     except ValueError as error:
         return str(error)
     return ""
+
+
+def life_problem(text: str) -> str:
+    """Return what is wrong with a certificate's life."""
+    problem = duration_problem(text)
+    return problem or ("" if milliseconds(text) >= SHORTEST_LIFE_MS else f"{text!r} is shorter than a minute")
 
 
 def pre_stop_problem(text: str) -> str:

@@ -10,6 +10,7 @@ import logging
 import socket
 import time
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -23,6 +24,7 @@ from meshcore.kube.needs import LEADER
 from meshcore.kube.objects import DEPLOYMENTS, OBSERVE_GROUP, PODS
 from meshcore.kube.review import Reviews, User
 from meshcore.kube.session import Session
+from meshcore.pki.authority import LEAF_LIFE
 from meshcore.server.access import Access as Proven
 from meshcore.server.core import Core, Home, wall_ms
 from meshcore.server.doors import Certificates, Doors, admin, webhooks
@@ -90,6 +92,7 @@ class ClusterPlane:
             note=self.replicas.circle.note,
             replicas=lambda: 1 + len(self.replicas.circle.links()),
             reach=self.replicas.relays.reach,
+            life=self._life,
         )
         self.core = Core(
             home,
@@ -189,6 +192,10 @@ class ClusterPlane:
 
     def _anchors(self) -> str:
         return self.core.store.authority.bundle_pem.decode()
+
+    def _life(self) -> timedelta:
+        settings = self.cluster.settings
+        return LEAF_LIFE if settings is None else settings.identity.leaf_life
 
     def _configured(self) -> None:
         settings = self.cluster.settings

@@ -8,13 +8,13 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import grpc
 from cryptography import x509
 
-from meshcore.pki.authority import utc
+from meshcore.pki.authority import LEAF_LIFE, utc
 from meshcore.server.access import caller
 from meshcore.server.check import Facts, Span, check
 from meshcore.server.control import Control
@@ -68,6 +68,7 @@ class Home:
     note: Callable[[], str] = lambda: ""  # which other replicas do not answer
     replicas: Callable[[], int] = lambda: 1  # that answer, this one too
     reach: Reach = nowhere  # holds a tap open at the other replicas
+    life: Callable[[], timedelta] = lambda: LEAF_LIFE  # of sidecars' certificates
 
 
 class Core:
@@ -113,6 +114,7 @@ class Core:
             clock=time.time,
             told=home.told,
             noted=home.noted,
+            life=home.life,
         )
         self.control = Control(home.mesh, home=home.name, status=self.status, check=self.check)
         self.stats_query = StatsQuery(

@@ -9,11 +9,12 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
 import grpc
 
-from meshcore.pki.authority import AuthorityError, millis, utc
+from meshcore.pki.authority import LEAF_LIFE, AuthorityError, millis, utc
 from meshcore.services.identity.request import RequestError, public_key
 from meshcore.services.identity.serving import Serving
 from meshcore.services.identity.store import Store
@@ -58,7 +59,7 @@ class Addresses:
 
 
 class Identity(identity_pb2_grpc.IdentityServicer):
-    """Signs leaves for workloads and tells the trust bundle. `clock` is Unix time."""
+    """Signs leaves for workloads, which last for `life()`, and tells the trust bundle. `clock` is Unix time."""
 
     def __init__(
         self,
@@ -71,6 +72,7 @@ class Identity(identity_pb2_grpc.IdentityServicer):
         clock: Callable[[], float],
         told: Told = untold,
         noted: Noted = unnoted,
+        life: Callable[[], timedelta] = lambda: LEAF_LIFE,
     ) -> None:
         self.store = store
         self.serving = serving
@@ -79,6 +81,7 @@ class Identity(identity_pb2_grpc.IdentityServicer):
         self._redeem = redeem
         self._told = told
         self._noted = noted
+        self._life = life
         self._trust_domain = trust_domain
         self._caller = caller
         self._clock = clock
@@ -131,7 +134,7 @@ class Identity(identity_pb2_grpc.IdentityServicer):
                 code = grpc.StatusCode.UNAVAILABLE if error.again else grpc.StatusCode.UNAUTHENTICATED
                 await self._refuse(context, code, str(error), request.identity)
         try:
-            leaf = self.store.authority.issue(key, str(wanted), utc(self._clock()))
+            leaf = self.store.authority.issue(key, str(wanted), utc(self._clock()), life=self._life())
         except AuthorityError as error:
             self._noted(INVALID, f"no certificate can be issued: {error}", True)
             await self._refuse(context, grpc.StatusCode.FAILED_PRECONDITION, str(error), request.identity)

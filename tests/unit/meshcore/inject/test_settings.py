@@ -1,5 +1,7 @@
 """Settings are checked to the last field, and come back as they were written."""
 
+from datetime import timedelta
+
 import pytest
 
 from meshcore.inject.settings import (
@@ -12,6 +14,7 @@ from meshcore.inject.settings import (
     read,
     write,
 )
+from meshcore.pki.authority import LEAF_LIFE
 
 SETTINGS = Settings(
     images=Images(agents="a:1", controller="c:1"), addresses=Addresses(identity="i:8080", control="c:8086")
@@ -27,6 +30,8 @@ def test_defaults_are_the_documents_own() -> None:
     found = read(DOCUMENT)
     assert found.trust_domain == "cluster.local"
     assert found.proxy.native_sidecar
+    assert found.identity.leaf_life == LEAF_LIFE
+    assert read(DOCUMENT + "identity: {leafLifetime: 1m30s}").identity.leaf_life == timedelta(seconds=90)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +45,9 @@ def test_defaults_are_the_documents_own() -> None:
         ("proxy: {appPreStop: 1.5s}", r"whole seconds.*\$.proxy.appPreStop"),
         ("proxy: {appPreStop: later}", r"no.*duration.*\$.proxy.appPreStop"),
         ("proxy: {workers: 65}", r"<= 64.*\$.proxy.workers"),
+        ("identity: {leafLifetime: 59s}", r"shorter than a minute.*\$.identity.leafLifetime"),
+        ("identity: {leafLifetime: 24}", r"\$.identity.leafLifetime"),
+        ("identity: {leafLife: 24h}", r"unknown field `leafLife` - at `\$.identity`"),
         ("proxy: {memoryLimit: lots}", r"\$.proxy.memoryLimit"),
         ("trustDomain: 1", r"\$.trustDomain"),
         ("{", "not YAML"),
