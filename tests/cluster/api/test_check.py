@@ -18,11 +18,11 @@ from kubernetes.client import ApiException
 from meshcore.inject import names
 from meshcore.inject.settings import write
 from meshcore.pki.authority import create_anchor, create_issuer, key_pem, pem, utc
-from tests.cluster.api.test_people import meshtui
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.folder import kept_if_failed
 from tests.cluster.support.mesh import BASE, NAMESPACE, OBSERVE, Mesh
 from tests.cluster.support.mesh import mesh as running
+from tests.cluster.support.people import meshtui
 from tests.cluster.support.wait import until
 
 ACCOUNT = "meshtui-controller"

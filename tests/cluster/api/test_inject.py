@@ -6,7 +6,7 @@ import yaml
 
 from meshcore.inject.names import ANCHORS_MAP, CONFIG_MAP, PROXY
 from tests.cluster.api.test_install import printed
-from tests.cluster.api.test_people import meshtui
+from tests.cluster.support.people import meshtui
 from tests.cluster.support.cluster import Cluster
 
 WEB = """# stays

@@ -4,8 +4,8 @@ import subprocess
 
 import yaml
 
-from tests.cluster.api.test_people import meshtui
 from tests.cluster.support.cluster import Cluster
+from tests.cluster.support.people import meshtui
 
 NAMESPACE = "mesh-install"
 

@@ -10,10 +10,10 @@ import yaml
 
 from meshcore.inject import names
 from tests.cluster.api.test_mesh import deployment, pods_of
-from tests.cluster.api.test_people import meshtui
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.control import free_port
 from tests.cluster.support.mesh import Mesh
+from tests.cluster.support.people import meshtui
 from tests.cluster.support.sidecar import workload
 from tests.cluster.support.wait import until
 

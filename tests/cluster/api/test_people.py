@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,6 +13,7 @@ from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.folder import kept_if_failed
 from tests.cluster.support.mesh import Mesh
 from tests.cluster.support.mesh import mesh as running
+from tests.cluster.support.people import meshtui
 from tests.cluster.support.sidecar import workload
 from tests.cluster.support.wait import until
 
@@ -22,17 +22,6 @@ from tests.cluster.support.wait import until
 def mesh(cluster: Cluster, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     with kept_if_failed(request.session, tmp_path_factory.mktemp("mesh")) as folder, running(cluster, folder) as found:
         yield found
-
-
-def meshtui(*words: str, kubeconfig: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "meshtui", *words],
-        env={**os.environ, "KUBECONFIG": str(kubeconfig)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def test_one_namespace_is_enough_to_look_at_it(cluster: Cluster, mesh: Mesh, namespace: str) -> None:

@@ -22,11 +22,11 @@ from agents.sidecar.engine.detect import MESH_ALPN
 from meshcore.inject import names
 from meshcore.pki.authority import key_pem, load, new_key, utc
 from tests.cluster.api.test_mesh import deployment, pods_of
-from tests.cluster.api.test_people import meshtui
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.folder import kept_if_failed
 from tests.cluster.support.mesh import DOMAIN, NAMESPACE, Mesh
 from tests.cluster.support.mesh import mesh as running
+from tests.cluster.support.people import meshtui
 from tests.cluster.support.sidecar import Sidecar, workload
 from tests.cluster.support.wait import until
 

@@ -1,17 +1,21 @@
-"""One node with its control plane for all tests of this tier, and a namespace for each test."""
+"""One node with its control plane for all tests of this tier, one mesh for most, a namespace for each.
+
+Who needs no mesh runs first: a mesh of one namespace, for one, is read otherwise than beside a mesh of the cluster.
+"""
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.cluster.support import traces
+from tests.cluster.support import installed, traces
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.folder import kept_if_failed
 from tests.cluster.support.images import build_ours
 from tests.cluster.support.node import Node, its_turn, need_containers
 from tests.cluster.tools.find import need_control_plane, need_image, need_program
-from tests.cluster.tools.images import PAUSE, TOOLS
+from tests.cluster.tools.images import DATABASES, PAUSE, TOOLS
 from tests.support.tools import absent
 
 PACKAGES = "containerd runc iptables containernetworking-plugins conntrack iproute2 util-linux"
@@ -21,6 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "cluster/pods" in str(item.path) and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(900))  # the first may have to wait for another run's node
+    items.sort(key=lambda item: "cluster/pods" in str(item.path) and "mesh" in getattr(item, "fixturenames", ()))
 
 
 def pytest_runtest_setup() -> None:
@@ -59,6 +64,12 @@ def our_images(node: Node, tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session")
+def databases(node: Node) -> None:
+    """Redis and PostgreSQL, on the node."""
+    node.import_image(need_image(DATABASES))
+
+
+@pytest.fixture(scope="session")
 def cluster(node: Node) -> Cluster:
     return node.cluster
 
@@ -67,3 +78,25 @@ def cluster(node: Node) -> Cluster:
 def namespace(cluster: Cluster) -> Iterator[str]:
     with cluster.namespace() as name:
         yield name
+
+
+@pytest.fixture(scope="session")
+def mesh(cluster: Cluster, our_images: None) -> Iterator[Cluster]:
+    """The mesh, installed as a person installs it."""
+    with installed.installed(cluster):
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def demo(mesh: Cluster) -> Iterator[Cluster]:
+    """The demo application, unchanged, in an enabled namespace."""
+    with installed.demo(mesh):
+        yield mesh
+
+
+@pytest.fixture(scope="session")
+def ann(demo: Cluster) -> Path:
+    """A user who may look at the demo's namespace and at nothing else."""
+    for role in ("meshtui-view", "meshtui-tap"):
+        demo.bind(role, "user:ann", installed.EMOJI)
+    return demo.user("ann", namespace=installed.EMOJI)

@@ -2,75 +2,19 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from meshcore.inject import names
-from tests.cluster.api.test_people import meshtui
 from tests.cluster.support.cluster import Cluster
-from tests.cluster.support.node import Node
+from tests.cluster.support.installed import EMOJI
+from tests.cluster.support.mesh import NAMESPACE as MESH
+from tests.cluster.support.mesh import is_reached
+from tests.cluster.support.people import asked, meshtui
 from tests.cluster.support.wait import until
 from tests.cluster.tools.images import TOOLS
-
-DEMO = Path(__file__).resolve().parents[3] / "deploy" / "demo" / "kubernetes.yaml"
-EMOJI = "emojivoto"
-MESH = "meshtui"
-
-
-@pytest.fixture(scope="module")
-def mesh(node: Node, our_images: None) -> Iterator[Cluster]:
-    """The mesh, installed as a person installs it."""
-    cluster = node.cluster
-    admin = cluster.plane.admin
-    how = ["--set", "images.pullPolicy=Never"]
-    printed = meshtui("install", *how, kubeconfig=admin)
-    assert printed.returncode == 0, printed.stderr
-    cluster.kubectl("apply", "-f", "-", stdin=printed.stdout)
-    cluster.ready_pods(MESH, "mesh.meshtui.dev/component=controller", 1, 120)
-    until(lambda: available(cluster), 60, "the API server's word that it reaches the control plane")
-    yield cluster
-    gone = meshtui("uninstall", "--force", kubeconfig=admin)
-    cluster.kubectl("delete", "--timeout=120s", "-f", "-", stdin=gone.stdout)
-    left = cluster.kubectl(
-        "get", "crd,apiservice,mutatingwebhookconfiguration,clusterrole,clusterrolebinding,ns", "-o", "name"
-    )
-    assert MESH not in left
-
-
-@pytest.fixture(scope="module")
-def demo(mesh: Cluster) -> Iterator[Cluster]:
-    """The demo application, unchanged, in an enabled namespace."""
-    mesh.kubectl("apply", "-f", str(DEMO))
-    try:
-        for app, count in (("emoji", 1), ("voting", 2), ("web", 1), ("vote-bot", 1)):
-            mesh.ready_pods(EMOJI, f"app={app}", count, 120)
-        yield mesh
-    finally:
-        mesh.kubectl("delete", "-f", str(DEMO), "--timeout=120s")
-
-
-@pytest.fixture(scope="module")
-def ann(demo: Cluster) -> Path:
-    """A user who may look at the demo's namespace and at nothing else."""
-    for role in ("meshtui-view", "meshtui-tap"):
-        demo.bind(role, "user:ann", EMOJI)
-    return demo.user("ann", namespace=EMOJI)
-
-
-def available(cluster: Cluster) -> bool:
-    found = cluster.get("/apis/apiregistration.k8s.io/v1/apiservices/v1alpha1.observe.meshtui.dev")
-    conditions = (found.get("status") or {}).get("conditions") or ()
-    return any(each["type"] == "Available" and each["status"] == "True" for each in conditions)
-
-
-def asked(*words: str, kubeconfig: Path) -> Any:
-    done = meshtui(*words, "-o", "json", kubeconfig=kubeconfig)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def figures(ann: Path) -> dict[str, dict[str, Any]]:
@@ -198,7 +142,7 @@ def test_nothing_is_lost_when_sidecars_and_the_control_plane_go(demo: Cluster, a
     (controller,) = demo.ready_pods(MESH, "mesh.meshtui.dev/component=controller", 1)
     demo.kubectl("delete", "pod", controller.metadata.name, "-n", MESH, "--grace-period=0", "--force")
     demo.ready_pods(MESH, "mesh.meshtui.dev/component=controller", 1, 120)
-    until(lambda: available(demo), 60, "the control plane's API")
+    until(lambda: is_reached(demo), 60, "the control plane's API")
 
     def back() -> bool:
         done = meshtui("stat", "deploy", "-o", "json", kubeconfig=ann)

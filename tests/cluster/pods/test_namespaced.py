@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.cluster.api.test_people import meshtui
+from tests.cluster.support.people import meshtui
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.wait import until
 

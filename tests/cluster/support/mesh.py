@@ -115,10 +115,7 @@ class Mesh:
         return self.admin("/ready")[0] == 200
 
     def is_reached(self) -> bool:
-        """Whether the API server can ask it; it looks now and then."""
-        found = self.cluster.get(f"/apis/apiregistration.k8s.io/v1/apiservices/{OBSERVE}")
-        conditions = (found.get("status") or {}).get("conditions") or ()
-        return any(each["type"] == "Available" and each["status"] == "True" for each in conditions)
+        return is_reached(self.cluster)
 
     def admin(self, path: str) -> tuple[int, str]:
         """Return status and text of a page of the admin port; 0 where it does not answer."""
@@ -170,6 +167,13 @@ class Mesh:
                 path = hook["clientConfig"].pop("service")["path"]
                 hook["clientConfig"]["url"] = f"https://localhost:{self.ports['webhook']}{path}"
         yield each
+
+
+def is_reached(cluster: Cluster) -> bool:
+    """Whether the API server says that it can ask the control plane; it looks now and then."""
+    found = cluster.get(f"/apis/apiregistration.k8s.io/v1/apiservices/{OBSERVE}")
+    conditions = (found.get("status") or {}).get("conditions") or ()
+    return any(each["type"] == "Available" and each["status"] == "True" for each in conditions)
 
 
 @contextmanager

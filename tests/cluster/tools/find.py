@@ -7,13 +7,13 @@ cache of `make cluster-tools`, then envtest's own default.
 import os
 from pathlib import Path
 
-from tests.cluster.tools.images import PAUSE, TOOLS
+from tests.cluster.tools.images import DATABASES, PAUSE, TOOLS
 from tests.cluster.tools.store import IMAGES, PROGRAMS
 from tests.support.tools import absent
 
 DEFAULT = Path("/usr/local/kubebuilder/bin")
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok")
-IMAGE_FILES = {PAUSE: "pause.tar", TOOLS: "tools.tar"}
+IMAGE_FILES = {PAUSE: "pause.tar", TOOLS: "tools.tar", DATABASES: "databases.tar"}
 
 
 def need_program(name: str) -> str:
