@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import msgspec
-
+from meshcore.inject import addresses
 from meshcore.inject.names import COMPONENT, CONFIG_KEY, CONFIG_MAP, CONTROLLER
 from meshcore.inject.settings import Settings, SettingsError, read
 from meshcore.kube.failure import KubeError
@@ -40,7 +39,6 @@ from meshcore.services.discovery.registry import Registry, ServiceKey
 from meshcore.services.discovery.snapshot import Snapshot
 from meshcore.services.policy.attach import Attachments
 from meshcore.wire.discovery_pb2 import InstancePort, InstanceStatus
-from meshcore.wire.ids import join
 
 log = logging.getLogger("meshcore.server")
 
@@ -110,18 +108,12 @@ class Cluster:
 
     def resolved(self) -> Settings | None:
         """Return the settings as sidecars are to have them: with addresses instead of names where that is wanted."""
-        settings = self.settings
-        if settings is None or not settings.addresses.by_ip:
-            return settings
-        addresses = settings.addresses
-        for field in ("identity", "control"):
-            name, _, port = getattr(addresses, field).rpartition(":")
-            service, namespace = ([*name.split("."), ""])[:2]
-            known = self.snapshot.services.get((namespace, service))
-            if known is None or not known.addresses:
-                return None  # not read yet: nobody would find the control plane
-            addresses = msgspec.structs.replace(addresses, **{field: join(known.addresses[0], port)})
-        return msgspec.structs.replace(settings, addresses=addresses)
+        if self.settings is None:
+            return None
+        wanted = [(key, self.snapshot.services.get(key)) for key in addresses.services(self.settings)]
+        # One that was not read yet has none: nobody would find the control plane.
+        known = {key: service.addresses[0] for key, service in wanted if service and service.addresses}
+        return addresses.resolved(self.settings, known)
 
     @property
     def sleeps(self) -> bool:

@@ -7,31 +7,31 @@ decided and written is meshcore.inject's, which the webhook calls, too.
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from meshcore.client.failure import ClientError
 from meshcore.inject import names, patch
 from meshcore.inject.decide import annotations, decide, udp_ports
-from meshcore.inject.settings import Settings, SettingsError, read
 from meshcore.inject.sidecar import Workload
 from meshcore.inject.wishes import WishError, wishes
 from meshcore.wire.ids import is_label
-from meshtui.cli import manifests, output, where
+from meshtui.cli import manifests, output
 from meshtui.cli.fault import USAGE, Fault
-from meshtui.cli.injecting import Act, Target, UnreadableError, rewrite
-from meshtui.cli.scope import run
-from meshtui.sources.kubeconfig import open_kube
-
-if TYPE_CHECKING:
-    from meshcore.kube.session import Session
+from meshtui.cli.injecting import Act, Target, UnreadableError, rewrite, spaces
+from meshtui.cli.premises import Premises, of_cluster, of_files, settings_of
 
 CREATED_BY = "meshtui-cli"
 ASKED = {names.INJECT: names.ENABLED}  # who runs the command asks for every pod in its input
 ENDINGS = (".yaml", ".yml", ".json")
 
 Files = Annotated[list[str] | None, typer.Argument(help="Files, folders, or - for stdin.", metavar="[-|FILE|DIR]...")]
+Namespace = Annotated[
+    str,
+    typer.Option(
+        "--namespace", "-n", help="Where objects go that name none (default: the context's namespace).", metavar="NS"
+    ),
+]
 Home = Annotated[str, typer.Option("--mesh-namespace", help="Namespace of the control plane.", metavar="NS")]
 Config = Annotated[str, typer.Option("--config", help="Settings from a file, not the cluster.", metavar="FILE")]
 Anchors = Annotated[str, typer.Option("--anchors", help="Trust anchors with --config, PEM.", metavar="FILE")]
@@ -41,7 +41,8 @@ ANNOTATE = typer.Option(False, "--annotate", help="Only write the annotation; th
 def inject(
     files: Files = None,
     annotate: bool = ANNOTATE,
-    namespace: Home = manifests.NAMESPACE,
+    namespace: Namespace = "",
+    home: Home = manifests.NAMESPACE,
     config: Config = "",
     anchors: Anchors = "",
 ) -> None:
@@ -51,10 +52,16 @@ def inject(
     texts = list(_texts(files or ["-"]))
     if annotate:
         _print(texts, _annotate)
-    elif config:
-        _print(texts, injecting(_settings(_file(config), config), _file(anchors)))
+        return
+    used, given = spaces(text for _, text in texts)
+    if namespace in given:  # it is made by the same input
+        given[""] = given[namespace]
+        used.discard("")
+    if config:
+        found = of_files(settings_of(_file(config), config), _file(anchors), namespace, used)
     else:
-        _print(texts, injecting(*_installed(namespace)))
+        found = of_cluster(home, namespace, used)
+    _print(texts, injecting(found._replace(namespaces={**found.namespaces, **given})))
 
 
 def uninject(files: Files = None) -> None:
@@ -62,8 +69,9 @@ def uninject(files: Files = None) -> None:
     _print(list(_texts(files or ["-"])), _uninject)
 
 
-def injecting(settings: Settings, anchors_pem: str) -> Act:
+def injecting(premises: Premises) -> Act:
     """Return what puts a sidecar into a pod."""
+    settings, anchors_pem, namespaces = premises
 
     def act(target: Target) -> tuple[bool, str]:
         decision = decide(target.pod, ASKED)
@@ -73,7 +81,7 @@ def injecting(settings: Settings, anchors_pem: str) -> Act:
         if workload.name and not is_label(workload.name):
             return False, f"skipped: {workload.name!r} is no DNS label: a workload's name has no dots, 63 characters"
         try:
-            wanted = wishes(settings, annotations(target.pod), {})
+            wanted = wishes(settings, annotations(target.pod), namespaces.get(target.namespace, {}))
         except WishError as error:
             return False, f"skipped: {error}"
         patch.inject(target.pod, settings, wanted, anchors_pem, workload, CREATED_BY)
@@ -142,41 +150,3 @@ def _file(file: str) -> str:
         raise Fault(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise Fault(f"{file}: no UTF-8: {error.reason}") from None
-
-
-def _settings(text: str, source: str) -> Settings:
-    try:
-        settings = read(text)
-    except SettingsError as error:
-        raise Fault(f"{source}: {error}", "correct it there first") from None
-    if settings.addresses.by_ip:
-        raise Fault(f"{source}: addresses.byIp leaves addresses to the webhook", "use `meshtui inject --annotate`")
-    return settings
-
-
-def _installed(namespace: str) -> tuple[Settings, str]:
-    found: list[str] = []
-
-    async def verb() -> None:
-        from meshcore.kube.failure import KubeError
-
-        try:
-            async with open_kube(where.cluster()) as cluster:
-                found.append(await _value(cluster, namespace, names.CONFIG_MAP, names.CONFIG_KEY))
-                found.append(await _value(cluster, namespace, names.ANCHORS_MAP, names.ANCHORS_KEY))
-        except (KubeError, ClientError) as error:
-            raise Fault(error.message, f"{error.hint}; or give --config and --anchors") from None
-
-    run(verb)
-    settings, anchors = found
-    return _settings(settings, f"ConfigMap {namespace}/{names.CONFIG_MAP}"), anchors
-
-
-async def _value(cluster: "Session", namespace: str, name: str, key: str) -> str:
-    from meshcore.kube.objects import CONFIG_MAPS
-
-    document = await cluster.get(CONFIG_MAPS.path(namespace, name))
-    value = (document.get("data") or {}).get(key)
-    if not isinstance(value, str):
-        raise Fault(f"ConfigMap {namespace}/{name} has no {key}", "`meshtui upgrade | kubectl apply -f -` writes it")
-    return value

@@ -6,7 +6,7 @@ a report. A document in which nothing changes comes back byte for byte. Knows no
 
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
@@ -42,6 +42,7 @@ class Target(NamedTuple):
     kind: str
     name: str
     pod: Any
+    namespace: str = ""  # as the object says; "": whatever it is applied to
 
 
 Act = Callable[[Target], tuple[bool, str]]  # whether it changed the pod in place, and what to say of it
@@ -77,7 +78,37 @@ def targets(document: Any) -> Iterator[Target]:
         pod = pod.get(step) if isinstance(pod, Mapping) else None
     if isinstance(pod, Mapping) and isinstance(pod.get("spec"), Mapping):
         meta = document.get("metadata") or {}
-        yield Target(kind, str(meta.get("name") or meta.get("generateName") or ""), pod)
+        name = str(meta.get("name") or meta.get("generateName") or "")
+        yield Target(kind, name, pod, str(meta.get("namespace") or ""))
+
+
+def spaces(texts: Iterable[str]) -> tuple[set[str], dict[str, dict[str, str]]]:
+    """Return the namespaces that pods in these texts are of, and the annotations of those that are in them, too."""
+    import yaml
+
+    used: set[str] = set()
+    given: dict[str, dict[str, str]] = {}
+    for text in texts:
+        try:
+            documents = list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        except yaml.YAMLError:
+            continue  # `rewrite` says where
+        for document in documents:
+            used |= {target.namespace for target in targets(document)}
+            given |= _namespaces(document)
+    return used - given.keys(), given
+
+
+def _namespaces(document: Any) -> dict[str, dict[str, str]]:
+    if not isinstance(document, Mapping):
+        return {}
+    if isinstance(document.get("items"), list):
+        return {name: notes for item in document["items"] for name, notes in _namespaces(item).items()}
+    meta = document.get("metadata")
+    if (document.get("kind"), document.get("apiVersion")) != ("Namespace", "v1") or not isinstance(meta, Mapping):
+        return {}
+    notes = meta.get("annotations") or {}
+    return {str(meta.get("name")): {key: value for key, value in notes.items() if isinstance(value, str)}}
 
 
 def _document(part: str, line: int, act: Act) -> tuple[str, list[Report]]:

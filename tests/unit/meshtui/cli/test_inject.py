@@ -29,8 +29,13 @@ spec:
 """
 
 
+NO_CLUSTER = "annotations of namespaces are not heeded: there is no kubeconfig\n"
+
+
 @pytest.fixture
-def given(tmp_path: Path) -> list[str]:
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "web.yml").write_text(WEB)
     (tmp_path / "config").write_text(CONFIG)
     (tmp_path / "anchors").write_text("PEM\n")
@@ -46,7 +51,7 @@ def test_a_deployment_is_given_a_sidecar_and_its_udp_port_is_told(
     assert [each["name"] for each in template["spec"]["initContainers"]] == [names.REDIRECT, names.PROXY]
     assert template["metadata"]["labels"][names.WORKLOAD_NAME] == "web"
     assert out.startswith("# kept\n")
-    assert err == "deployment/web: injected; UDP passes the mesh by: port 53\n"
+    assert err == f"{NO_CLUSTER}deployment/web: injected; UDP passes the mesh by: port 53\n"
 
 
 def test_a_second_time_changes_nothing_and_uninject_takes_it_out_again(
@@ -62,6 +67,31 @@ def test_a_second_time_changes_nothing_and_uninject_takes_it_out_again(
     assert "skipped: it has a sidecar already" in err
     assert execute(["uninject", str(file)]) == 0
     assert yaml.safe_load(capsys.readouterr().out) == yaml.safe_load(WEB)
+
+
+def test_a_namespace_in_the_same_input_says_what_its_pods_are_given(
+    given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "web.yml"
+    notes = {names.CPU_REQUEST: "77m", names.INJECT: names.DISABLED}  # who injects by hand asks for it
+    space = yaml.safe_dump(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "annotations": notes}}
+    )
+    file.write_text(space + "---\n" + WEB.replace("  name: web", "  name: web\n  namespace: shop", 1))
+    assert execute(["inject", *given]) == 0
+    out, err = capsys.readouterr()
+    _, web = yaml.safe_load_all(out)
+    proxy = web["spec"]["template"]["spec"]["initContainers"][1]
+    assert proxy["resources"]["requests"]["cpu"] == "77m"
+    assert err.startswith("deployment/web: injected")
+
+
+def test_addresses_have_to_be_asked_for(given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config").write_text(CONFIG.replace('8086"', '8086", byIp: true'))
+    assert execute(["inject", *given]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "addresses.byIp has to ask the cluster: there is no kubeconfig" in err
 
 
 def test_annotate_only_writes_the_annotation(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
