@@ -42,14 +42,17 @@ KINDS = (
     VALIDATING_WEBHOOKS,
     API_SERVICES,
 )
+# Of a mesh of one namespace, which is no part of it.
+SCOPED_KINDS = tuple(kind for kind in KINDS if kind.namespaced and kind not in (LEASES, DISRUPTION_BUDGETS))
 ELSEWHERE = "kube-system"  # where one RoleBinding has to be
 
 
-async def parts(session: Session, namespace: str, label: str) -> list[Object]:
-    """Return the objects of the mesh in `namespace` and of the whole cluster; raises KubeError."""
+async def parts(session: Session, namespace: str, label: str, *, scoped: bool = False) -> list[Object]:
+    """Return the mesh's objects in `namespace` and, unless it is scoped, in the whole cluster; raises KubeError."""
     found: list[Object] = []
-    for kind in KINDS:
-        spaces = [namespace, *([ELSEWHERE] if kind is ROLE_BINDINGS else [])] if kind.namespaced else [""]
+    for kind in SCOPED_KINDS if scoped else KINDS:
+        beyond = [ELSEWHERE] if kind is ROLE_BINDINGS and not scoped else []
+        spaces = [namespace, *beyond] if kind.namespaced else [""]
         for space in spaces:
             try:
                 listed = await session.list(kind.path(space or None), labels=label)

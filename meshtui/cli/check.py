@@ -59,6 +59,7 @@ Home = Annotated[
     str, typer.Option("--mesh-namespace", help="Namespace of the control plane (default: found out).", metavar="NS")
 ]
 Pre = Annotated[bool, typer.Option("--pre", help="Look whether a mesh can be installed in the cluster.")]
+Namespaced = Annotated[bool, typer.Option("--namespaced", help="With --pre: a mesh of one namespace alone.")]
 Proxy = Annotated[bool, typer.Option("--proxy", help="Look at the pods with sidecars, too.")]
 
 
@@ -68,6 +69,7 @@ def check(
     ] = None,
     pre: Pre = False,
     proxy: Proxy = False,
+    namespaced: Namespaced = False,
     namespace: options.Namespace = "",
     home: Home = "",
     wait: Wait = "5m",
@@ -82,11 +84,15 @@ def check(
         return
     if pre and proxy:
         raise Fault("--pre looks before an install, --proxy after it", "leave one of them out", status=USAGE)
+    if namespaced and not pre:
+        raise Fault("--namespaced goes with --pre", "afterwards it is found out: leave it out", status=USAGE)
     seconds = 0.0 if wait == "0" else parse_duration(wait, "--wait") / 1000
     clustered = pre or proxy or bool(home) or (where.cluster().given and not mesh)
     found = None if clustered else _here(mesh)
     if found is None:
-        found = examine.cluster(where.cluster(), pre=pre, proxy=proxy, home=home, namespace=namespace, wait=seconds)
+        found = examine.cluster(
+            where.cluster(), pre=pre, proxy=proxy, home=home, namespace=namespace, namespaced=namespaced, wait=seconds
+        )
     failed = model.failed(found)
     if form in (Form.TABLE, Form.SHORT):
         _show(found, failed=failed, short=form is Form.SHORT)

@@ -21,7 +21,7 @@ WIDTH = 100
 
 
 def cluster(
-    where: Kubeconfig, *, pre: bool, proxy: bool, home: str, namespace: str, wait: float
+    where: Kubeconfig, *, pre: bool, proxy: bool, home: str, namespace: str, namespaced: bool, wait: float
 ) -> list[CheckCategory]:
     """Return the categories of a cluster's checks, looked at for at most `wait` seconds."""
 
@@ -33,7 +33,7 @@ def cluster(
         deadline = time.monotonic() + wait
         async with open_kube(where) as session:
             while True:
-                found = categories(await gather(session, mode, home, namespace), mode)
+                found = categories(await gather(session, mode, home, namespace, namespaced=namespaced), mode)
                 item = waiting(found)
                 if item is None or time.monotonic() >= deadline:
                     return found

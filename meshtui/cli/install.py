@@ -64,9 +64,7 @@ def install(
     ignore_cluster: bool = IGNORE,
 ) -> None:
     """Print the mesh, for kubectl apply -f -."""
-    if namespaced and ha:
-        raise Fault("--ha is for the mesh of a whole cluster", "leave out --ha or --namespaced", status=USAGE)
-    objects = manifests.load(ha=ha, namespaced=namespaced)
+    objects = _objects(ha=ha, namespaced=namespaced)
     settings = _settings(manifests.settings_of(objects), namespace, prefix, tag, trust_domain, changes or [])
     identity = _identity(namespace, anchors, issuer, issuer_key, external=external)
     if not ignore_cluster:
@@ -75,12 +73,18 @@ def install(
     sys.stdout.write(manifests.text([found[0], *identity, *found[1:]]))
 
 
-def upgrade(namespace: Home = manifests.NAMESPACE, ha: bool = HA, tag: Tag = "", changes: Changes = None) -> None:
+def upgrade(
+    namespace: Home = manifests.NAMESPACE,
+    ha: bool = HA,
+    namespaced: bool = NAMESPACED,
+    tag: Tag = "",
+    changes: Changes = None,
+) -> None:
     """Print the installed mesh as of this version.
 
     Its settings and its trust anchor stay as they are.
     """
-    objects = manifests.load(ha=ha)
+    objects = _objects(ha=ha, namespaced=namespaced)
     ours = manifests.settings_of(objects)
     installed: list[Settings] = []
 
@@ -98,14 +102,14 @@ def upgrade(namespace: Home = manifests.NAMESPACE, ha: bool = HA, tag: Tag = "",
     sys.stdout.write(manifests.text(manifests.adapt(objects, settings, namespace)))
 
 
-def uninstall(namespace: Home = manifests.NAMESPACE, force: bool = FORCE) -> None:
+def uninstall(namespace: Home = manifests.NAMESPACE, namespaced: bool = NAMESPACED, force: bool = FORCE) -> None:
     """Print all of the mesh, for kubectl delete -f -."""
     found: list[Any] = []
 
     async def look(cluster: "Session") -> None:
         from meshcore.kube.objects import PODS
 
-        meshed = await cluster.list(PODS.path(), labels=f"{MESHED}=true")
+        meshed = await cluster.list(PODS.path(namespace if namespaced else None), labels=f"{MESHED}=true")
         if meshed.items and not force:
             names = sorted(f"{one['metadata']['namespace']}/{one['metadata']['name']}" for one in meshed.items)
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
@@ -113,24 +117,24 @@ def uninstall(namespace: Home = manifests.NAMESPACE, force: bool = FORCE) -> Non
                 f"pods still have sidecars: {', '.join(names[:5])}{more}",
                 "take the annotation away and restart them, or say --force",
             )
-        found.extend(await _present(cluster, namespace))
+        found.extend(await _present(cluster, namespace, namespaced=namespaced))
 
     _ask(look)
     if not found:
-        output.note("Nothing of the mesh is in this cluster.")
+        output.note(f"Nothing of the mesh is in {f'namespace {namespace}' if namespaced else 'this cluster'}.")
         return
     sys.stdout.write(manifests.text(_bare(each) for each in reversed(found)))
 
 
-def prune(namespace: Home = manifests.NAMESPACE, ha: bool = HA) -> None:
+def prune(namespace: Home = manifests.NAMESPACE, ha: bool = HA, namespaced: bool = NAMESPACED) -> None:
     """Print what older versions left behind."""
-    settings = manifests.settings_of(manifests.load())
-    wanted = {manifests.named(each) for each in manifests.adapt(manifests.load(ha=ha), settings, namespace)}
+    objects = _objects(ha=ha, namespaced=namespaced)
+    wanted = {manifests.named(each) for each in manifests.adapt(objects, manifests.settings_of(objects), namespace)}
     kept = {("", "Secret", namespace, ISSUER_SECRET), ("", "ConfigMap", namespace, ANCHORS_MAP)}
     found: list[Any] = []
 
     async def look(cluster: "Session") -> None:
-        found.extend(await _present(cluster, namespace))
+        found.extend(await _present(cluster, namespace, namespaced=namespaced))
 
     _ask(look)
     stale = [each for each in found if manifests.named(each) not in wanted | kept]
@@ -138,6 +142,12 @@ def prune(namespace: Home = manifests.NAMESPACE, ha: bool = HA) -> None:
         output.note("There is nothing to prune.")
         return
     sys.stdout.write(manifests.text(_bare(each) for each in stale))
+
+
+def _objects(*, ha: bool, namespaced: bool) -> list[manifests.Object]:
+    if namespaced and ha:
+        raise Fault("--ha is for the mesh of a whole cluster", "leave out --ha or --namespaced", status=USAGE)
+    return manifests.load(ha=ha, namespaced=namespaced)
 
 
 def _settings(
@@ -237,11 +247,11 @@ async def _installed(cluster: "Session", namespace: str) -> Settings:
         raise Fault(f"ConfigMap {namespace}/{CONFIG_MAP}: {error}", "correct it there first") from None
 
 
-async def _present(cluster: "Session", namespace: str) -> list[Any]:
+async def _present(cluster: "Session", namespace: str, *, namespaced: bool) -> list[Any]:
     """Return all objects in the cluster that are part of the mesh, the namespace first."""
     from meshcore.kube.parts import parts
 
-    return await parts(cluster, namespace, "=".join(manifests.PART_OF))
+    return await parts(cluster, namespace, "=".join(manifests.PART_OF), scoped=namespaced)
 
 
 def _bare(each: Any) -> Any:

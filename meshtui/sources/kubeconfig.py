@@ -89,13 +89,13 @@ async def open_mesh(where: Kubeconfig, namespace: str = "", *, interactive: bool
         try:
             session = await open_api(fetching(cluster), cluster.where, namespace=space)
         except ClientError as error:
-            pod = await _scoped(cluster, space) if error.code in NO_MESH else ""
+            pod = await scoped_pod(cluster, space) if error.code in NO_MESH else ""
             if not pod:
                 raise
         else:
             yield session
             return
-        async with _forwarded(cluster, space, pod) as session:
+        async with forwarded(cluster, space, pod) as session:
             yield session
 
 
@@ -110,7 +110,7 @@ async def installed(where: Kubeconfig, within: float) -> bool:
                 await _greet(cluster, within)
             except ClientError as error:
                 if error.code in NO_MESH:
-                    return bool(await _scoped(cluster, cluster.namespace or "default"))
+                    return bool(await scoped_pod(cluster, cluster.namespace or "default"))
                 if error.code == "unavailable" and observe.GROUP in error.message:
                     return True  # it is, and its control plane is away
                 raise
@@ -129,7 +129,7 @@ async def _greet(cluster: "Cluster", within: float) -> None:
         raise failure(error) from None
 
 
-async def _scoped(cluster: "Cluster", namespace: str) -> str:
+async def scoped_pod(cluster: "Cluster", namespace: str) -> str:
     """Return the pod of a control plane that is this namespace's alone; empty: there is none, or none to be seen."""
     from meshcore.kube.failure import KubeError
     from meshcore.kube.objects import PODS, key_of
@@ -143,7 +143,8 @@ async def _scoped(cluster: "Cluster", namespace: str) -> str:
 
 
 @asynccontextmanager
-async def _forwarded(cluster: "Cluster", namespace: str, pod: str) -> AsyncIterator[Session]:
+async def forwarded(cluster: "Cluster", namespace: str, pod: str) -> AsyncIterator[Session]:
+    """Open a session to a control plane of one namespace, over a port of its pod; raises ClientError."""
     from meshcore.kube.failure import KubeError
     from meshcore.kube.forward import forward
 

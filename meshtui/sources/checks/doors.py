@@ -1,4 +1,7 @@
-"""How the API server reaches the mesh: two webhooks and one APIService, each with the CA to know it by; pure."""
+"""How the API server reaches the mesh: two webhooks and one APIService, each with the CA to know it by; pure.
+
+A mesh of one namespace has none of them: people reach it over a port that the API server forwards.
+"""
 
 import base64
 import binascii
@@ -32,7 +35,7 @@ def webhooks(facts: Facts) -> Iterator[CheckItem]:
     for kind, name in ((MUTATING_WEBHOOKS, INJECTOR), (VALIDATING_WEBHOOKS, VALIDATOR)):
         seen = facts.see(kind, name)
         what = f"{kind.kind} {name} exists"
-        item = absent(what, seen, f"it does not exist: {_WORK[name]}")
+        item = absent(what, seen, f"it does not exist: {_WORK[name]}", facts.repair)
         yield item or good(what)
         if item is None:
             hooks = (seen.value or {}).get("webhooks") or ()
@@ -44,7 +47,7 @@ def apiservice(facts: Facts) -> Iterator[CheckItem]:
     """The aggregated API is registered, reached, and answers."""
     seen = facts.see(API_SERVICES, OBSERVE)
     what = f"APIService {OBSERVE} exists"
-    item = absent(what, seen, "it does not exist: nobody can look at the mesh")
+    item = absent(what, seen, "it does not exist: nobody can look at the mesh", facts.repair)
     yield item or good(what)
     if item is None:
         yield _available(seen.value or {}, facts.mesh)
@@ -53,6 +56,15 @@ def apiservice(facts: Facts) -> Iterator[CheckItem]:
     if not seen.absent:
         what = "the control plane answers through the API server"
         yield (None if skewed else unseen(what, facts.hello)) or good(what)
+
+
+def forwarded(facts: Facts) -> Iterator[CheckItem]:
+    """The control plane of one namespace answers over a forwarded port."""
+    skewed = facts.hello.failure is not None and facts.hello.failure.code == "version"  # said with the versions
+    what = "the control plane answers over a forwarded port"
+    error = "" if facts.hello.value is not None or skewed else "no pod of it runs"
+    hint = f"`kubectl get pods -n {facts.mesh}` shows whether the control plane runs"
+    yield (None if skewed else unseen(what, facts.hello)) or judge(what, error, hint)
 
 
 def _available(service: Mapping[str, Any], mesh: str) -> CheckItem:

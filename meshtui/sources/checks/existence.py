@@ -1,11 +1,11 @@
 """Whether the mesh is set up, and whether all of it is there: settings, accounts, rights, Services, kinds; pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from meshcore.inject.names import CONFIG_KEY, CONFIG_MAP
 from meshcore.inject.settings import SettingsError, read
-from meshcore.kube.needs import CONTROL_PLANE, NEEDS
+from meshcore.kube.needs import CONTROL_PLANE, NEEDS, SCOPED, Need
 from meshcore.kube.objects import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
@@ -21,27 +21,33 @@ from meshcore.kube.objects import (
 )
 from meshcore.wire.control_pb2 import CheckItem
 from meshtui.model.check import bad, good, judge, some
-from meshtui.sources.checks.facts import REPAIR, Facts, Place, absent, unseen
+from meshtui.sources.checks.facts import Facts, Place, absent, unseen
 
 ACCOUNT = "meshtui-controller"
 SYSTEM = "kube-system"
 READER = "extension-apiserver-authentication-reader"
 DOORS = ("meshtui-identity", "meshtui-control", "meshtui-observe", "meshtui-webhook")
+OWN_DOORS = DOORS[:2]  # of a mesh of one namespace
 ROOMS = ("meshtui-view", "meshtui-tap")
 DEFINITIONS = tuple(f"{kind.plural}.{kind.group}" for kind in MESH_KINDS)
 
 
-def places(mesh: str) -> list[Place]:
-    """Return the objects that these checks look at."""
-    return [
+def places(mesh: str, *, scoped: bool = False) -> list[Place]:
+    """Return the objects that these checks look at; `scoped`: of a mesh of that one namespace."""
+    own: list[Place] = [
         (NAMESPACES, "", mesh),
         (CONFIG_MAPS, mesh, CONFIG_MAP),
         (SERVICE_ACCOUNTS, mesh, ACCOUNT),
-        *((SERVICES, mesh, name) for name in DOORS),
-        *((CLUSTER_ROLES, "", name) for name in (ACCOUNT, *ROOMS)),
-        (CLUSTER_ROLE_BINDINGS, "", ACCOUNT),
+        *((SERVICES, mesh, name) for name in (OWN_DOORS if scoped else DOORS)),
         (ROLES, mesh, ACCOUNT),
         (ROLE_BINDINGS, mesh, ACCOUNT),
+    ]
+    if scoped:
+        return own
+    return [
+        *own,
+        *((CLUSTER_ROLES, "", name) for name in (ACCOUNT, *ROOMS)),
+        (CLUSTER_ROLE_BINDINGS, "", ACCOUNT),
         (ROLE_BINDINGS, SYSTEM, ACCOUNT),
         *((CUSTOM_RESOURCES, "", name) for name in DEFINITIONS),
     ]
@@ -51,7 +57,7 @@ def configured(facts: Facts) -> Iterator[CheckItem]:
     """The settings are there and can be used."""
     seen = facts.see(CONFIG_MAPS, CONFIG_MAP, facts.mesh)
     what = f"ConfigMap {CONFIG_MAP} exists"
-    item = absent(what, seen, f"there is none in namespace {facts.mesh}")
+    item = absent(what, seen, f"there is none in namespace {facts.mesh}", facts.repair)
     yield item or good(what)
     if item is not None:
         return
@@ -74,8 +80,10 @@ def complete(facts: Facts) -> Iterator[CheckItem]:
         return
     yield _there(facts, SERVICE_ACCOUNTS, ACCOUNT, mesh)
     yield from _rights(facts)
-    for name in DOORS:
+    for name in OWN_DOORS if facts.scoped else DOORS:
         yield _there(facts, SERVICES, name, mesh)
+    if facts.scoped:
+        return
     for name in ROOMS:
         yield _there(facts, CLUSTER_ROLES, name)
     yield _together(facts, "the mesh's kinds are defined", [(CUSTOM_RESOURCES, "", name) for name in DEFINITIONS])
@@ -83,33 +91,32 @@ def complete(facts: Facts) -> Iterator[CheckItem]:
 
 def _rights(facts: Facts) -> Iterator[CheckItem]:
     mesh = facts.mesh
-    for kind, name, space, scope in ((CLUSTER_ROLES, ACCOUNT, "", "cluster"), (ROLES, ACCOUNT, mesh, "mesh")):
-        what = f"{kind.kind} {name} allows what this version needs"
-        seen = facts.see(kind, name, space)
-        lacking = lacks(seen.value or {}, scope)
-        yield absent(what, seen, "it does not exist") or judge(
-            what, f"it lacks {some(lacking)}: it is another version's" if lacking else "", REPAIR
+    needs = SCOPED if facts.scoped else [need for need in NEEDS if need.role in CONTROL_PLANE]
+    for kind, space, scope in ((CLUSTER_ROLES, "", "cluster"), (ROLES, mesh, "mesh")):
+        if facts.scoped and not space:
+            continue
+        what = f"{kind.kind} {ACCOUNT} allows what this version needs"
+        seen = facts.see(kind, ACCOUNT, space)
+        lacking = lacks(seen.value or {}, [need for need in needs if need.scope == scope])
+        yield absent(what, seen, "it does not exist", facts.repair) or judge(
+            what, f"it lacks {some(lacking)}: it is another version's" if lacking else "", facts.repair
         )
-    for kind, role, space in (
-        (CLUSTER_ROLE_BINDINGS, ACCOUNT, ""),
-        (ROLE_BINDINGS, ACCOUNT, mesh),
-        (ROLE_BINDINGS, READER, SYSTEM),
-    ):
+    own = (ROLE_BINDINGS, ACCOUNT, mesh)
+    beyond = ((CLUSTER_ROLE_BINDINGS, ACCOUNT, ""), (ROLE_BINDINGS, READER, SYSTEM))
+    for kind, role, space in (own,) if facts.scoped else (own, *beyond):
         where = f" in {space}" if space else ""
         what = f"{kind.kind} {ACCOUNT}{where} gives {role} to the control plane"
         seen = facts.see(kind, ACCOUNT, space)
-        yield absent(what, seen, "it does not exist: the control plane may not ask what it has to") or judge(
-            what, _bound(seen.value or {}, role, mesh), REPAIR
-        )
+        gone = "it does not exist: the control plane may not ask what it has to"
+        yield absent(what, seen, gone, facts.repair) or judge(what, _bound(seen.value or {}, role, mesh), facts.repair)
 
 
-def lacks(role: Mapping[str, Any], scope: str) -> list[str]:
-    """Return what the control plane needs and a role's rules do not allow."""
+def lacks(role: Mapping[str, Any], needs: Iterable[Need]) -> list[str]:
+    """Return what is needed and a role's rules do not allow."""
     rules = role.get("rules") or ()
     return [
         f"{verb} {need.resource}"
-        for need in NEEDS
-        if need.role in CONTROL_PLANE and need.scope == scope
+        for need in needs
         for verb in need.verbs
         if not any(_allows(rule, verb, need.group, need.resource, need.names) for rule in rules)
     ]
@@ -137,13 +144,13 @@ def _bound(binding: Mapping[str, Any], role: str, mesh: str) -> str:
 
 def _there(facts: Facts, kind: Kind, name: str, namespace: str = "") -> CheckItem:
     what = f"{kind.kind} {name} exists"
-    return absent(what, facts.see(kind, name, namespace), "it does not exist") or good(what)
+    return absent(what, facts.see(kind, name, namespace), "it does not exist", facts.repair) or good(what)
 
 
 def _together(facts: Facts, what: str, wanted: list[Place]) -> CheckItem:
     seen = [(name, facts.objects[kind, space, name]) for kind, space, name in wanted]
     missing = [name for name, each in seen if each.absent]
     if missing:
-        return bad(what, f"missing: {', '.join(missing)}", REPAIR)
+        return bad(what, f"missing: {', '.join(missing)}", facts.repair)
     hidden = next((item for _, each in seen if (item := unseen(what, each)) is not None), None)
     return hidden or good(what)

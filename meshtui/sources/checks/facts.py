@@ -20,7 +20,7 @@ from meshtui.model.check import bad, weak
 Value = TypeVar("Value")
 Place = tuple[Kind, str, str]  # kind, namespace ("" without) and name
 
-REPAIR = "`meshtui upgrade | kubectl apply --server-side --force-conflicts -f -` puts back what is missing"
+_UPGRADE = "`meshtui upgrade{} | kubectl apply --server-side --force-conflicts -f -`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Facts:
     now: datetime
     mesh: str
     namespace: str = ""
+    scoped: bool = False  # the mesh is of one namespace alone: no webhook, no aggregated API, no cluster role
     me: Seen[Object] = NOTHING  # a SelfSubjectReview: who asks, and what time it is there
     version: Seen[Object] = NOTHING
     objects: Mapping[Place, Seen[Object]] = field(default_factory=dict)
@@ -55,6 +56,15 @@ class Facts:
     hello: Seen[HelloResponse] = NOTHING
     told: Seen[Sequence[CheckCategory]] = NOTHING  # the control plane's own checks
     pods: Seen[Sequence[Pod]] = NOTHING
+
+    @property
+    def upgrade(self) -> str:
+        """The command that makes the mesh what this version installs."""
+        return _UPGRADE.format(f" --namespaced --mesh-namespace {self.mesh}" if self.scoped else "")
+
+    @property
+    def repair(self) -> str:
+        return f"{self.upgrade} puts back what is missing"
 
     def see(self, kind: Kind, name: str, namespace: str = "") -> Seen[Object]:
         return self.objects[kind, namespace, name]
@@ -70,6 +80,6 @@ def unseen(what: str, seen: Seen[Any]) -> CheckItem | None:
     return bad(what, f"not seen: {failure.message}", failure.hint or "look again in a moment")
 
 
-def absent(what: str, seen: Seen[Any], error: str, hint: str = REPAIR) -> CheckItem | None:
+def absent(what: str, seen: Seen[Any], error: str, hint: str) -> CheckItem | None:
     """Return what to show for something that could not be seen or is not there; None: it is."""
     return unseen(what, seen) or (bad(what, error, hint) if seen.value is None else None)

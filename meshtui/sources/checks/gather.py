@@ -5,6 +5,7 @@ Several questions at a time, each once. A question that fails is an answer, too:
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -16,17 +17,18 @@ from meshcore.inject.names import COMPONENT
 from meshcore.kube.act import Act
 from meshcore.kube.failure import NO_SUCH_API, NOT_FOUND, KubeError
 from meshcore.kube.needs import OBSERVE, TRUST
-from meshcore.kube.objects import API_SERVICES, CONFIG_MAPS, OBSERVE_GROUP, PODS, Kind, Object
+from meshcore.kube.objects import API_SERVICES, CONFIG_MAPS, DEPLOYMENTS, OBSERVE_GROUP, PODS, Kind, Object, labels_of
 from meshcore.kube.review import Reviews, Verdict, review
 from meshcore.kube.session import Session
 from meshcore.kube.version import PATH as VERSION
+from meshcore.wire import observe
 from meshcore.wire.common_pb2 import Resource
 from meshcore.wire.control_pb2 import CheckCategory, HelloResponse
 from meshcore.wire.discovery_pb2 import Pod
 from meshtui.sources.checks import doors, existence, plane, setup, trust
 from meshtui.sources.checks.facts import Facts, Place, Seen
 from meshtui.sources.checks.rooms import PRE, PROXY
-from meshtui.sources.kubeconfig import fetching
+from meshtui.sources.kubeconfig import NO_MESH, SCOPED, fetching, forwarded, scoped_pod
 
 AT_ONCE = 8
 NAMESPACE = "meshtui"  # where it is installed, unless somebody says otherwise
@@ -35,8 +37,14 @@ SELF = Kind("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectRev
 Value = TypeVar("Value")
 
 
-async def gather(cluster: Session, mode: str, mesh: str = "", namespace: str = "") -> Facts:
-    """Return the facts. `mesh` is the control plane's namespace, found out where it is empty; never raises."""
+async def gather(
+    cluster: Session, mode: str, mesh: str = "", namespace: str = "", *, namespaced: bool = False
+) -> Facts:
+    """Return the facts; never raises.
+
+    `mesh` is the control plane's namespace, found out where it is empty. Before an install, `namespaced` says that it
+    is to be of that namespace alone; afterwards that is found out, too.
+    """
     few = asyncio.Semaphore(AT_ONCE)
 
     async def one(place: Place) -> Seen[Object]:
@@ -56,25 +64,35 @@ async def gather(cluster: Session, mode: str, mesh: str = "", namespace: str = "
         return Facts(where=where, now=now, mesh=mesh or NAMESPACE, me=me, version=version)
     if mode == PRE:
         mesh = mesh or NAMESPACE
-        places = [(CONFIG_MAPS, mesh, TRUST), (CONFIG_MAPS, setup.SYSTEM, setup.FRONT_PROXY)]
+        places = [(CONFIG_MAPS, mesh, TRUST)]
+        if not namespaced:
+            places.append((CONFIG_MAPS, setup.SYSTEM, setup.FRONT_PROXY))
         found = dict(zip(places, await asyncio.gather(*map(one, places)), strict=True))
-        verdicts = await _seen(_verdicts(cluster, mesh), "create selfsubjectaccessreviews")
-        return Facts(where=where, now=now, mesh=mesh, me=me, version=version, objects=found, verdicts=verdicts)
-    session = await _greeted(cluster, namespace)
-    mesh = mesh or await _home(cluster, session.value)
-    places = [*existence.places(mesh), *trust.places(mesh), *doors.places(), *plane.places(mesh)]
-    found = dict(zip(places, await asyncio.gather(*map(one, places)), strict=True))
-    controllers = await _seen(_controllers(cluster, mesh), str(Act("list", "", "pods", mesh)))
-    hello: Seen[HelloResponse] = Seen(session.value.hello if session.value else None, session.failure, session.needs)
-    told: Seen[Sequence[CheckCategory]] = Seen(failure=session.failure, needs=session.needs)
-    pods: Seen[Sequence[Pod]] = Seen(failure=session.failure, needs=session.needs)
-    if session.value is not None:
-        told = await _seen(_checks(session.value), str(Act("get", OBSERVE_GROUP, "checks")))
-        if mode == PROXY:
-            pods, namespace = await _pods(session.value, namespace)
+        verdicts = await _seen(_verdicts(cluster, mesh, namespaced), "create selfsubjectaccessreviews")
+        return Facts(
+            where=where, now=now, mesh=mesh, scoped=namespaced, me=me, version=version,
+            objects=found, verdicts=verdicts,
+        )  # fmt: skip
+    async with AsyncExitStack() as stack:
+        scoped, session = await _met(cluster, mesh, namespace, stack)
+        if scoped:
+            mesh = namespace = scoped
+        mesh = mesh or await _home(cluster, session.value)
+        beyond = [] if scoped else doors.places()
+        places = [*existence.places(mesh, scoped=bool(scoped)), *trust.places(mesh), *beyond, *plane.places(mesh)]
+        found = dict(zip(places, await asyncio.gather(*map(one, places)), strict=True))
+        controllers = await _seen(_controllers(cluster, mesh), str(Act("list", "", "pods", mesh)))
+        said = session.value
+        hello: Seen[HelloResponse] = Seen(said.hello if said else None, session.failure, session.needs)
+        told: Seen[Sequence[CheckCategory]] = Seen(failure=session.failure, needs=session.needs)
+        pods: Seen[Sequence[Pod]] = Seen(failure=session.failure, needs=session.needs)
+        if said is not None:
+            told = await _seen(_checks(said), str(Act("get", OBSERVE_GROUP, "checks")))
+            if mode == PROXY:
+                pods, namespace = await _pods(said, namespace)
     return Facts(
-        where=where, now=now, mesh=mesh, namespace=namespace, me=me, version=version, objects=found,
-        controllers=controllers, hello=hello, told=told, pods=pods,
+        where=where, now=now, mesh=mesh, namespace=namespace, scoped=bool(scoped), me=me, version=version,
+        objects=found, controllers=controllers, hello=hello, told=told, pods=pods,
     )  # fmt: skip
 
 
@@ -87,13 +105,30 @@ async def _seen(question: Awaitable[Value], needs: str) -> Seen[Value]:
         return Seen(failure=error, needs=needs)
 
 
-async def _verdicts(cluster: Session, mesh: str) -> Mapping[Act, Verdict]:
-    return await Reviews(cluster).all_mine(setup.asked(mesh))
+async def _verdicts(cluster: Session, mesh: str, scoped: bool) -> Mapping[Act, Verdict]:
+    return await Reviews(cluster).all_mine(setup.asked(mesh, scoped=scoped))
 
 
-async def _greeted(cluster: Session, namespace: str) -> Seen[Mesh]:
-    opened = open_api(fetching(cluster), cluster.where, namespace=namespace or cluster.namespace or "default")
-    return await _seen(opened, "get /apis/observe.meshtui.dev/v1alpha1")
+async def _met(cluster: Session, mesh: str, namespace: str, stack: AsyncExitStack) -> tuple[str, Seen[Mesh]]:
+    """Return the namespace of a mesh that is of that namespace alone ("": it is the cluster's), and a session to it."""
+    space = namespace or cluster.namespace or "default"
+    session = await _seen(open_api(fetching(cluster), cluster.where, namespace=space), f"get {observe.ROOT}")
+    if mesh or (session.failure is not None and session.failure.code in NO_MESH):
+        space = mesh or space
+        pod = await scoped_pod(cluster, space)
+        if pod:
+            entered = stack.enter_async_context(forwarded(cluster, space, pod))
+            return space, await _seen(entered, str(Act("create", "", "pods", space, pod, "portforward")))
+        if await _scoped(cluster, space):
+            return space, Seen()
+    return "", session
+
+
+async def _scoped(cluster: Session, namespace: str) -> bool:
+    """Tell whether a namespace has a mesh of its own, whose control plane may be away."""
+    key, _, value = SCOPED.partition("=")
+    seen = await _seen(cluster.get(DEPLOYMENTS.path(namespace, existence.ACCOUNT)), "")
+    return labels_of(seen.value or {}).get(key) == value
 
 
 async def _home(cluster: Session, session: Mesh | None) -> str:

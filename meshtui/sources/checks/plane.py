@@ -12,8 +12,6 @@ from meshtui.model.check import bad, good, judge, some, warn
 from meshtui.sources.checks.existence import ACCOUNT
 from meshtui.sources.checks.facts import Facts, Place, absent, unseen
 
-UPGRADE = "`meshtui upgrade | kubectl apply --server-side --force-conflicts -f -` brings the mesh to this version"
-
 
 def places(mesh: str) -> list[Place]:
     """Return the objects that these checks look at."""
@@ -24,7 +22,7 @@ def running(facts: Facts) -> Iterator[CheckItem]:
     """Its pods are there and ready."""
     seen = facts.see(DEPLOYMENTS, ACCOUNT, facts.mesh)
     what = f"Deployment {ACCOUNT} exists"
-    item = absent(what, seen, "it does not exist")
+    item = absent(what, seen, "it does not exist", facts.repair)
     yield item or good(what)
     if item is None:
         deployment = seen.value or {}
@@ -62,24 +60,29 @@ def version(facts: Facts) -> Iterator[CheckItem]:
     """The control plane and this meshtui understand each other."""
     what = "the control plane and this meshtui speak the same protocol"
     hello = facts.hello
+    upgrade = f"{facts.upgrade} brings the mesh to this version"
     if hello.failure is not None and hello.failure.code == "version":
-        yield bad(what, hello.failure.message, UPGRADE)
+        yield bad(what, hello.failure.message, upgrade)
     elif hello.value is not None:
         yield good(what)
         other = "" if hello.value.version == VERSION else f"it is {hello.value.version}, this is {VERSION}"
-        yield warn(f"the control plane's version is {VERSION}", other, UPGRADE)
+        yield warn(f"the control plane's version is {VERSION}", other, upgrade)
     deployment = facts.see(DEPLOYMENTS, ACCOUNT, facts.mesh).value
     if deployment is not None:
         tag = image(deployment).rpartition(":")[2]
         release = tag[:1].isdigit()  # a tag of somebody's own is theirs to know
         error = f"its image is {image(deployment)}, this meshtui is {VERSION}" if release and tag != VERSION else ""
-        yield warn("the control plane's image is this version's", error, UPGRADE)
+        yield warn("the control plane's image is this version's", error, upgrade)
 
 
 def replicated(facts: Facts) -> bool:
     """Tell whether the mesh was installed to outlive a replica."""
     deployment = facts.objects.get((DEPLOYMENTS, facts.mesh, ACCOUNT))
-    return deployment is not None and ((deployment.value or {}).get("spec") or {}).get("replicas", 1) > 1
+    return (
+        deployment is not None
+        and not facts.scoped
+        and ((deployment.value or {}).get("spec") or {}).get("replicas", 1) > 1
+    )
 
 
 def available(facts: Facts) -> Iterator[CheckItem]:

@@ -23,7 +23,11 @@ class Room:
     modes: tuple[str, ...] = (MESH, PROXY)
     fatal: bool = False
     retried: bool = False
-    when: Callable[[Facts], bool] = lambda facts: True
+    when: Callable[[Facts], bool] = lambda facts: True  # what it is about belongs to this mesh
+
+
+def _clustered(facts: Facts) -> bool:
+    return not facts.scoped
 
 
 ROOMS: Sequence[Room] = (
@@ -33,8 +37,9 @@ ROOMS: Sequence[Room] = (
     Room("meshtui-config", existence.configured),
     Room("meshtui-existence", existence.complete),
     Room("meshtui-identity", trust.authority),
-    Room("meshtui-webhooks", doors.webhooks, retried=True),
-    Room("meshtui-apiservice", doors.apiservice, retried=True),
+    Room("meshtui-webhooks", doors.webhooks, when=_clustered, retried=True),
+    Room("meshtui-apiservice", doors.apiservice, when=_clustered, retried=True),
+    Room("meshtui-port-forward", doors.forwarded, when=lambda facts: facts.scoped, retried=True),
     Room("meshtui-control-plane", plane.running, retried=True),
     Room("meshtui-version", plane.version),
     Room("meshtui-ha", plane.available, when=plane.replicated, retried=True),

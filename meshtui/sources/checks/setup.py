@@ -1,5 +1,7 @@
 """What an install needs before it: room for it, and the rights to make it; pure.
 
+A mesh of one namespace needs less of both, and nothing of the cluster.
+
 The control plane's own rights have to be the installer's too, as nobody may give away more than they have, unless they
 may escalate. Which those are stands in meshcore/kube/needs.
 """
@@ -7,9 +9,9 @@ may escalate. Which those are stands in meshcore/kube/needs.
 from collections.abc import Iterator
 
 from meshcore.kube.act import Act
-from meshcore.kube.needs import CONTROL_PLANE, NEEDS, PEOPLE, TRUST
+from meshcore.kube.needs import CONTROL_PLANE, NEEDS, PEOPLE, SCOPED, TRUST
 from meshcore.kube.objects import CLUSTER_ROLES, CONFIG_MAPS, LEASES, ROLES
-from meshcore.kube.parts import DISRUPTION_BUDGETS, KINDS
+from meshcore.kube.parts import DISRUPTION_BUDGETS, KINDS, SCOPED_KINDS
 from meshcore.wire.control_pb2 import CheckItem
 from meshtui.model.check import bad, judge, some
 from meshtui.sources.checks import api
@@ -19,22 +21,27 @@ SYSTEM = "kube-system"
 FRONT_PROXY = "extension-apiserver-authentication"
 ADMIN = (
     "an administrator has to install, or to allow it: "
-    "`kubectl create clusterrolebinding NAME --clusterrole=cluster-admin --user=YOU`"
+    "`kubectl create clusterrolebinding NAME --clusterrole=cluster-admin --user=YOU`; "
+    "an admin of one namespace can have a mesh of it: `meshtui check --pre --namespaced --mesh-namespace NS`"
+)
+OWNER = (
+    "whoever administers the namespace has to install, or to allow it: "
+    "`kubectl create rolebinding NAME -n {mesh} --clusterrole=admin --user=YOU`"
 )
 # Made by the control plane itself, or by --ha only.
 _LATER = (LEASES, DISRUPTION_BUDGETS)
 
 
-def made(mesh: str) -> dict[str, Act]:
+def made(mesh: str, *, scoped: bool = False) -> dict[str, Act]:
     """Return what has to be made, by kind."""
-    kinds = [kind for kind in KINDS if kind not in _LATER]
+    kinds = [kind for kind in (SCOPED_KINDS if scoped else KINDS) if kind not in _LATER]
     return {kind.kind: Act("create", kind.group, kind.plural, mesh if kind.namespaced else "") for kind in kinds}
 
 
-def given(mesh: str) -> list[Act]:
+def given(mesh: str, *, scoped: bool = False) -> list[Act]:
     """Return what the control plane and people are given the right to do."""
     found = []
-    for need in NEEDS:
+    for need in SCOPED if scoped else NEEDS:
         space = {"mesh": mesh, "kube-system": SYSTEM}.get(need.scope, "")
         if need.role in (*CONTROL_PLANE, *PEOPLE):
             found += [
@@ -43,15 +50,15 @@ def given(mesh: str) -> list[Act]:
     return list(dict.fromkeys(found))
 
 
-def escalations(mesh: str) -> list[Act]:
+def escalations(mesh: str, *, scoped: bool = False) -> list[Act]:
     """Return what allows somebody to give rights that they do not have."""
-    kinds = ((CLUSTER_ROLES, ""), (ROLES, mesh))
+    kinds = ((ROLES, mesh),) if scoped else ((CLUSTER_ROLES, ""), (ROLES, mesh))
     return [Act(verb, kind.group, kind.plural, space) for kind, space in kinds for verb in ("escalate", "bind")]
 
 
-def asked(mesh: str) -> list[Act]:
+def asked(mesh: str, *, scoped: bool = False) -> list[Act]:
     """Return all that the API server is asked about."""
-    return [*made(mesh).values(), *given(mesh), *escalations(mesh)]
+    return [*made(mesh, scoped=scoped).values(), *given(mesh, scoped=scoped), *escalations(mesh, scoped=scoped)]
 
 
 def ready(facts: Facts) -> Iterator[CheckItem]:
@@ -61,19 +68,21 @@ def ready(facts: Facts) -> Iterator[CheckItem]:
         what = "what this user may do is known"
         yield unseen(what, facts.verdicts) or bad(what, "the API server does not say", "`kubectl auth can-i --list`")
         return
-    verdicts = facts.verdicts.value
-    for kind, act in made(facts.mesh).items():
+    verdicts, mesh, scoped = facts.verdicts.value, facts.mesh, facts.scoped
+    hint = OWNER.format(mesh=mesh) if scoped else ADMIN
+    for kind, act in made(mesh, scoped=scoped).items():
         verdict = verdicts[act]
-        yield judge(f"can create {kind}s", "" if verdict.allowed else f"not allowed: {act}", ADMIN)
-    missing = [str(act) for act in given(facts.mesh) if not verdicts[act].allowed]
-    if all(verdicts[act].allowed for act in escalations(facts.mesh)):
+        yield judge(f"can create {kind}s", "" if verdict.allowed else f"not allowed: {act}", hint)
+    missing = [str(act) for act in given(mesh, scoped=scoped) if not verdicts[act].allowed]
+    if all(verdicts[act].allowed for act in escalations(mesh, scoped=scoped)):
         missing = []
     yield judge(
         "can give the control plane its rights",
         f"one may only give what one has: {some(missing)}" if missing else "",
-        ADMIN,
+        hint,
     )
-    yield _aggregation(facts)
+    if not scoped:
+        yield _aggregation(facts)
     yield from api.clock(facts)
 
 
@@ -81,7 +90,7 @@ def _free(facts: Facts) -> CheckItem:
     what = f"no mesh is installed in namespace {facts.mesh} yet"
     seen = facts.see(CONFIG_MAPS, TRUST, facts.mesh)
     error = "" if seen.value is None else f"ConfigMap {facts.mesh}/{TRUST} holds its trust anchor"
-    return unseen(what, seen) or judge(what, error, "`meshtui check` looks at it, `meshtui upgrade` renews it")
+    return unseen(what, seen) or judge(what, error, f"`meshtui check` looks at it, {facts.upgrade} renews it")
 
 
 def _aggregation(facts: Facts) -> CheckItem:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from meshcore.kube.needs import OBSERVE
-from meshcore.kube.objects import API_SERVICES, CONFIG_MAPS, SELF_ACCESS_REVIEWS
+from meshcore.kube.needs import OBSERVE, SCOPED
+from meshcore.kube.objects import API_SERVICES, CONFIG_MAPS, DEPLOYMENTS, ROLES, SELF_ACCESS_REVIEWS
 from meshcore.kube.session import Session
 from meshcore.wire import observe
 from meshcore.wire.control_pb2 import CheckCategory, CheckItem, CheckResult, HelloResponse
@@ -104,6 +104,36 @@ async def test_another_protocol_is_a_failure_of_the_versions_alone(protocol: int
     assert "upgrade" in item(found, "meshtui-version", "protocol").hint
     assert item(found, "meshtui-apiservice", "answers").result == CheckResult.CHECK_SUCCESS
     assert "mesh-a" in item(found, "meshtui-config").error  # found out from how the API server reaches it
+
+
+async def test_a_mesh_of_one_namespace_is_judged_by_what_it_is() -> None:
+    rules = [
+        {
+            "apiGroups": [need.group],
+            "resources": [need.resource],
+            "verbs": [*need.verbs],
+            "resourceNames": [*need.names],
+        }
+        for need in SCOPED
+        if need.resource != "endpointslices"
+    ]
+    async with api_server() as server, asking(server) as session:
+        answering(server)
+        server.put("/api/v1/namespaces/shop")
+        labels = {"mesh.meshtui.dev/scope": "namespace"}
+        server.put(DEPLOYMENTS.path("shop", "meshtui-controller"), metadata={"labels": labels})
+        server.put(ROLES.path("shop", "meshtui-controller"), rules=rules)
+        found = categories(await gather(session, MESH, namespace="shop"), MESH)
+        asked = {asked.path for asked in server.requests}
+    assert [room.name for room in found] == [
+        "kubernetes-api", "kubernetes-version", "meshtui-config", "meshtui-existence", "meshtui-identity",
+        "meshtui-port-forward", "meshtui-control-plane", "meshtui-version",
+    ]  # fmt: skip
+    role = item(found, "meshtui-existence", "Role meshtui-controller allows")
+    assert role.error == "it lacks list endpointslices, watch endpointslices: it is another version's"
+    assert "meshtui upgrade --namespaced --mesh-namespace shop" in role.hint
+    assert item(found, "meshtui-port-forward").error == "no pod of it runs"
+    assert not [path for path in asked if "clusterrole" in path or "webhook" in path or "kube-system" in path]
 
 
 async def test_half_an_installation_is_told_by_what_is_missing() -> None:
