@@ -1,13 +1,17 @@
 """`meshtui install | kubectl apply -f -` and its kin, against a real API server."""
 
 import subprocess
+from typing import Any
 
 import yaml
+from kubernetes.client import ApiException
 
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.people import meshtui
+from tests.cluster.support.wait import until
 
 NAMESPACE = "mesh-install"
+EXEMPT = "mesh.meshtui.dev/admission-webhooks"
 
 
 def printed(done: subprocess.CompletedProcess[str]) -> str:
@@ -60,6 +64,44 @@ def test_uninstall_waits_for_the_last_meshed_pod(cluster: Cluster, namespace: st
     assert done.returncode == 1
     assert f"pods still have sidecars: {namespace}/web" in done.stderr
     assert meshtui("uninstall", "--force", kubeconfig=cluster.plane.admin).returncode == 0
+
+
+def injector(cluster: Cluster, namespace: str, *flags: str) -> dict[str, Any]:
+    """Return the mutating webhook of an installation in a namespace."""
+    wanted = printed(meshtui("install", "--mesh-namespace", namespace, *flags, kubeconfig=cluster.plane.admin))
+    return next(each for each in yaml.safe_load_all(wanted) if each["kind"] == "MutatingWebhookConfiguration")
+
+
+def refusal(cluster: Cluster, namespace: str) -> str:
+    """Return why a pod is refused; empty: it is let in."""
+    pod = {"metadata": {"name": "web"}, "spec": {"containers": [{"name": "a", "image": "a:1"}]}}
+    try:
+        cluster.core.create_namespaced_pod(namespace, pod, dry_run="All")
+    except ApiException as error:
+        return str(error.body)
+    return ""
+
+
+def passed_by(cluster: Cluster) -> float:
+    """Return how often the API server went on without the injector."""
+    counted = cluster.kubectl("get", "--raw", "/metrics").splitlines()
+    name = "apiserver_admission_webhook_fail_open_count{"
+    return sum(float(line.split()[1]) for line in counted if line.startswith(name) and "injector.mesh" in line)
+
+
+def test_pods_wait_for_an_injector_that_is_away_in_ha_mode_alone(cluster: Cluster, namespace: str) -> None:
+    with cluster.namespace("mesh") as home, cluster.namespace("apart", {EXEMPT: "disabled"}) as apart:
+        try:
+            cluster.apply(injector(cluster, home, "--ha"))
+            said = until(lambda: refusal(cluster, namespace), 30, "a pod that is refused")
+            assert 'failed calling webhook \\"injector.mesh.meshtui.dev\\"' in said
+            assert [refusal(cluster, space) for space in ("kube-system", home, apart)] == ["", "", ""]
+            before = passed_by(cluster)
+            cluster.apply(injector(cluster, home))
+            until(lambda: not refusal(cluster, namespace) and passed_by(cluster) > before, 30, "a pod that is let in")
+            assert refusal(cluster, namespace) == ""
+        finally:
+            cluster.kubectl("delete", "mutatingwebhookconfiguration", "meshtui-injector", "--ignore-not-found")
 
 
 def test_kustomize_makes_the_same_objects(cluster: Cluster) -> None:

@@ -12,11 +12,6 @@ from tests.cluster.support.wait import until
 MANIFEST = Path(__file__).resolve().parents[3] / "deploy" / "demo" / "kubernetes.yaml"
 EMOJI = "emojivoto"
 CONTROLLER = "mesh.meshtui.dev/component=controller"
-# Every kind that an installation has objects of, in any namespace.
-KINDS = (
-    "crd,apiservice,mutatingwebhookconfiguration,validatingwebhookconfiguration,clusterrole,clusterrolebinding,"
-    "role,rolebinding,lease,serviceaccount,configmap,secret,service,deployment,poddisruptionbudget,networkpolicy,ns"
-)
 
 
 @contextmanager
@@ -54,6 +49,9 @@ def demo(cluster: Cluster) -> Iterator[None]:
 
 
 def leftovers(cluster: Cluster) -> list[str]:
-    """Return the objects whose names are the mesh's, in the whole cluster."""
-    listed = cluster.kubectl("get", KINDS, "--all-namespaces", "-o", "name", "--ignore-not-found")
-    return [name for name in listed.splitlines() if "meshtui" in name]
+    """Return the kinds, and the objects of any kind in the whole cluster, whose names are the mesh's."""
+    kinds = cluster.kubectl("api-resources", "--verbs=list", "-o", "name").split()
+    ours = [kind for kind in kinds if "meshtui" in kind]
+    wanted = ",".join(kind for kind in kinds if kind not in ours)
+    listed = cluster.kubectl("get", wanted, "--all-namespaces", "-o", "name", "--ignore-not-found")
+    return ours + [name for name in listed.splitlines() if "meshtui" in name]
