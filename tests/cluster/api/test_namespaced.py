@@ -23,7 +23,7 @@ class Scoped(Mesh):
 
     def __init__(self, cluster: Cluster, folder: Path, namespace: str) -> None:
         super().__init__(cluster, folder)
-        self.ports = {door: free_port() for door in ("identity", "control", "admin", "people")}
+        self.ports = self.shown = {door: free_port() for door in ("identity", "control", "admin", "people")}
         self.namespace = namespace
 
     def install(self) -> None:
