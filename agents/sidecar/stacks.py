@@ -1,7 +1,7 @@
 """The two stacks: which stages a request passes, in which order, and why there. This page is the architecture.
 
-A stage may look at a head (`on_head`), at a response's head (`on_reply`) and at the end (`on_end`); all hooks of one
-moment run in the order of the list. Whoever adds a behaviour writes a file in stages/ and adds its line here.
+A stage may look at a head (`on_head`), at an answer of our own (`on_refused`) and at the end (`on_end`); all hooks of
+one moment run in the order of the list. Whoever adds a behaviour writes a file in stages/ and adds its line here.
 """
 
 from random import random

@@ -80,7 +80,7 @@ def make_runtime(config: SidecarConfig, log: logging.Logger) -> Runtime:
         me=me,
         boot_id=boot_id,
         counters=Counters(),
-        taps=Taps(me, boot_id, time.monotonic),
+        taps=Taps(me, boot_id, time.perf_counter),
         certs=Certs(),
         drain=Drain(),
         log=log,

@@ -235,7 +235,7 @@ async def test_taps_are_ordered_delivered_and_forgotten_with_the_stream():
     plane.orders.append(tap_pb2.TapOrder(id=9))
     async with running(plane) as (_, runtime):
         await until(lambda: runtime.taps.active)
-        runtime.taps._put(tap_pb2.TapEvent(request_id="r"))
+        runtime.taps.add(tap_pb2.TapEvent(request_id="r"))
         runtime.taps.dropped += 3
         report = await asyncio.wait_for(plane.tapped.get(), 3)
         assert [event.request_id for event in report.events] == ["r"]

@@ -6,7 +6,7 @@ No I/O, and nothing that is not known at a hook's time: a field that is not yet 
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from agents.sidecar.state.endpoints import Endpoint, EndpointSet
 from agents.sidecar.state.peers import UNKNOWN_SERVICE, Link, Peer, ServiceKey
@@ -41,6 +41,16 @@ class Pairs:
 
     def pairs(self) -> Sequence[tuple[bytes, bytes]]:
         return self._pairs
+
+
+class Tapped(Protocol):
+    """What a tap leaves with the exchanges that it shows."""
+
+    def reply(self, x: "Exchange", /) -> None:
+        """The response's head has come."""
+
+    def end(self, x: "Exchange", /) -> None:
+        """It is over, and has been counted."""
 
 
 NO_HEADERS = Pairs(())
@@ -127,7 +137,7 @@ class Exchange:
         self.deadline = 0.0  # perf_counter() by which it must end; 0: none. The host keeps it.
         self.held = 0  # at which hook the Stack goes on
         self.resume: Callable[[], None] = _nothing  # set by the host, at the latest when it is held
-        self.tap: Any = None  # what stages/tap keeps with it while a tap is on
+        self.tap: Tapped | None = None
         self._trace_id: str | None = None
 
     def wake(self) -> None:

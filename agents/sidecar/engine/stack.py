@@ -42,16 +42,22 @@ Verdict = Reply | Hold | None
 
 
 class Stack:
-    """One tuple of bound hooks per moment, in the order of the list; stages without a hook cost nothing."""
+    """One tuple of bound hooks per moment, in the order of the list; stages without a hook cost nothing.
 
-    __slots__ = ("_end", "_head", "_reply", "_shut", "stages")
+    Neither does one that sleeps: a stage may have `asleep`, and then calls what it was given by `watch` at each change.
+    One that wants to know more of a few exchanges has no hook for that, but leaves word with these: `Exchange.tap`.
+    """
+
+    __slots__ = ("_end", "_head", "_heads", "_refused", "_shut", "stages")
 
     def __init__(self, *stages: Any) -> None:
         self.stages = stages
-        self._head = tuple(stage.on_head for stage in stages if hasattr(stage, "on_head"))
-        self._reply = tuple(stage.on_reply for stage in stages if hasattr(stage, "on_reply"))
-        self._end = tuple(stage.on_end for stage in stages if hasattr(stage, "on_end"))
+        self._heads = _hooks(stages, "on_head")  # of those asleep, too: held exchanges know where they were
         self._shut: Stack | None = None
+        self._arrange()
+        for stage in stages:
+            if hasattr(stage, "watch"):
+                stage.watch(self._arrange)
 
     @property
     def shut(self) -> "Stack":
@@ -62,21 +68,36 @@ class Stack:
 
     def head(self, x: Exchange) -> Verdict:
         """Run `on_head` hooks until one has a verdict; a held exchange goes on at the hook that held it."""
-        hooks = self._head[x.held :] if x.held else self._head
+        hooks = self._heads[x.held :] if x.held else self._head
         for hook in hooks:
             verdict: Verdict = hook(x)
             if verdict is not None:
                 if verdict is HOLD:
-                    x.held = self._head.index(hook)
+                    x.held = self._heads.index(hook)
                 return verdict
         return None
 
     def reply(self, x: Exchange) -> None:
-        """The response's head has come."""
-        for hook in self._reply:
-            hook(x)
+        """The response's head has come, or is our own."""
+        if x.error:
+            for hook in self._refused:
+                hook(x)
+        if x.tap is not None:
+            x.tap.reply(x)
 
     def end(self, x: Exchange) -> None:
         """It is over, one way or the other; called exactly once for each exchange."""
         for hook in self._end:
             hook(x)
+        if x.tap is not None:
+            x.tap.end(x)
+
+    def _arrange(self) -> None:
+        awake = [stage for stage in self.stages if not getattr(stage, "asleep", False)]
+        self._head = _hooks(awake, "on_head")
+        self._refused = _hooks(awake, "on_refused")
+        self._end = _hooks(awake, "on_end")
+
+
+def _hooks(stages: Sequence[Any], moment: str) -> tuple[Any, ...]:
+    return tuple(getattr(stage, moment) for stage in stages if hasattr(stage, moment))

@@ -12,7 +12,7 @@ from agents.sidecar.state.peers import Peer
 from agents.sidecar.state.taps import Taps
 from meshcore.wire import tap_pb2
 
-BATCH_S = 0.05  # events wait so long for company
+BATCH_S = 0.1  # events wait so long for company
 BATCH = 500
 QUIET_S = 1.0  # losses are told this often even when no event is
 

@@ -1,4 +1,6 @@
-"""Shows what happens to those who asked to see it. While nobody does, this costs one look at a tuple."""
+"""Shows what happens to those who asked to see it. While nobody does, it sleeps and costs nothing."""
+
+from collections.abc import Callable
 
 from agents.sidecar.engine.exchange import Exchange
 from agents.sidecar.state.taps import Taps
@@ -12,16 +14,21 @@ class Tap:
     def __init__(self, taps: Taps) -> None:
         self._taps = taps
 
+    @property
+    def asleep(self) -> bool:
+        return not self._taps.active
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call `changed` when it falls asleep or wakes up."""
+        self._taps.watchers.append(changed)
+
     def on_head(self, x: Exchange) -> None:
-        if self._taps.active:
+        taps = self._taps
+        if x.started < taps.closed and not x.held:  # what is held was not looked at when it began
+            taps.dropped += len(taps.active)  # mostly so: a call to be told is what a tap at its rate would cost most
+        else:
+            taps.head(x)
+
+    def on_refused(self, x: Exchange) -> None:
+        if x.tap is None:  # by a stage before this one, or before there was a head to look at
             self._taps.head(x)
-
-    def on_reply(self, x: Exchange) -> None:
-        if x.error and x.tap is None and self._taps.active:
-            self._taps.head(x)  # refused by a stage before this one, or before there was a head to look at
-        if x.tap is not None:
-            self._taps.reply(x)
-
-    def on_end(self, x: Exchange) -> None:
-        if x.tap is not None:
-            self._taps.end(x)

@@ -1,10 +1,13 @@
 """The taps that are on, and the events that wait to be carried out.
 
-stages/tap calls the three hooks while `active` is not empty; feeds/tap brings orders and takes events. Everything is
-bounded: a tap that wants more than its rate, or more than the buffer holds, loses events and is told how many.
+stages/tap hands exchanges over while `active` is not empty, and sleeps else; feeds/tap brings orders and takes events.
+Everything is bounded: a tap that wants more than its rate, or more than the buffer holds, loses events and is told how
+many.
 """
 
 from collections.abc import Callable
+from math import inf
+from typing import Protocol
 
 from agents.sidecar.engine.exchange import Exchange
 from agents.sidecar.state import event
@@ -14,6 +17,12 @@ from meshcore.wire import tap_pb2
 
 MAX_EVENTS = 2000
 MAX_ORDERS = 100
+
+
+class Show(Protocol):
+    """Makes an event (state/event)."""
+
+    def __call__(self, x: Exchange, me: Peer, boot_id: str, orders: list[int], *, heads: bool) -> tap_pb2.TapEvent: ...
 
 
 def _nobody() -> None:
@@ -27,19 +36,41 @@ def _untold(_: tap_pb2.TapOrder | None) -> None:
 class Kept:
     """What an exchange carries with it: who sees it already, and who decides at its end."""
 
-    __slots__ = ("heads", "later", "seen")
+    __slots__ = ("_heads", "_later", "_seen", "_taps")
 
-    def __init__(self, seen: list[int], later: list[Order], heads: bool) -> None:
-        self.seen = seen
-        self.later = later
-        self.heads = heads
+    def __init__(self, taps: "Taps", seen: list[int], later: list[Order], heads: bool) -> None:
+        self._taps = taps
+        self._seen = seen
+        self._later = later
+        self._heads = heads
+
+    def reply(self, x: Exchange) -> None:
+        """A response's head has come."""
+        if self._seen:
+            self._taps.show(event.response_init, x, self._seen, heads=self._heads)
+
+    def end(self, x: Exchange) -> None:
+        """An exchange is over: those who saw it begin see it end, and those who waited decide."""
+        x.tap = None
+        taps = self._taps
+        if self._seen:
+            taps.show(event.response_end, x, self._seen, heads=self._heads)
+        taken = [order for order in self._later if taps.takes(order, x)]
+        if taken:
+            late, heads = [order.id for order in taken], any(order.headers for order in taken)
+            taps.show(event.request_init, x, late, heads=heads)
+            if x.replied:
+                taps.show(event.response_init, x, late, heads=heads)
+            taps.show(event.response_end, x, late, heads=heads)
 
 
 class Taps:
-    """Orders in force, and a bounded buffer of events."""
+    """Orders in force, and a bounded buffer of events. The clock is that of `Exchange.started`."""
 
     def __init__(self, me: Peer, boot_id: str, clock: Callable[[], float], max_events: int = MAX_EVENTS) -> None:
-        self.active: tuple[Order, ...] = ()  # empty: no tap is on, and the stage does nothing
+        self.active: tuple[Order, ...] = ()  # empty: no tap is on, and the stage sleeps
+        self.closed = -inf  # until when every order that is on has had its share; what began before need not be shown
+        self.watchers: list[Callable[[], None]] = []  # called when the first tap begins, and when the last one ends
         self.dropped = 0  # since the process began
         self.wake: Callable[[], None] = _nobody  # called when the buffer stops being empty
         self.told: Callable[[tap_pb2.TapOrder | None], None] = _untold  # called with each order; None: all have ended
@@ -56,19 +87,19 @@ class Taps:
         """Begin or cancel a tap; returns why it can never match, else an empty string."""
         rest = tuple(known for known in self.active if known.id != order.id)
         if order.cancel:
-            self.active = rest
+            self._set(rest)
             self.told(order)
             return ""
         if len(rest) >= MAX_ORDERS:
             return f"more than {MAX_ORDERS} taps"
         made = Order(order, self._me, self._clock())
-        self.active = (*rest, made)
+        self._set((*rest, made))
         self.told(order)
         return made.refused
 
     def clear(self) -> None:
         """End every tap: whoever ordered them is gone."""
-        self.active = ()
+        self._set(())
         self._events.clear()
         self._told_dropped = self.dropped
         self.told(None)
@@ -87,20 +118,27 @@ class Taps:
         for order in self.active:
             if order.id == order_id:
                 if order.admit(self._clock()):
+                    self._close()
                     return True
                 self.dropped += 1
         return False
 
-    def add(self, event: tap_pb2.TapEvent) -> None:
+    def add(self, made: tap_pb2.TapEvent) -> None:
         """Add an event to those that wait."""
-        self._put(event)
+        if len(self._events) >= self._max_events:
+            self.dropped += 1
+            return
+        self._events.append(made)
+        if len(self._events) == 1:
+            self.wake()
 
-    # Hooks, from stages/tap.
+    # Exchanges, from stages/tap and from what those that are shown carry with them.
 
     def head(self, x: Exchange) -> None:
         """A request's head has come."""
-        seen: list[int] | None = None
-        later: list[Order] | None = None
+        now = self._clock() if x.held else x.started
+        seen: list[int] = []
+        later: list[Order] = []
         heads = False
         for order in self.active:
             if not order.everything:
@@ -108,54 +146,40 @@ class Taps:
                 if answer == NO:
                     continue
                 if answer == LATER:
-                    later = [order] if later is None else [*later, order]
+                    later.append(order)
                     continue
-            now = self._clock()
-            if now >= order.next:  # mostly it is not: a call to be told so is what a tap at its rate would cost most
-                order.admit(now)
-                seen = [order.id] if seen is None else [*seen, order.id]
-                heads = heads or order.headers
-            else:
+            if now < order.next:  # mostly it is: to be told so by a call is what a tap at its rate would cost most
                 self.dropped += 1
-        if seen is not None:
-            self._put(event.request_init(x, self._me, self._boot_id, seen, heads=heads))
-        if seen is not None or later is not None:
-            x.tap = Kept(seen or [], later or [], heads)
-
-    def reply(self, x: Exchange) -> None:
-        """A response's head has come."""
-        kept: Kept | None = x.tap
-        if kept is not None and kept.seen:
-            self._put(event.response_init(x, self._me, self._boot_id, kept.seen, heads=kept.heads))
-
-    def end(self, x: Exchange) -> None:
-        """An exchange is over: those who saw it begin see it end, and those who waited decide."""
-        kept: Kept | None = x.tap
-        if kept is None:
-            return
-        x.tap = None
-        if kept.seen:
-            self._put(event.response_end(x, self._me, self._boot_id, kept.seen, heads=kept.heads))
-        late: list[int] = []
-        heads = False
-        for order in kept.later:
-            if order not in self.active or not order.at_end(x):
                 continue
-            if order.admit(self._clock()):
-                late.append(order.id)
-                heads = heads or order.headers
-            else:
-                self.dropped += 1
-        if late:
-            self._put(event.request_init(x, self._me, self._boot_id, late, heads=heads))
-            if x.replied:
-                self._put(event.response_init(x, self._me, self._boot_id, late, heads=heads))
-            self._put(event.response_end(x, self._me, self._boot_id, late, heads=heads))
+            order.admit(now)
+            seen.append(order.id)
+            heads = heads or order.headers
+        if seen:
+            self._close()
+            self.show(event.request_init, x, seen, heads=heads)
+        if seen or later:
+            x.tap = Kept(self, seen, later, heads)
 
-    def _put(self, made: tap_pb2.TapEvent) -> None:
-        if len(self._events) >= self._max_events:
+    def takes(self, order: Order, x: Exchange) -> bool:
+        """Tell whether an order that waited for the end takes an exchange that is over."""
+        if order not in self.active or not order.at_end(x):
+            return False
+        if not order.admit(self._clock()):
             self.dropped += 1
-            return
-        self._events.append(made)
-        if len(self._events) == 1:
-            self.wake()
+            return False
+        return True
+
+    def show(self, what: Show, x: Exchange, orders: list[int], *, heads: bool) -> None:
+        """Add an event of an exchange to those that wait."""
+        self.add(what(x, self._me, self._boot_id, orders, heads=heads))
+
+    def _set(self, active: tuple[Order, ...]) -> None:
+        changed = bool(active) != bool(self.active)
+        self.active = active
+        self._close()
+        for changes in self.watchers if changed else ():
+            changes()
+
+    def _close(self) -> None:
+        everything = all(order.everything for order in self.active)
+        self.closed = min((order.next for order in self.active), default=-inf) if everything else -inf

@@ -1,5 +1,7 @@
 """Taps: who sees what, when it is decided, what it may cost, and what is kept secret."""
 
+from math import inf
+
 import pytest
 
 from agents.sidecar.engine.exchange import FAILURE, GRPC, HTTP1, INBOUND, OUTBOUND, SUCCESS, Exchange, Pairs
@@ -33,7 +35,7 @@ def taps(clock):
 
 
 def exchange(direction=INBOUND, path=b"/api/vote?choice=x", protocol=HTTP1, **fields):
-    x = Exchange(direction, protocol, BOT if direction == INBOUND else ME, 50.0)
+    x = Exchange(direction, protocol, BOT if direction == INBOUND else ME, Clock.now)
     x.server = ME if direction == INBOUND else None
     x.method, x.authority, x.path = b"GET", b"web.emojivoto:80", path
     x.service = ServiceKey("emojivoto", "web", 80)
@@ -44,17 +46,18 @@ def exchange(direction=INBOUND, path=b"/api/vote?choice=x", protocol=HTTP1, **fi
     return x
 
 
-def finish(taps, x, status=200, latency=0.010, grpc_status=None, classification=SUCCESS):
+def finish(x, status=200, latency=0.010, grpc_status=None, classification=SUCCESS):
     x.status, x.grpc_status, x.classification = status, grpc_status, classification
     x.replied, x.ended = x.started + latency / 2, x.started + latency
     x.response = Pairs([(b"set-cookie", b"s"), (b"server", b"x")])
-    taps.reply(x)
-    taps.end(x)
+    if x.tap is not None:
+        x.tap.reply(x)
+        x.tap.end(x)
 
 
 def run(taps, x, **outcome):
     taps.head(x)
-    finish(taps, x, **outcome)
+    finish(x, **outcome)
     events, dropped = taps.take()
     return [event.WhichOneof("event") for event in events], dropped
 
@@ -91,7 +94,7 @@ def test_events_come_as_they_happen(taps):
     assert event.request_id == "boot-7-3"
     assert (event.source.pod, event.destination.pod, event.proxy.pod) == ("vote-bot-0", "web-0", "web-0")
     assert list(event.orders) == [1]
-    finish(taps, x)
+    finish(x)
     replied, ended = taps.take()[0]
     assert replied.response_init.http_status == 200
     assert ended.response_end.since_request_init_us == 10_000
@@ -153,7 +156,7 @@ def test_what_only_the_end_tells_is_decided_there(taps):
     x = exchange(protocol=GRPC)
     taps.head(x)
     assert taps.take() == ([], 0)
-    finish(taps, x, grpc_status=2, classification=FAILURE)
+    finish(x, grpc_status=2, classification=FAILURE)
     assert [event.WhichOneof("event") for event in taps.take()[0]] == ALL
 
 
@@ -163,7 +166,7 @@ def test_the_server_of_an_outbound_request_is_known_only_later(taps):
     x = exchange(OUTBOUND)
     taps.head(x)
     x.server = VOTING
-    finish(taps, x)
+    finish(x)
     events, _ = taps.take()
     assert {tuple(event.orders) for event in events} == {(1,)}
     assert events[0].destination.identity == "spiffe://v"
@@ -180,7 +183,7 @@ def test_a_route_that_is_named_later_still_matches(taps):
     x = exchange()
     taps.head(x)
     x.route = "vote"
-    finish(taps, x)
+    finish(x)
     assert len(taps.take()[0]) == 3
 
 
@@ -197,9 +200,41 @@ def test_the_rate_is_bounded_and_losses_are_counted(taps, clock):
     order(taps, max_rps=10)
     seen = [run(taps, exchange())[1] for _ in range(15)]
     assert seen == [0] * 10 + [1] * 5
-    clock.now += 0.5
-    seen = [run(taps, exchange())[1] for _ in range(8)]
+    seen = [run(taps, exchange(started=clock.now + 0.5))[1] for _ in range(8)]
     assert seen == [0] * 5 + [1] * 3
+
+
+def test_what_was_held_takes_its_share_when_it_goes_on(taps, clock):
+    order(taps, max_rps=1)
+    clock.now += 0.5
+    assert run(taps, exchange(started=clock.now - 3, held=2)) == (ALL, 0)
+
+
+def test_it_is_closed_until_some_order_has_a_share_again(taps, clock):
+    assert taps.closed == -inf
+    order(taps, id=1, max_rps=1)
+    order(taps, id=2, max_rps=2)
+    assert taps.closed < clock.now
+    for _ in range(2):
+        run(taps, exchange())
+    assert taps.closed == clock.now + 0.5
+    order(taps, id=3, methods=["GET"])
+    assert taps.closed == -inf, "each request has to be looked at"
+    taps.clear()
+    assert taps.closed == -inf
+
+
+def test_who_watches_hears_of_the_first_tap_and_of_the_end_of_the_last(taps):
+    heard = []
+    taps.watchers.append(lambda: heard.append(len(taps.active)))
+    order(taps, id=1)
+    order(taps, id=2)
+    taps.order(tap_pb2.TapOrder(id=1, cancel=True))
+    assert heard == [1]
+    taps.order(tap_pb2.TapOrder(id=2, cancel=True))
+    assert heard == [1, 0]
+    taps.clear()
+    assert heard == [1, 0]
 
 
 def test_the_buffer_is_bounded(clock):
@@ -209,7 +244,7 @@ def test_the_buffer_is_bounded(clock):
         taps.head(exchange())
     x = exchange()
     taps.head(x)
-    finish(taps, x)
+    finish(x)
     events, dropped = taps.take()
     assert (len(events), dropped) == (4, 1)
     assert taps.take() == ([], 0)
@@ -231,7 +266,7 @@ def test_headers_are_redacted_and_sent_only_if_asked_for(taps):
     order(taps, headers=True)
     x = exchange()
     taps.head(x)
-    finish(taps, x)
+    finish(x)
     begun, replied, _ = taps.take()[0]
     assert [(h.name, h.value) for h in begun.request_init.headers] == [("cookie", REDACTED), ("x-thing", b"v")]
     assert [(h.name, h.value) for h in replied.response_init.headers] == [("set-cookie", REDACTED), ("server", b"x")]
