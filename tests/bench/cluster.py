@@ -29,6 +29,7 @@ from tests.cluster.support.flips import Flip, Pods, Sets, Slices, flip, plan
 from tests.cluster.support.kwok import PODS_PER_NODE, Kwok
 from tests.cluster.support.mesh import Mesh, mesh
 from tests.cluster.support.wait import until
+from tests.cluster.support.whole import Instance
 
 NAMESPACE = "load"
 SERVICES = 50
@@ -42,6 +43,7 @@ class Row(NamedTuple):
     rate: float = 0.0  # changes a second; 0: all at once
     pods: bool = False  # pods change, and the EndpointSlice controller, which may take a second, stands between
     quiet: bool = False  # nothing changes
+    whole: bool = False  # who watches are busy sidecars, with all their other streams and their counters
 
 
 ROWS = (
@@ -50,6 +52,7 @@ ROWS = (
     Row("one", 1, 20.0),  # all watch the service that changes
     Row("burst", SERVICES // 10),  # every endpoint of a tenth of the services, at once
     Row("pods", SERVICES, 20.0, pods=True),
+    Row("whole", SERVICES, 20.0, whole=True),
 )
 P99_S, CORES, PRIVATE_MIB = 1.0, 1.0, 400.0  # the goals
 SETTLE_S = 60.0
@@ -105,7 +108,9 @@ async def measure(cluster: Cluster, plane: Mesh, sets: Sets, row: Row, watchers:
         slices = Slices(session, NAMESPACE)
         following = asyncio.create_task(slices.watch.run())
         began = time.monotonic()
-        with crowd(plane, NAMESPACE, [f"{service}:80" for service in behind], watchers) as several:
+        every = [Instance(NAMESPACE, f"app-{number}", pod) for number, pods in sets.pods.items() for pod in pods]
+        standing = every[:: max(1, len(every) // watchers)][:watchers] if row.whole else []
+        with crowd(plane, NAMESPACE, [f"{service}:80" for service in behind], watchers, standing) as several:
             await asyncio.to_thread(until, several.all_heard, SETTLE_S + watchers / 20, "a word to each watcher")
             joined = time.monotonic() - began
             await slices.watch.synced.wait()

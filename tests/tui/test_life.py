@@ -74,6 +74,17 @@ async def test_a_refusal_is_said_where_the_rows_would_be() -> None:
         assert "did you mean web?" in scene.text()
 
 
+async def test_a_refusal_that_somebody_has_to_mend_is_the_banner_with_the_next_step() -> None:
+    class Expired(FakeMesh):
+        async def status(self):  # type: ignore[no-untyped-def]
+            yield Trouble("the API server does not accept these credentials", "log in again")
+
+    async with stage(mesh=Expired()) as scene:
+        await scene.until(lambda: "× the API server does not accept these credentials" in scene.text())
+        assert "; log in again" in scene.text()
+        assert "trying again" not in scene.text()
+
+
 async def test_a_mesh_that_appears_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     mesh = FakeMesh()
 

@@ -1,5 +1,6 @@
 """An API server that is away, slow, silent or flapping, for people: one line each, and screens that come back."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -89,6 +90,30 @@ def test_a_command_waits_for_an_api_server_that_is_slow(world: World) -> None:
     status, out, err, _ = stat(world)
     assert status == 0, err
     assert "web" in out
+
+
+def test_a_command_with_credentials_that_expired(world: World) -> None:
+    nobody = world.cluster.plane.kubeconfigs.for_token("nobody", "made.up.token")
+    done = meshtui("stat", "deploy", kubeconfig=nobody)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "does not accept these credentials" in done.stderr
+    assert "log in again" in done.stderr
+
+
+async def test_the_control_plane_is_away_and_the_cluster_is_not(world: World) -> None:
+    async with screen(world) as shown:
+        await shown.until(well, "the overview")
+        world.mesh.end(kill=True)
+        status, out, err, _ = await asyncio.to_thread(stat, world)
+        assert (status, out, err.count("\n")) == (1, "", 1)
+        assert "cannot reach what answers observe.meshtui.dev" in err
+        assert "`meshtui check` looks at the control plane" in err
+        await shown.until(lost, "a banner")
+        await shown.command("check")  # which asks the API server, and that answers
+        await shown.until(lambda text: "kubernetes-api" in text and "×" in text, "what is wrong")
+        await asyncio.to_thread(world.mesh.start)
+        await shown.command("overview")
+        await shown.until(well, "the mesh again")
 
 
 class Screen(NamedTuple):

@@ -3,7 +3,8 @@
 They are a sidecar's own feeds without the sidecar: they come back by themselves, as those do. `python -m
 tests.cluster.support.crowd CONFIG` runs them in a process of its own, so that what they cost is not the control
 plane's. It answers each line on stdin, the name of a question, with one line of JSON. Whatever is told of an endpoint
-becomes a line of the file `arrivals`: when (seconds, monotonic), which watcher, `+` or `-`, and its pod.
+becomes a line of the file `arrivals`: when (seconds, monotonic), which watcher, `+` or `-`, and its pod. Those that
+stand for pods keep up all else that a sidecar does, too (whole.py).
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from meshcore.inject.names import AUDIENCE
 from meshcore.wire import discovery_pb2
 from meshcore.wire.ids import SpiffeId
 from tests.cluster.support.mesh import DOMAIN, Mesh
+from tests.cluster.support.whole import NEIGHBOURS, Instance, Whole
 
 ACCOUNT = "default"
 APART_S = 0.004  # between two that begin: a crowd that knocks at once is another test's
@@ -108,19 +110,24 @@ async def serve(config: dict[str, Any]) -> None:
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     targets = config["targets"]
     with Path(config["arrivals"]).open("w", buffering=1 << 16) as arrivals:
-        watchers = []
+        watchers: list[Watcher] = []
+        pods = [Instance(*each) for each in config["pods"]]
+        whole: list[Whole] = []
         for number in range(config["watchers"]):
             uplink = Uplink(config["control"], config["name"], log)
             uplink.renew(fan.secured)
             target = targets[number % len(targets)]
             watchers.append(Watcher(number, target, config["namespace"], uplink, arrivals))
+            if pods:
+                near = [pods[(number + step) % len(pods)] for step in range(1, NEIGHBOURS + 1)]
+                whole.append(Whole(pods[number], near, uplink, certs))
             await asyncio.sleep(APART_S)
         answers = {"heard": lambda: _heard(watchers), "known": lambda: _known(watchers)}
         while question := (await reader.readline()).decode().strip():
             arrivals.flush()
             print(json.dumps(answers[question]()), flush=True)
-        for each in watchers:
-            each.task.cancel()
+        for task in [each.task for each in watchers] + [task for each in whole for task in each.tasks]:
+            task.cancel()
 
 
 def _heard(watchers: Sequence[Watcher]) -> dict[str, int]:
@@ -175,8 +182,10 @@ class Crowd:
 
 
 @contextmanager
-def crowd(mesh: Mesh, namespace: str, targets: Sequence[str], watchers: int) -> Iterator[Crowd]:
-    """Watch some targets, in turn, by so many watchers."""
+def crowd(
+    mesh: Mesh, namespace: str, targets: Sequence[str], watchers: int, pods: Sequence[Instance] = ()
+) -> Iterator[Crowd]:
+    """Watch some targets, in turn, by so many watchers; each stands for a pod where some are given."""
     folder = mesh.folder / "crowd"
     folder.mkdir(exist_ok=True)
     addresses = mesh.settings.addresses
@@ -189,6 +198,7 @@ def crowd(mesh: Mesh, namespace: str, targets: Sequence[str], watchers: int) -> 
         "anchors": mesh.anchors,
         "targets": list(targets),
         "watchers": watchers,
+        "pods": pods,
         "arrivals": str(folder / "arrivals"),
     }
     (folder / "config.json").write_text(json.dumps(config))
