@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import resource
 import sys
 import tempfile
@@ -113,6 +114,8 @@ async def measure(cluster: Cluster, plane: Mesh, sets: Sets, row: Row, watchers:
         with crowd(plane, NAMESPACE, [f"{service}:80" for service in behind], watchers, standing) as several:
             await asyncio.to_thread(until, several.all_heard, SETTLE_S + watchers / 20, "a word to each watcher")
             joined = time.monotonic() - began
+            if row.whole:
+                await asyncio.to_thread(until, counted, SETTLE_S, "figures of all", 1.0)
             await slices.watch.synced.wait()
             await asyncio.sleep(2.0)
             meter = Meter(plane.process.pid)
@@ -129,6 +132,14 @@ async def measure(cluster: Cluster, plane: Mesh, sets: Sets, row: Row, watchers:
         await asyncio.gather(following, metering, return_exceptions=True)
     costs = {"cores": cores, "peak": meter.peak, "mib": meter.private}
     return {"name": row.name, "joined_s": joined, "changes": len(made), **found, **costs}
+
+
+def counted(plane: Mesh, watchers: int) -> bool:
+    """Tell whether the control plane says that all sidecars are connected, and has counted requests of each."""
+    page = plane.admin("/metrics")[1]
+    found = (re.search(rf"^meshtui_{what} (\S+)$", page, re.MULTILINE) for what in ("uplinks", "series"))
+    uplinks, series = (float(each[1]) if each else 0.0 for each in found)
+    return uplinks == watchers and series >= watchers
 
 
 async def run(
