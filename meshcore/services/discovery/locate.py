@@ -5,8 +5,9 @@ serve.py asks for each topic that a change touched. Pure.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
-from meshcore.services.discovery.records import Place, Pod, Ranges, Service, ServicePort, ranges
+from meshcore.services.discovery.records import Namespace, Place, Pod, Ranges, Service, ServicePort, ranges
 from meshcore.services.discovery.resolve import UNSAID, WELL_KNOWN, View
 from meshcore.services.discovery.snapshot import Snapshot
 from meshcore.wire.common_pb2 import GRPC, HTTP1, HTTP2, PROTOCOL_UNKNOWN, TCP, Peer, Protocol
@@ -26,6 +27,17 @@ _PROTOCOLS: Mapping[str, Protocol.ValueType] = {
     "tcp": TCP,
 }
 
+MADE = 20_000  # endpoints that are kept: of a large service only one changes at a time
+
+
+class _Made(NamedTuple):
+    """An endpoint, and what it was made of."""
+
+    pod: Pod | None
+    above: Namespace | None
+    opaque: str
+    endpoint: Endpoint
+
 
 class Locator:
     """Answers from a snapshot. `opaque` are the ports that are left alone where nobody says otherwise; `declared` tells
@@ -36,6 +48,7 @@ class Locator:
         self.declared: Declared = lambda service, *names: False
         self._snapshot = snapshot
         self._trust_domain = trust_domain
+        self._made: dict[tuple[str, int, int, str], _Made] = {}
 
     def resolve(self, target: Target) -> View:
         """Return what a target means now."""
@@ -97,11 +110,20 @@ class Locator:
         return pod is not None and pod.phase == STOPPING
 
     def _endpoint(self, ip: str, number: int, place: Place, protocol: Protocol.ValueType) -> Endpoint:
+        """Return an endpoint: the same object for as long as nothing that it is made of is another."""
         key = place.pod or self._snapshot.pod_at.get(ip)
         pod = self._snapshot.pods.get(key) if key is not None else None
-        made = self._dial(ip, number, pod, protocol)
-        made.zone = place.zone
-        return made
+        above = self._snapshot.namespaces.get(pod.namespace) if pod is not None else None
+        what = (ip, number, protocol, place.zone)
+        known = self._made.get(what)
+        if known is not None and known.pod is pod and known.above is above and known.opaque == self.opaque:
+            return known.endpoint
+        endpoint = self._dial(ip, number, pod, protocol)
+        endpoint.zone = place.zone
+        if len(self._made) >= MADE:
+            self._made.clear()
+        self._made[what] = _Made(pod, above, self.opaque, endpoint)
+        return endpoint
 
     def _dial(self, ip: str, number: int, pod: Pod | None, protocol: Protocol.ValueType) -> Endpoint:
         peer = Peer(address=join(ip, number))

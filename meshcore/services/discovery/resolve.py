@@ -92,8 +92,10 @@ def difference(before: View | None, after: View) -> EndpointsUpdate | None:
     """Return the message that turns one view into another: a snapshot at first, then changes; None: none."""
     if before is None:
         return EndpointsUpdate(snapshot=True, exists=after.exists, service=after.service, put=after.endpoints.values())
-    put = [new for key, new in after.endpoints.items() if before.endpoints.get(key) != new]
-    remove = [key for key in before.endpoints if key not in after.endpoints]
+    known = before.endpoints
+    # Most are the very same object, which is told faster than that two are equal.
+    put = [new for key, new in after.endpoints.items() if (old := known.get(key)) is not new and old != new]
+    remove = [key for key in known if key not in after.endpoints]
     if not put and not remove and (before.exists, before.service) == (after.exists, after.service):
         return None
     return EndpointsUpdate(exists=after.exists, service=after.service, put=put, remove=remove)

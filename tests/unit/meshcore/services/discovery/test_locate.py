@@ -3,7 +3,7 @@
 import pytest
 
 from meshcore.inject import names
-from meshcore.services.discovery import records
+from meshcore.services.discovery import locate, records
 from meshcore.services.discovery.locate import Locator
 from meshcore.services.discovery.resolve import View
 from meshcore.services.discovery.snapshot import Snapshot, Touched
@@ -61,6 +61,25 @@ def test_a_service_is_its_endpoints_however_it_is_called(shop: Cluster, target: 
     assert first.peer.identity == "spiffe://cluster.local/ns/shop/sa/web"
     assert (first.peer.kind, first.peer.name, first.peer.pod) == ("statefulset", "web", "web-1")
     assert second.peer.identity == ""
+
+
+def test_what_did_not_change_is_the_same_endpoint_and_what_did_is_another(shop: Cluster) -> None:
+    first, second = shop.ask("web:80").endpoints.values()
+    shop.put("pod", cluster.pod("web-2", "10.0.0.2"))
+    again, other = shop.ask("10.96.0.1:80").endpoints.values()
+    assert again is first
+    assert (second.peer.identity, other.peer.identity) == ("", "spiffe://cluster.local/ns/shop/sa/default")
+    shop.locator.opaque = "8080"
+    assert all(each.opaque for each in shop.ask("web:80").endpoints.values())
+    shop.put("namespace", cluster.namespace(**{names.OPAQUE_PORTS: "1-9"}))
+    assert not any(each.opaque for each in shop.ask("web:80").endpoints.values())
+
+
+def test_endpoints_that_are_kept_are_bounded(shop: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locate, "MADE", 1)
+    for _ in range(3):
+        assert len(shop.ask("web:80").endpoints) == 2
+        assert len(shop.locator._made) == 1
 
 
 @pytest.mark.parametrize("target", ["10.96.0.1:81", "10.96.0.2:80", "nobody:80", "web.shop:grpc", "web.bank:80"])
