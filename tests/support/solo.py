@@ -51,7 +51,7 @@ class Sidecar:
         lines = [line for line in text.splitlines() if line.startswith((f"{name}{{", f"{name} "))]
         return sum(float(line.rpartition(" ")[2]) for line in lines if all(label in line for label in labels))
 
-    async def until(self, wanted: float, name: str, *labels: str, limit: float = 10.0) -> float:
+    async def until(self, wanted: float, name: str, *labels: str, limit: float = 60.0) -> float:
         """Wait until a family's sum is as wanted, for some seconds at most; returns it."""
         value = -1.0
         with suppress(TimeoutError):
@@ -60,9 +60,15 @@ class Sidecar:
                     await asyncio.sleep(0.2)
         return value
 
+    async def under(self, bound: float, name: str, *labels: str) -> None:
+        """Wait until a family's sum is less than a bound."""
+        async with asyncio.timeout(60):
+            while await self.metrics(name, *labels) >= bound:
+                await asyncio.sleep(0.2)
+
     async def counts(self, name: str, *labels: str) -> bool:
         """Tell whether a family's sum comes to be more than nothing: a page of metrics may be half a second old."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not await self.metrics(name, *labels):
                 await asyncio.sleep(0.2)
         return True

@@ -22,7 +22,7 @@ from tests.support.plane import free_port
 from tests.support.rogue import serving
 from tests.support.solo import Sidecar, Solo
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 MIB = 1 << 20
 
@@ -42,7 +42,7 @@ class Asked:
         self.writer = writer
 
     async def head(self) -> bytes:
-        return await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
+        return await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 60)
 
     def leave(self) -> None:
         """Go with a reset: a client that only closes may still be waiting for its answer, as far as TCP can tell."""
@@ -84,9 +84,24 @@ async def refused(port: int, what: str, reason: str, path: str) -> None:
 async def settled(*sidecars: Sidecar, connections: int = 0) -> None:
     """See to it that nothing is in use any more."""
     for sidecar in sidecars:
-        for limit, left in (("connections", connections), ("requests", 0), ("waiting_bytes", 0)):
-            assert await sidecar.until(left, "meshtui_limit_used", f'limit="{limit}"') == left, (sidecar.name, limit)
-        assert await sidecar.until(0, "meshtui_endpoint_inflight_requests") == 0
+        used = await sidecar.until(connections, "meshtui_limit_used", 'limit="connections"')
+        assert used == connections, sidecar.name
+        await idle(sidecar)
+
+
+async def idle(sidecar: Sidecar) -> None:
+    """See to it that no request is in flight, and nothing waits for anybody."""
+    for limit in ("requests", "waiting_bytes"):
+        assert await sidecar.until(0, "meshtui_limit_used", f'limit="{limit}"') == 0, (sidecar.name, limit)
+    assert await sidecar.until(0, "meshtui_endpoint_inflight_requests") == 0
+
+
+async def accepted(sidecar: Sidecar) -> None:
+    """See to it that all who have connected so far were accepted: they are in the order of their coming."""
+    last = await ask(sidecar.port)
+    with suppress(asyncio.IncompleteReadError, OSError):  # any answer will do, a full sidecar's, too
+        await asyncio.wait_for(last.reader.readuntil(b"\r\n\r\n"), 60)
+    last.writer.close()
 
 
 @pytest.mark.parametrize("way", ["inbound", "outbound", "pair"])
@@ -368,7 +383,12 @@ async def test_after_chaos_nothing_is_in_use(application: int) -> None:
         web = await solo.inbound("web", application, max_connections=40, max_requests=30, max_waiting_bytes=MIB)
         near = await solo.outbound("caller", web, max_connections=40, max_requests=30, max_waiting_bytes=MIB)
         await asyncio.gather(*[Chaos(port).run() for port in (web.port, near.port) for _ in range(30)])
+        for sidecar in (near, web):
+            await accepted(sidecar)
         await settled(near)
+        # What near keeps for other requests counts in web, and is less than the limit: no more than 30 were in flight.
+        await web.under(40, "meshtui_limit_used", 'limit="connections"')
+        await idle(web)
         assert (await (await ask(near.port)).head()).startswith(b"HTTP/1.1 200 OK")
         near.process.terminate()  # and takes what it has kept for other requests along
         await settled(web)
