@@ -12,7 +12,7 @@ from typing import Protocol
 from agents.launcher.expand import expand
 from agents.launcher.offers import namespace_of, probe_port, sole_port
 from agents.launcher.ports import HOST, Listening
-from agents.launcher.spec import Mesh, Workload
+from agents.launcher.spec import UNSAID, Limits, Mesh, Workload
 from agents.launcher.upstreams import targets, variable
 from meshcore.wire.ids import Target
 from meshcore.wire.kinds import parse_kind
@@ -73,6 +73,7 @@ class Instance:
     zone: str = ""
     labels: Mapping[str, str] | None = None
     proxy_workers: int = 1
+    limits: Limits = UNSAID
     proxy: Listening | None = None
     admin: Listening | None = None
 
@@ -138,6 +139,7 @@ def _draft(mesh: Mesh, workload: Workload, around: Surroundings, supply: Supply,
         zone=zones[number % len(zones)] if zones else "",
         labels=dict(workload.labels),
         proxy_workers=workload.proxy_workers,
+        limits=workload.limits.over(mesh.limits),
         proxy=supply.listen() if workload.mesh else None,
         admin=supply.listen() if workload.mesh else None,
     )

@@ -12,8 +12,10 @@ from agents.launcher.document import Document, Fault, SpecError, Where
 from agents.launcher.duration import seconds
 from agents.launcher.expand import unknown
 from agents.launcher.offers import choice, namespace_of, offers, probe_port, sole_port
-from agents.launcher.spec import Mesh, Workload
+from agents.launcher.size import size
+from agents.launcher.spec import UNSAID, Limits, Mesh, Workload
 from agents.launcher.upstreams import targets
+from agents.runtime.config import BOUNDS
 from meshcore.wire.ids import Target, is_label, parse_target
 from meshcore.wire.kinds import WORKLOADS, parse_kind
 
@@ -30,12 +32,14 @@ def check(
 ) -> None:
     """Raise SpecError with everything that is wrong; unless it is `alone`, others may offer the upstreams."""
     faults = [*_names(mesh, document), *_ports(mesh, document, occupied)]
+    faults.extend(_limits(mesh.limits, (), document))
     for i, workload in enumerate(mesh.workloads):
         place: Where = ("workloads", i)
         faults.extend(_workload(workload, place, document))
         faults.extend(_upstreams(mesh, workload, place, document, alone))
         faults.extend(_references(mesh, workload, place, document, environment))
         faults.extend(_ready(workload, place, document))
+        faults.extend(_limits(workload.limits, place, document))
         faults.extend(_routes(workload, place, document))
     if faults:
         raise SpecError(*sorted(faults, key=lambda fault: fault.line))
@@ -117,6 +121,7 @@ def _workload(workload: Workload, place: Where, document: Document) -> Iterator[
         for field, given in (
             ("proxy", workload.proxy),
             ("proxyWorkers", workload.proxy_workers > 1),
+            ("limits", workload.limits != UNSAID),
             ("opaque", workload.opaque),
             ("routes", workload.routes),
         ):
@@ -124,6 +129,18 @@ def _workload(workload: Workload, place: Where, document: Document) -> Iterator[
                 yield document.fault(
                     (*place, field), "a workload without a sidecar has none", "remove it, or mesh: false"
                 )
+
+
+def _limits(limits: Limits, place: Where, document: Document) -> Iterator[Fault]:
+    where: Where = (*place, "limits", "waitingBytes")
+    try:
+        waiting = size(limits.waiting_bytes)
+    except ValueError as error:
+        yield document.fault(where, str(error), "write 512Ki, 64Mi or 1Gi")
+        return
+    low, high = BOUNDS["max_waiting_bytes"]
+    if document.at(where) is not None and not low <= waiting <= high:
+        yield document.fault(where, f"{limits.waiting_bytes!r} is out of range", "from 64Ki to 1024Gi")
 
 
 def _upstreams(mesh: Mesh, workload: Workload, place: Where, document: Document, alone: bool) -> Iterator[Fault]:

@@ -38,5 +38,6 @@ def configuration(instance: Instance, issued: IssueTokenResponse) -> bytes:
         proxy=Listener(listen=f"fd:{instance.proxy.fd}") if instance.proxy else None,
         admin=Listener(listen=f"fd:{instance.admin.fd}"),
         workers=instance.proxy_workers,
+        **instance.limits.said,  # type: ignore[arg-type]
     )
     return msgspec.json.encode(config)

@@ -14,13 +14,20 @@ import msgspec
 
 from agents.launcher.document import Document, Fault, SpecError, Where, read
 from agents.launcher.duration import seconds
-from agents.runtime.config import MOST_WORKERS
+from agents.launcher.size import size
+from agents.runtime.config import BOUNDS, MOST_WORKERS
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
 
 class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="camel"):
     """What all parts have in common."""
+
+
+def _bounds(name: str) -> msgspec.Meta:
+    """Return the bounds of a number in the sidecar's configuration."""
+    low, high = BOUNDS[name]
+    return msgspec.Meta(ge=low, le=high)
 
 
 class Ready(_Struct, frozen=True):
@@ -49,6 +56,33 @@ class Route(_Struct, frozen=True):
     timeout: str | float = 0.0
 
 
+class Limits(_Struct, frozen=True):
+    """How much a sidecar takes on; 0: not said here, so the mesh's limit, or the sidecar's own."""
+
+    connections: Annotated[int, _bounds("max_connections")] = 0
+    requests: Annotated[int, _bounds("max_requests")] = 0
+    streams: Annotated[int, _bounds("max_streams")] = 0
+    waiting_bytes: str | int = 0  # a size
+
+    def over(self, general: "Limits") -> "Limits":
+        """Return these limits, and where one is not said the general one."""
+        return Limits(**{name: getattr(self, name) or getattr(general, name) for name in self.__struct_fields__})
+
+    @property
+    def said(self) -> dict[str, int]:
+        """What is said, as the sidecar's configuration calls it."""
+        numbers = {
+            "max_connections": self.connections,
+            "max_requests": self.requests,
+            "max_streams": self.streams,
+            "max_waiting_bytes": size(self.waiting_bytes),
+        }
+        return {name: number for name, number in numbers.items() if number}
+
+
+UNSAID = Limits()
+
+
 class Workload(_Struct, frozen=True):
     """One program, in one or more instances."""
 
@@ -67,6 +101,7 @@ class Workload(_Struct, frozen=True):
     proxy: bool = False
     mesh: bool = True
     proxy_workers: Annotated[int, msgspec.Meta(ge=1, le=MOST_WORKERS)] = 1
+    limits: Limits = UNSAID
     opaque: list[str | int] = []
     routes: list[Route] = []
     labels: dict[str, str] = {}
@@ -79,6 +114,7 @@ class Mesh(_Struct, frozen=True):
     name: str = ""  # empty: the name of the file's folder
     namespace: str = "default"
     trust_domain: str = "local"
+    limits: Limits = UNSAID  # of every sidecar whose workload does not say otherwise
 
 
 # What each field wants, where the type alone would not tell a person.
@@ -102,8 +138,16 @@ WANTS: dict[tuple[str, ...], str] = {
     ("workloads", "proxy"): "true or false",
     ("workloads", "proxyWorkers"): f"a number from 1 to {MOST_WORKERS}",
 }
+for _place in ((), ("workloads",)):
+    WANTS[(*_place, "limits")] = "some of {connections: 1000, requests: 500, streams: 100, waitingBytes: 64Mi}"
+    WANTS[(*_place, "limits", "waitingBytes")] = "a size, such as 64Mi"
+    for _field in ("connections", "requests", "streams"):
+        _low, _high = BOUNDS[f"max_{_field}"]
+        WANTS[(*_place, "limits", _field)] = f"a number from {_low} to {_high}"
 _STRUCTS: dict[tuple[str, ...], type[_Struct]] = {
     (): Mesh,
+    ("limits",): Limits,
+    ("workloads", "limits"): Limits,
     ("workloads",): Workload,
     ("workloads", "ready"): Ready,
     ("workloads", "routes"): Route,

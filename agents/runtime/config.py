@@ -9,7 +9,7 @@ import os
 import re
 import socket
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import NamedTuple
 
 from agents.runtime.decode import DecodeError, between, decode
@@ -149,6 +149,11 @@ class SidecarConfig:
 
     def __repr__(self) -> str:
         return f"SidecarConfig({self.namespace}/{self.pod})"  # the token stays out of logs and tracebacks
+
+
+BOUNDS: dict[str, tuple[int, int]] = {
+    each.name: each.metadata["between"] for each in fields(SidecarConfig) if "between" in each.metadata
+}
 
 
 def read(data: bytes) -> SidecarConfig:

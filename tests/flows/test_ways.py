@@ -1,9 +1,12 @@
 """Every local way to an upstream, with and without sidecars at either end, and one workload that joins later."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,11 +28,13 @@ while True:
 MESH = """
 name: ways
 namespace: shop
+limits: {connections: 300, streams: 90}
 workloads:
   - name: files
     command: ["${python}", -m, http.server, --bind, 127.0.0.1, "${ports.http}"]
     ports: {http: auto}
     routes: [{name: home, path: /}]
+    limits: {connections: 200, waitingBytes: 64Mi}
   - name: plain
     mesh: false
     command: ["${python}", -m, http.server, --bind, 127.0.0.1, "${ports.http}"]
@@ -85,6 +90,19 @@ def test_edges_are_secured_where_both_ends_have_a_sidecar_and_nowhere_else(shell
         }
 
     assert eventually(lambda: edges() == wanted, 15), edges()
+
+
+def test_sidecars_take_on_what_the_file_says(shell: Shell) -> None:
+    admin = {each["pod"]: each["admin"] for each in json.loads(shell.run("ps", "-o", "json"))["instances"]}
+
+    def limits(pod: str) -> dict[str, float]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{admin[pod]}/metrics", timeout=60) as answer:
+            text = answer.read().decode()
+        return {name: float(most) for name, most in re.findall(r'meshtui_limit{limit="(\w+)"} (\S+)', text)}
+
+    mesh = {"connections": 300, "requests": 100_000, "streams": 90, "waiting_bytes": 256 << 20}
+    assert limits("blind-0") == mesh
+    assert limits("files-0") == {**mesh, "connections": 200, "waiting_bytes": 64 << 20}
 
 
 def test_a_program_that_ends_well_is_done(shell: Shell) -> None:

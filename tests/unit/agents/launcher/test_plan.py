@@ -123,6 +123,15 @@ def test_accounts_and_kinds() -> None:
     assert (pods["b-0"].service_account, pods["b-0"].kind, pods["b-0"].zone) == ("c", "statefulset", "z")
 
 
+def test_a_workloads_limits_go_before_the_meshs_one_by_one() -> None:
+    pods = planned(
+        "- {name: a, command: [x], limits: {requests: 7, waitingBytes: 1Mi}}\n- {name: b, command: [x]}\n"
+        "limits: {connections: 90, requests: 80}"
+    )
+    assert pods["a-0"].limits.said == {"max_connections": 90, "max_requests": 7, "max_waiting_bytes": 1 << 20}
+    assert pods["b-0"].limits.said == {"max_connections": 90, "max_requests": 80}
+
+
 def test_instances_take_turns_with_zones() -> None:
     pods = planned("- {name: a, command: [x], replicas: 3, zone: [west, east]}\n- {name: b, command: [x], zone: []}")
     assert [pods[pod].zone for pod in ("a-0", "a-1", "a-2", "b-0")] == ["west", "east", "west", ""]

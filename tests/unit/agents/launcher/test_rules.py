@@ -6,7 +6,7 @@ import pytest
 
 from agents.launcher.document import SpecError, parse
 from agents.launcher.rules import check
-from agents.launcher.spec import Mesh, Ready, Route, Workload
+from agents.launcher.spec import Limits, Mesh, Ready, Route, Workload
 from agents.launcher.spec import parse as spec
 
 EXAMPLE = Path(__file__).resolve().parents[4] / "deploy" / "mesh.example.yaml"
@@ -133,6 +133,22 @@ BAD_SENSE = [
         "mesh.yaml:2: workloads[0].proxy: a workload without a sidecar has none; remove it, or mesh: false",
     ),
     (
+        HEAD + "- {name: web, command: a, mesh: false, limits: {requests: 5}}",
+        "mesh.yaml:2: workloads[0].limits: a workload without a sidecar has none; remove it, or mesh: false",
+    ),
+    (
+        HEAD + "- {name: web, command: a, limits: {waitingBytes: 64MB}}",
+        "mesh.yaml:2: workloads[0].limits.waitingBytes: '64MB' is no size; write 512Ki, 64Mi or 1Gi",
+    ),
+    (
+        HEAD + "- {name: web, command: a}\nlimits: {waitingBytes: 0}",
+        "mesh.yaml:3: limits.waitingBytes: 0 is out of range; from 64Ki to 1024Gi",
+    ),
+    (
+        HEAD + "- {name: web, command: a, limits: {waitingBytes: 2048Gi}}",
+        "mesh.yaml:2: workloads[0].limits.waitingBytes: '2048Gi' is out of range; from 64Ki to 1024Gi",
+    ),
+    (
         HEAD + "- {name: web, command: a, routes: [{name: r}]}",
         "mesh.yaml:2: workloads[0].routes[0]: matches nothing; give one of path, pathPrefix, pathRegex",
     ),
@@ -167,7 +183,7 @@ def test_what_makes_no_sense_is_refused_with_place_and_fix(text: str, message: s
 def test_the_example_makes_sense_and_shows_every_field() -> None:
     text = EXAMPLE.read_text()
     assert refusal(text) == ""
-    for struct in (Mesh, Workload, Ready, Route):
+    for struct in (Mesh, Workload, Limits, Ready, Route):
         for field in msgspec.structs.fields(struct):
             assert (
                 re.search(rf"(^|[\s{{])`?{field.encode_name}:", text, re.MULTILINE) or f"`{field.encode_name}`" in text

@@ -4,7 +4,8 @@ from pathlib import Path
 from agents.launcher.plan import Instance, Outbound, Port
 from agents.launcher.ports import Listening
 from agents.launcher.sidecar import configuration
-from agents.runtime.config import read
+from agents.launcher.spec import Limits
+from agents.runtime.config import SidecarConfig, read
 from meshcore.wire.identity_pb2 import IssueTokenResponse, TrustBundle
 from meshcore.wire.ids import Target
 
@@ -27,6 +28,7 @@ def test_a_sidecar_takes_what_it_is_given() -> None:
         zone="a",
         labels={"tier": "1"},
         proxy_workers=3,
+        limits=Limits(requests=50, waiting_bytes="1Mi"),
         proxy=Listening(41003, 8),
         admin=Listening(41004, 9),
     )
@@ -46,6 +48,8 @@ def test_a_sidecar_takes_what_it_is_given() -> None:
     ]
     assert [(out.target, out.listen) for out in config.outbound] == [("emoji.shop:grpc", "fd:7")]
     assert config.workers == 3
+    assert (config.max_requests, config.max_waiting_bytes) == (50, 1 << 20)
+    assert config.max_connections == SidecarConfig.max_connections  # the sidecar's own
     assert config.proxy is not None
     assert (config.proxy.listen, config.admin.listen, config.token) == ("fd:8", "fd:9", "once")
     assert config.anchors_pem.count("BEGIN CERTIFICATE") == 2

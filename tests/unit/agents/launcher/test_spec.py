@@ -20,7 +20,7 @@ BAD_FORM = [
     ),
     (
         "workloads: []\nmesh: x",
-        "mesh.yaml:2: mesh: unknown field; known here: workloads, name, namespace, trustDomain",
+        "mesh.yaml:2: mesh: unknown field; known here: workloads, name, namespace, trustDomain, limits",
     ),
     (
         "workloads:\n- name: web\n  ready:\n    htp: /",
@@ -59,6 +59,27 @@ BAD_FORM = [
     (
         "workloads:\n- {name: a, command: b, proxyWorkers: 65}",
         "mesh.yaml:2: workloads[0].proxyWorkers: 65 is not valid; give a number from 1 to 64",
+    ),
+    (
+        "workloads:\n- {name: a, command: b, limits: {connections: 0}}",
+        "mesh.yaml:2: workloads[0].limits.connections: 0 is not valid; give a number from 1 to 10000000",
+    ),
+    (
+        "workloads: []\nlimits: {streams: 1.5}",
+        "mesh.yaml:2: limits.streams: is 1.5, not a number; give a number from 1 to 1000000",
+    ),
+    (
+        "workloads: []\nlimits: {request: 5}",
+        "mesh.yaml:2: limits.request: unknown field; did you mean requests?",
+    ),
+    (
+        "workloads: []\nlimits:",
+        "mesh.yaml:2: limits: is nothing, not names and values; "
+        "give some of {connections: 1000, requests: 500, streams: 100, waitingBytes: 64Mi}",
+    ),
+    (
+        "workloads:\n- {name: a, command: b, limits: {waitingBytes: [1]}}",
+        "mesh.yaml:2: workloads[0].limits.waitingBytes: is a list, not a number or text; give a size, such as 64Mi",
     ),
     (
         "workloads:\n- name: a\n  command: b\n  env:\n    GOOD: x\n    BAD: [x]",
