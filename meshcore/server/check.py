@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from meshcore.inject.names import COMPONENT, CONTROLLER
 from meshcore.wire.control_pb2 import (
     CHECK_ERROR,
     CHECK_SUCCESS,
@@ -51,6 +52,7 @@ class Facts:
     policy_file: str
     policy_problem: str
     cluster: bool = False
+    silent: str = ""  # which replicas of the control plane do not answer
 
     def hint(self, here: str, there: str) -> str:
         """Return the next step on a machine, or the one in a cluster."""
@@ -161,6 +163,13 @@ def _stats(facts: Facts) -> Iterator[CheckItem]:
         f"nothing for {STALE_MS // 1000} s from {_some(stale)}" if stale else "",
         facts.hint("see the sidecar's log: `meshtui logs NAME --proxy`", _LOG),
     )
+    if facts.cluster:
+        yield _item(
+            "all replicas of the control plane answer each other",
+            facts.silent,
+            f"`kubectl get pods -A -l {COMPONENT}={CONTROLLER}` and their logs say why",
+            CHECK_WARNING,
+        )
 
 
 def _tap(facts: Facts) -> Iterator[CheckItem]:

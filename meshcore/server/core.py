@@ -203,6 +203,7 @@ class Core:
                 policy_file=str(self.policy.file or ""),
                 policy_problem=self.policy.problem,
                 cluster=self.home.name == "kubernetes",
+                silent=self.home.note(),
             )
         )
 

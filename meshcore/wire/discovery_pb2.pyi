@@ -133,6 +133,7 @@ class Instance(_message.Message):
     PROXY_PID_FIELD_NUMBER: _builtins.int
     ADDRESSES_FIELD_NUMBER: _builtins.int
     SKIPPED_FIELD_NUMBER: _builtins.int
+    OLDEST_PROTOCOL_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     kind: _builtins.str
     """kind of the owner, "deployment" unless said otherwise"""
@@ -149,6 +150,8 @@ class Instance(_message.Message):
     started_ms: _builtins.int
     """Unix time, ms"""
     proxy_pid: _builtins.int
+    oldest_protocol: _builtins.int
+    """lowest it speaks; 0: none but `protocol`"""
     @_builtins.property
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___InstancePort]: ...
     @_builtins.property
@@ -179,10 +182,11 @@ class Instance(_message.Message):
         proxy_pid: _builtins.int = ...,
         addresses: _abc.Iterable[_builtins.str] | None = ...,
         skipped: _abc.Iterable[Global___PortRange] | None = ...,
+        oldest_protocol: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "boot_id", b"boot_id", "kind", b"kind", "labels", b"labels", "name", b"name", "namespace", b"namespace", "pod", b"pod", "ports", b"ports", "protocol", b"protocol", "proxy_pid", b"proxy_pid", "proxy_version", b"proxy_version", "service_account", b"service_account", "skipped", b"skipped", "started_ms", b"started_ms", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "boot_id", b"boot_id", "kind", b"kind", "labels", b"labels", "name", b"name", "namespace", b"namespace", "oldest_protocol", b"oldest_protocol", "pod", b"pod", "ports", b"ports", "protocol", b"protocol", "proxy_pid", b"proxy_pid", "proxy_version", b"proxy_version", "service_account", b"service_account", "skipped", b"skipped", "started_ms", b"started_ms", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,12 +1,18 @@
 """Which product and which wire protocol this is.
 
-Both ends say their protocol number when they meet (Control.Hello, Registration). Numbers only grow; a
-server speaks the range OLDEST to PROTOCOL, a client says one clear line when it falls outside.
+Both ends say their protocol number when they meet (Control.Hello, Registration, Peers.Follow). Numbers only grow; each
+end speaks the range OLDEST to PROTOCOL, and where two ranges have nothing in common one clear line says so. Sidecars
+and replicas of the control plane are upgraded in any order, one version at a time: OLDEST stays at least one behind.
 """
 
 VERSION = "0.1.0"
 PROTOCOL = 1
 OLDEST = 1
+
+
+def meet(highest: int, oldest: int) -> bool:
+    """Tell whether an end that speaks these protocols and we have one in common; it may not say its oldest."""
+    return (oldest or highest) <= PROTOCOL and highest >= OLDEST
 
 
 def skew(ours: int, theirs: int, theirs_oldest: int, their_version: str) -> str | None:

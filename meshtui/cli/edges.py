@@ -26,9 +26,11 @@ def edges(
             targets = within(named, where)
             await require(session, targets)
             records = []
+            lack = ""
             for target in targets:
                 request = stats.edges_request(target.kind, namespace=where, name=target.name, window_ms=window_ms)
                 answer = await stats.edges(session, request)
+                lack = answer.note
                 if form.tabular and answer.edges:
                     output.table(columns.columns(target.kind), answer.edges, form)
                 elif form.tabular:
@@ -37,5 +39,6 @@ def edges(
                     records += [columns.record(edge, answer) for edge in answer.edges]
             if not form.tabular:
                 output.dump(records, form)
+            output.lack(lack)
 
     run(verb)

@@ -72,6 +72,12 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def lack(remark: str) -> None:
+    """Say what an answer lacks, if it lacks something: replicas of the control plane that were silent."""
+    if remark:
+        note(f"{remark}: what their sidecars told last may be missing")
+
+
 def _line(columns: Sequence[Column[Row]], widths: Sequence[int], cells: Sequence[Cell], *, colour: bool) -> str:
     parts = []
     for column, width, cell in zip(columns, widths, cells, strict=True):

@@ -27,5 +27,6 @@ def pods(
                 output.table(columns.columns(namespaced=not where), answer.pods, form)
             else:
                 output.dump([columns.record(pod) for pod in answer.pods], form)
+            output.lack(answer.note)
 
     run(verb)

@@ -46,7 +46,9 @@ def stat(
                 source=senders,
                 unmeshed=unmeshed,
             )
-            show(await stats.stat(session, request), targets, form, namespaced=all_namespaces)
+            answer = await stats.stat(session, request)
+            show(answer, targets, form, namespaced=all_namespaces)
+            output.lack(answer.note)
 
     run(verb)
 

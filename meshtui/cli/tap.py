@@ -64,11 +64,15 @@ def tap(
             headers = form is output.Format.JSON
             stream = client.observe(session, targets, match=wanted, max_rps=max_rps, headers=headers, limit=limit)
             seen = dropped = 0
+            lack = ""
             with anyio.move_on_after(seconds):
                 async for answer in stream:
                     seen += len(answer.events)
                     dropped += answer.dropped
                     _show(answer, form)
+                    if answer.note != lack:
+                        lack = answer.note
+                        output.lack(lack)
             if not seen:
                 output.note(f"No requests seen for {heading(targets)}; TCP that is not HTTP shows in `meshtui stat`.")
             if dropped:

@@ -84,6 +84,7 @@ def top(
                     if live:
                         print("\x1b[H\x1b[J", end="")
                         output.table(shape, answer.rows, form)
+            output.lack(answer.note)
             if live:
                 return
             if not form.tabular:

@@ -113,6 +113,8 @@ class Header(Widget):
             return Text(f"× {name}", self._style("bad", bold=True))
         if self.status is None:
             return Text(f"… {name}", self._style("faint"))
+        if self.status.note:
+            return Text(f"‼ {self.status.note if width >= 110 else name}", self._style("warn", bold=True))
         text = Text(f"√ {name}", self._style("good"))
         if width >= 110:
             text.append(f" {self.status.version}", self._style("faint"))

@@ -24,6 +24,15 @@ async def test_missing_proxies_and_failures_have_signs() -> None:
             assert words in line
 
 
+async def test_a_silent_replica_of_the_control_plane_is_no_good_health() -> None:
+    for size, words in (((120, 40), "‼ 1 of 3 replicas did not answer"), ((80, 24), "‼ ctl")):
+        async with stage(size) as scene:
+            header = scene.view.query_one(Header)
+            assert header.status is not None
+            header.status.note = "1 of 3 replicas did not answer"
+            assert header.render().plain.splitlines()[0].endswith(words)
+
+
 async def test_a_click_on_a_namespace_or_a_crumb_goes_there() -> None:
     async with stage((120, 40)) as scene:
         await scene.pilot.click(Header, offset=(25, 1))

@@ -20,7 +20,7 @@ from agents.sidecar.feeds.tap import Tap
 from agents.sidecar.feeds.uplink import Uplink
 from agents.sidecar.state.runtime import Runtime
 from meshcore.wire import discovery_pb2, policy_pb2
-from meshcore.wire.version import PROTOCOL, VERSION
+from meshcore.wire.version import OLDEST, PROTOCOL, VERSION
 
 __all__ = ["Feeds", "RefusedError"]
 
@@ -62,6 +62,7 @@ class Feeds:
             ports=ports,
             proxy_version=VERSION,
             protocol=PROTOCOL,
+            oldest_protocol=OLDEST,
             boot_id=runtime.boot_id,
             started_ms=int(time.time() * 1000),
             labels=config.labels,

@@ -20,7 +20,7 @@ from meshcore.services.discovery.topic import Topic, Topics
 from meshcore.wire import common_pb2, discovery_pb2, discovery_pb2_grpc
 from meshcore.wire.ids import Target, is_label, parse_address, parse_target
 from meshcore.wire.kinds import parse_kind
-from meshcore.wire.version import OLDEST, PROTOCOL, VERSION
+from meshcore.wire.version import OLDEST, PROTOCOL, VERSION, meet
 
 if TYPE_CHECKING:
     from meshcore.wire.discovery_pb2_grpc import _ServicerContext as Context
@@ -155,11 +155,11 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"an instance has at most {MAX_PORTS} ports")
         if len(instance.addresses) > MAX_ADDRESSES:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"an instance has at most {MAX_ADDRESSES} addresses")
-        if not OLDEST <= instance.protocol <= PROTOCOL:
+        if not meet(instance.protocol, instance.oldest_protocol):
             await context.abort(
                 grpc.StatusCode.FAILED_PRECONDITION,
                 f"this control plane ({VERSION}) speaks wire protocol {OLDEST} to {PROTOCOL}, the sidecar "
-                f"({instance.proxy_version}) {instance.protocol}; start both from one version",
+                f"({instance.proxy_version}) {_range(instance)}; upgrade one version at a time",
             )
         instance.kind = _canonical(instance.kind)
 
@@ -268,6 +268,11 @@ class Inventory(discovery_pb2_grpc.InventoryServicer):
         self._rows = None
         for event in self._watchers:
             event.set()
+
+
+def _range(instance: discovery_pb2.Instance) -> str:
+    lowest, highest = instance.oldest_protocol or instance.protocol, instance.protocol
+    return str(highest) if lowest == highest else f"{lowest} to {highest}"
 
 
 def _canonical(kind: str) -> str:

@@ -6,6 +6,7 @@ for anybody, and bears a note where a replica is silent.
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from meshcore.services.peers.follow import Link
 log = logging.getLogger("meshcore.peers")
 
 GRACE_S = 2.0  # how long a replica may be silent before people are told
+UNREADY_S = 30.0  # how long one is missed that is not ready any more: its sidecars have to notice, too
 START_S = 10.0  # the longest a replica that has just started waits for what the others know
 
 
@@ -31,6 +33,7 @@ class _Known:
         self.link = link
         self.ready = ready
         self.ready_since = now
+        self.unready_since = -math.inf
         self.whole = False
         self.task = asyncio.create_task(link.run())
 
@@ -62,6 +65,8 @@ class Circle:
             else:
                 if place.ready and not found.ready:
                     found.ready_since = now
+                elif found.ready and not place.ready:
+                    found.unready_since = now
                 found.ready = place.ready
 
     def links(self) -> dict[str, Link]:
@@ -85,7 +90,7 @@ class Circle:
         for known in self._known.values():
             if known.link.answers:
                 total += 1
-            elif known.ready:
+            elif known.ready or now - known.unready_since < UNREADY_S:
                 total += 1
                 silent += now - max(known.ready_since, known.link.silent_since) > GRACE_S
         return f"{silent} of {total} replicas did not answer" if silent else ""

@@ -19,7 +19,7 @@ import grpc
 from meshcore.services.peers.mailbox import Mailbox
 from meshcore.wire import peers_pb2, peers_pb2_grpc
 from meshcore.wire.ids import SpiffeId
-from meshcore.wire.version import OLDEST, PROTOCOL, VERSION
+from meshcore.wire.version import OLDEST, PROTOCOL, VERSION, meet
 
 if TYPE_CHECKING:
     from meshcore.wire.peers_pb2_grpc import _ServicerContext as Context
@@ -63,7 +63,7 @@ class Peers(peers_pb2_grpc.PeersServicer):
 
     async def Follow(self, request: peers_pb2.FollowRequest, context: "Context") -> AsyncIterator[peers_pb2.PeerNews]:
         await self._admit(context)
-        if request.oldest_protocol > PROTOCOL or request.protocol < OLDEST:
+        if not meet(request.protocol, request.oldest_protocol):
             await _refuse(
                 context,
                 grpc.StatusCode.FAILED_PRECONDITION,

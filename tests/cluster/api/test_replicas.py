@@ -3,11 +3,13 @@
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from meshcore.wire.version import OLDEST, PROTOCOL, VERSION
 from tests.cluster.api.test_mesh import ROOT, pods_of
 from tests.cluster.api.test_plane import deployment
 from tests.cluster.support.cluster import Cluster
@@ -170,3 +172,74 @@ def test_one_is_killed_and_counts_do_not_fall_and_the_tap_goes_on(
     replicas.appear(replicas.second)
     replicas.second.start()
     assert shop.counted(replicas.second) == shop.sent
+
+
+def test_a_replica_that_hangs_holds_up_nobody(replicas: Replicas, shop: Shop) -> None:
+    shop.call("web", times=2)
+    shop.call("api", times=2)
+    shop.counted(replicas.first)
+    with replicas.second.hung():
+        note = "1 of 2 replicas did not answer"
+        until(lambda: shop.ask("stats")["note"] == note, WAIT_S, "a note")
+        for resource in ("stats", "edges", "meshedpods", "meshstatus"):
+            began = time.monotonic()
+            assert shop.ask(resource)["note"] == note
+            assert time.monotonic() - began < 5  # kubectl's own start is most of it
+        check = next(
+            item
+            for category in json.loads(cluster_checks(replicas))["categories"]
+            for item in category["checks"]
+            if item["description"] == "all replicas of the control plane answer each other"
+        )
+        assert (check["result"], check["error"]) == ("CHECK_WARNING", note)
+        replicas.lead(past=replicas.second)
+        shop.call("api")
+        shop.counted(replicas.first)  # its sidecar has noticed, too, and come over
+    replicas.lead()
+    until(lambda: shop.ask("stats")["note"] == "", WAIT_S, "no note")
+    shop.call("api")
+    shop.counted(replicas.second)
+
+
+def cluster_checks(replicas: Replicas) -> str:
+    return replicas.cluster.kubectl("get", "--raw", f"{ROOT}/checks")
+
+
+NOW, NEXT, LAST = (PROTOCOL, OLDEST), (PROTOCOL + 1, PROTOCOL), (PROTOCOL, 0)
+FAR = (PROTOCOL + 2, PROTOCOL + 2)
+
+
+def test_a_rolling_upgrade_has_sidecars_one_version_apart_on_either_side(
+    cluster: Cluster, replicas: Replicas, namespace: str
+) -> None:
+    replicas.second.end()
+    replicas.second.speaks = NEXT
+    replicas.second.start()
+    cluster.apply(deployment("web"), deployment("api"), namespace=namespace)
+    names = {
+        each["metadata"]["name"].split("-")[0]: each["metadata"]["name"] for each in pods_of(cluster, namespace, 2)
+    }
+    with (
+        workload(replicas.second, namespace, "web", names["web"], speaks=LAST) as web,  # older than its control plane
+        workload(replicas.first, namespace, "api", names["api"], speaks=NEXT) as api,  # newer
+        workload(replicas.first, namespace, "far", "far-0", speaks=FAR, ready=False) as far,
+    ):
+        shop = Shop(replicas, namespace, web, api)
+        shop.call("web", times=4)
+        shop.call("api", times=6)
+        for mesh in replicas.meshes:
+            shop.counted(mesh)
+            status = shop.ask("meshstatus")
+            assert (status["uplinks"], status["replicas"]) == (2, 2)
+        line = (
+            f"this control plane ({VERSION}) speaks wire protocol {OLDEST} to {PROTOCOL}, the sidecar "
+            f"(0.{FAR[0]}.0) {FAR[0]}; upgrade one version at a time"
+        )
+        until(lambda: line in far.log.read_text(), WAIT_S, "a line of the sidecar that is too far ahead")
+        # The replica that is replaced last takes its sidecars' figures nowhere.
+        replicas.first.end()
+        replicas.ask(replicas.second)
+        shop.call("api")
+        assert shop.counted(replicas.second) == {"web": 4, "api": 7}
+        assert far.log.read_text().count(line) == 1
+    replicas.first.start()

@@ -5,6 +5,7 @@ this machine. Everything else is as `meshtui install` makes it.
 """
 
 import json
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -51,6 +52,7 @@ class Mesh:
         self.pod = pod
         self.ports = {door: free_port() for door in ("identity", "control", "observe", "webhook", "admin")}
         self.shown = {**self.ports, **(shown or {})}
+        self.speaks: tuple[int, int] | None = None  # as another version would; see versions.py
         self.process: subprocess.Popen[bytes] | None = None
         self.kubeconfig = Path()
 
@@ -98,7 +100,7 @@ class Mesh:
     def start(self) -> None:
         """Start it and wait until it is ready."""
         command = [
-            sys.executable, "-m", "meshcore", "--home", "kubernetes", "--dir", str(self.folder),
+            *module("meshcore", self.speaks), "--home", "kubernetes", "--dir", str(self.folder),
             "--namespace", NAMESPACE, "--kubeconfig", str(self.kubeconfig), "--listen", "127.0.0.1",
             "--dns-name", "localhost", "--log-level", "info", *(("--pod", self.pod) if self.pod else ()),
         ]  # fmt: skip
@@ -131,6 +133,16 @@ class Mesh:
         """Return what it logged."""
         lines = (self.folder / "controller.log").read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
+
+    @contextmanager
+    def hung(self) -> Iterator[None]:
+        """Have it do nothing for a while, its connections open."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def end(self, *, kill: bool = False) -> None:
         """End it, politely or not."""
@@ -174,6 +186,13 @@ def is_reached(cluster: Cluster) -> bool:
     found = cluster.get(f"/apis/apiregistration.k8s.io/v1/apiservices/{OBSERVE}")
     conditions = (found.get("status") or {}).get("conditions") or ()
     return any(each["type"] == "Available" and each["status"] == "True" for each in conditions)
+
+
+def module(name: str, speaks: tuple[int, int] | None) -> list[str]:
+    """Return the command of a module of ours, as it is or as another version of it would be."""
+    if speaks is None:
+        return [sys.executable, "-m", name]
+    return [sys.executable, "-m", "tests.cluster.support.versions", *map(str, speaks), name]
 
 
 @contextmanager

@@ -31,10 +31,8 @@ class Replicas:
             own = folder / f"replica-{number}"
             own.mkdir(mode=0o700)
             self.meshes.append(Mesh(cluster, own, pod=f"meshtui-controller-{number}", shown=shown))
-        for number in range(2):
-            order = [self.meshes[number], self.meshes[1 - number]]
-            for door, name in zip(sidecars[2 * number : 2 * number + 2], ("identity", "control"), strict=True):
-                door.behind = [mesh.ports[name] for mesh in order]
+        self._sidecars = sidecars
+        self.lead()
         self.ask(self.first)
 
     @property
@@ -48,6 +46,13 @@ class Replicas:
     def ask(self, mesh: Mesh) -> None:
         """Lead people's questions to one replica from now on."""
         self._observe.behind = [mesh.ports["observe"]]
+
+    def lead(self, past: Mesh | None = None) -> None:
+        """Lead sidecars each to its own replica first, but never to one that is not ready."""
+        for number in range(2):
+            order = [mesh for mesh in (self.meshes[number], self.meshes[1 - number]) if mesh is not past]
+            for door, name in zip(self._sidecars[2 * number : 2 * number + 2], ("identity", "control"), strict=True):
+                door.behind = [mesh.ports[name] for mesh in order]
 
     def start(self) -> None:
         """Install the mesh and start both."""

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from meshcore.inject.names import AUDIENCE
 from tests.cluster.support.control import free_port
-from tests.cluster.support.mesh import DOMAIN, Mesh
+from tests.cluster.support.mesh import DOMAIN, Mesh, module
 from tests.cluster.support.wait import until
 
 
@@ -62,9 +61,17 @@ class Sidecar:
 
 @contextmanager
 def workload(
-    mesh: Mesh, namespace: str, name: str, pod: str, *, account: str = "default", token: str = "", ready: bool = True
+    mesh: Mesh,
+    namespace: str,
+    name: str,
+    pod: str,
+    *,
+    account: str = "default",
+    token: str = "",
+    ready: bool = True,
+    speaks: tuple[int, int] | None = None,
 ) -> Iterator[Sidecar]:
-    """A small web server with a sidecar that says it is this pod of this deployment."""
+    """A small web server with a sidecar that says it is this pod of this deployment; see versions.py for `speaks`."""
     folder = mesh.folder / pod
     folder.mkdir(exist_ok=True)
     file = folder / "token"
@@ -91,7 +98,7 @@ def workload(
     (folder / "config.json").write_text(json.dumps(config))
     log = folder / "sidecar.log"
     with log.open("ab") as out:
-        command = [sys.executable, "-m", "agents", "sidecar", "--config", str(folder / "config.json")]
+        command = [*module("agents", speaks), "sidecar", "--config", str(folder / "config.json")]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
     found = Sidecar(process, port, int(origin.server_address[1]), admin, log)
     try:

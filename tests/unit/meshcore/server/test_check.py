@@ -62,7 +62,7 @@ def faults(facts: Facts) -> list[CheckItem]:
 
 
 def test_nothing_is_wrong() -> None:
-    assert faults(GOOD) == []
+    assert faults(GOOD) == faults(replace(GOOD, cluster=True)) == []
     assert [category.name for category in check(GOOD).categories] == [
         "meshtui-identity",
         "meshtui-discovery",
@@ -88,6 +88,11 @@ def test_nothing_is_wrong() -> None:
         ({"pods": [pod(phase=FAILING, message="exit status 3")]}, "shop/web-0 (exit status 3)", CHECK_ERROR),
         ({"policy_problem": "mesh.yaml:3: no"}, "mesh.yaml:3: no", CHECK_ERROR),
         ({"pods": [pod(time_ms=NOW_MS - 6000)]}, "nothing for 5 s from shop/web-0", CHECK_ERROR),
+        (
+            {"cluster": True, "silent": "1 of 3 replicas did not answer"},
+            "1 of 3 replicas did not answer",
+            CHECK_WARNING,
+        ),
         ({"pods": [pod(dropped=7)]}, "dropped by shop/web-0 (7)", CHECK_WARNING),
         ({"pods": [pod(f"web-{n}", uplink=False) for n in range(8)]}, "and 3 more", CHECK_ERROR),
     ],

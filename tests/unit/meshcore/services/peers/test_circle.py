@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from meshcore.services.peers.circle import GRACE_S, START_S, Circle, Place
+from meshcore.services.peers.circle import GRACE_S, START_S, UNREADY_S, Circle, Place
 
 
 class FakeLink:
@@ -86,6 +86,17 @@ async def test_one_that_is_just_starting_is_followed_but_not_missed(world: World
     assert world.circle.note() == ""
     world.now += GRACE_S + 0.1
     assert world.circle.note() == "1 of 2 replicas did not answer"
+
+
+async def test_one_that_is_ready_no_more_is_missed_until_its_sidecars_have_left_it(world: World) -> None:
+    world.set(b=True)
+    world.turn("b", on=True)
+    world.set(b=False)
+    world.turn("b", on=False)
+    world.now += UNREADY_S - 0.1
+    assert world.circle.note() == "1 of 2 replicas did not answer"
+    world.now += 0.2
+    assert world.circle.note() == ""
 
 
 async def test_it_is_in_step_once_the_others_have_told_all_or_have_had_their_time(world: World) -> None:
