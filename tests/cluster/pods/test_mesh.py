@@ -11,7 +11,6 @@ from meshcore.inject import names
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.installed import EMOJI
 from tests.cluster.support.mesh import NAMESPACE as MESH
-from tests.cluster.support.mesh import is_reached
 from tests.cluster.support.people import asked, meshtui
 from tests.cluster.support.wait import until
 from tests.cluster.tools.images import TOOLS
@@ -133,24 +132,6 @@ def test_without_dns_sidecars_are_given_addresses(mesh: Cluster, namespace: str)
         until(lambda: address in given(), 20, "a pod with the Service's address in its configuration")
     finally:
         configure(before)
-
-
-def test_nothing_is_lost_when_sidecars_and_the_control_plane_go(demo: Cluster, ann: Path) -> None:
-    """A rolling restart, a killed sidecar, and a killed control plane: requests go on, figures come back."""
-    demo.kubectl("rollout", "restart", "deployment/voting", "-n", EMOJI)
-    demo.kubectl("rollout", "status", "deployment/voting", "-n", EMOJI, "--timeout=120s")
-    (controller,) = demo.ready_pods(MESH, "mesh.meshtui.dev/component=controller", 1)
-    demo.kubectl("delete", "pod", controller.metadata.name, "-n", MESH, "--grace-period=0", "--force")
-    demo.ready_pods(MESH, "mesh.meshtui.dev/component=controller", 1, 120)
-    until(lambda: is_reached(demo), 60, "the control plane's API")
-
-    def back() -> bool:
-        done = meshtui("stat", "deploy", "-o", "json", kubeconfig=ann)
-        rows = {row["name"]: row for row in json.loads(done.stdout)} if done.returncode == 0 else {}
-        return all(rows.get(name, {}).get("rps") for name in ("emoji", "voting", "web"))
-
-    until(back, 60, "figures after the control plane's return", every=1)
-    assert figures(ann)["emoji"]["success"] == 1.0
 
 
 def test_the_events_say_who_was_injected(demo: Cluster) -> None:
