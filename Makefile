@@ -92,7 +92,7 @@ bench-readme: $(STAMP) ## write a result of make bench into the README: JSON=FIL
 
 images: $(STAMP) ## write our container images as files, without a daemon: INTO=dist
 	@mkdir -p $(or $(INTO),dist)
-	@$(BIN)/python -m deploy.images.build agents controller --into $(or $(INTO),dist)
+	@$(BIN)/python -m deploy.images.build agents controller demo --into $(or $(INTO),dist)
 
 shots: $(STAMP) ## write screenshots/*.svg from a recorded run of the demo
 	@$(BIN)/python -m tests.support.shots

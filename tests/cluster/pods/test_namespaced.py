@@ -1,12 +1,33 @@
 """A mesh of one namespace in real pods: installed and read by somebody who is its admin and nothing else."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.cluster.support.cluster import Cluster
-from tests.cluster.support.people import meshtui
+from tests.cluster.support.people import asked, meshtui
 from tests.cluster.support.wait import until
+from tests.cluster.tools.images import TOOLS
+
+WEB = f"""
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web}}
+spec:
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+        - {{name: app, image: {TOOLS}, command: [sleep, "100000"]}}
+"""
+
+
+def connected(kubeconfig: Path, name: str) -> bool:
+    pods = {pod["name"]: pod for pod in asked("pods", kubeconfig=kubeconfig)}
+    return name in pods and bool(pods[name]["meshed"] and pods[name]["uplink"]["connected"])
 
 
 @pytest.mark.usefixtures("our_images")
@@ -31,12 +52,19 @@ def test_an_admin_of_one_namespace_needs_nobody_else(cluster: Cluster, namespace
     assert checked.returncode == 0, checked.stdout
     assert "√ the control plane answers over a forwarded port" in checked.stdout
     assert "webhook" not in checked.stdout
+    # What a webhook would do elsewhere is done on this side.
+    web = meshtui("inject", "-", *how[1:], kubeconfig=owner, stdin=WEB)
+    cluster.kubectl("apply", "-f", "-", stdin=web.stdout, kubeconfig=owner)
+    (pod,) = cluster.ready_pods(namespace, "app=web", 1, 90)
+    until(lambda: connected(owner, pod.metadata.name), 60, "the sidecar's uplink", every=1)
     other = cluster.user("other", namespace=namespace)
     cluster.bind("view", "user:other", namespace)
     refused = meshtui("pods", kubeconfig=other)
     assert refused.returncode == 1
     assert "portforward" in refused.stderr, refused.stderr
-    gone = meshtui("uninstall", *how, kubeconfig=owner)
+    kept = meshtui("uninstall", *how, kubeconfig=owner)
+    assert f"pods still have sidecars: {namespace}/web-" in kept.stderr
+    gone = meshtui("uninstall", *how, "--force", kubeconfig=owner)
     cluster.kubectl("delete", "-f", "-", "--timeout=60s", stdin=gone.stdout, kubeconfig=owner)
-    nothing = meshtui("uninstall", *how, kubeconfig=owner)
+    nothing = meshtui("uninstall", *how, "--force", kubeconfig=owner)
     assert (nothing.returncode, nothing.stdout) == (0, ""), nothing.stderr
