@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -225,10 +226,18 @@ class MeshApp(App[int]):
         elif self.scene.mesh is None and step.view not in ("", "check"):
             self._say("no mesh runs yet: enter starts the demo", "warn")
         elif step.view:
+            step = step._replace(scope=self._allowed(step.scope))
             del self._past[self._here + 1 :]
             self._past = [*self._past, step][-REMEMBERED:]
             self._here = len(self._past) - 1
             await self._go_to(step)
+
+    def _allowed(self, scope: Scope) -> Scope:
+        """Return as much of a scope as may be looked at."""
+        only = self.scene.only
+        if not only or scope.namespace or not scope.kind:
+            return scope
+        return replace(scope, name=scope.name or only) if scope.kind == "namespace" else replace(scope, namespace=only)
 
     async def _go_to(self, step: commands.Step) -> None:
         """Open what a command asked for, over the first view or instead of it."""

@@ -1,6 +1,6 @@
 """Questions to the control plane about itself: how it is, and what it finds wrong."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -20,17 +20,21 @@ async def status(session: Session) -> control_pb2.StatusResponse:
     return await session.ask(session.control.Status(request, timeout=ASK_S))
 
 
-async def watch_status(session: Session, interval_ms: int = 1000) -> AsyncIterator[control_pb2.StatusResponse]:
-    """Yield the same, again and again."""
+async def watch_status(
+    session: Session, interval_ms: int = 1000, *, narrowed: Callable[[str], None] = lambda namespace: None
+) -> AsyncIterator[control_pb2.StatusResponse]:
+    """Yield the same, again and again; `narrowed` hears before which namespace it is of, "" of them all."""
     request = control_pb2.StatusRequest(interval_ms=interval_ms)
     try:
         async with aclosing(cast("Any", session.watch(session.control.WatchStatus(request)))) as answers:
             async for answer in answers:
+                narrowed("")
                 yield answer
     except ClientError as error:
         if not _narrower(session, error):
             raise
     request.namespace = session.namespace
+    narrowed(session.namespace)
     async with aclosing(cast("Any", session.watch(session.control.WatchStatus(request)))) as answers:
         async for answer in answers:
             yield answer

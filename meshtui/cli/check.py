@@ -174,8 +174,10 @@ def _show(categories: list[CheckCategory], *, failed: bool, short: bool) -> None
             continue
         print(category.name)
         print("-" * len(category.name))
+        hint = ""
         for item in items:
-            _print(item)
+            _print(item, hinted=item.hint == hint)
+            hint = item.hint
         print()
     sign = SIGNS[CheckResult.CHECK_ERROR if failed else CheckResult.CHECK_SUCCESS]
     print(f"Status check results are {output.paint(sign)}")
@@ -183,10 +185,11 @@ def _show(categories: list[CheckCategory], *, failed: bool, short: bool) -> None
         print("\nNo mesh runs yet. Next: `meshtui demo` to see one, or `meshtui up mesh.yaml` for your own processes.")
 
 
-def _print(item: CheckItem) -> None:
+def _print(item: CheckItem, *, hinted: bool) -> None:
+    """Print a check; `hinted`: the one before it had the same hint."""
     sign = SIGNS.get(item.result, SIGNS[CheckResult.CHECK_ERROR])
     print(f"{output.paint(sign)} {item.description}")
     if item.error:
         print(f"    {item.error}")
-    if item.hint and item.result != CheckResult.CHECK_SUCCESS:
+    if item.hint and item.result != CheckResult.CHECK_SUCCESS and not hinted:
         print(f"    hint: {item.hint}")

@@ -21,7 +21,7 @@ from meshtui.cli.scope import namespace_of, run, session_of
 from meshtui.cli.stat import show
 from meshtui.cli.where import home_of
 from meshtui.columns import edges as edge_columns
-from meshtui.sources.kubeconfig import Kubeconfig
+from meshtui.sources.kubeconfig import Kubeconfig, context_of
 
 if TYPE_CHECKING:
     from meshtui.sources.mesh import Mesh
@@ -98,7 +98,11 @@ def _found(mesh: str, namespace: str) -> "tuple[Mesh | None, str]":
     if isinstance(home, Kubeconfig):
         from meshtui.sources.cluster import ClusterMesh
 
-        return ClusterMesh(home, str(home), namespace), _visible(mesh, namespace)
+        try:
+            name = asyncio.run(context_of(home))
+        except ClientError as error:
+            raise Fault(error.message, error.hint) from None
+        return ClusterMesh(home, name, namespace), _visible(mesh, namespace)
     if namespace:
         _visible(mesh, namespace)
     return LocalMesh(home), namespace
@@ -149,7 +153,7 @@ def summary(mesh: str) -> None:
                     break
             if not busy:
                 raise Fault(f"no traffic within {TRAFFIC_S:.0f} s", f"`meshtui logs vote-bot --mesh {mesh}` says why")
-            show(answer, targets, output.Format.TABLE, namespaced=True)
+            show(answer, targets, output.Format.TABLE, "")
             print()
             edges: EdgesResponse = await stats.edges(session, stats.edges_request("deployment"))
             output.table(edge_columns.columns("deployment"), edges.edges, output.Format.WIDE)

@@ -47,19 +47,20 @@ def stat(
                 unmeshed=unmeshed,
             )
             answer = await stats.stat(session, request)
-            show(answer, targets, form, namespaced=all_namespaces)
+            show(answer, targets, form, where)
             output.lack(answer.note)
 
     run(verb)
 
 
-def show(answer: StatResponse, targets: list[Resource], form: output.Format, *, namespaced: bool) -> None:
-    """Print a table per kind, or one list of records."""
+def show(answer: StatResponse, targets: list[Resource], form: output.Format, where: str) -> None:
+    """Print a table per kind, or one list of records; `where` is the namespace, "" all of them."""
     if not form.tabular:
         output.dump([columns.record(row, answer) for row in answer.rows], form)
         return
     if not answer.rows:
-        output.note(f"No traffic found for {heading(targets)}.")
+        place = f"in namespace {where}; -n NAME looks into another, -A into all" if where else "in any namespace"
+        output.note(f"No traffic found for {heading(targets)} {place}.")
         return
     order = {target.kind: i for i, target in enumerate(targets)}
     rows = sorted(answer.rows, key=lambda row: order.get(row.resource.kind, len(order)))
@@ -67,4 +68,4 @@ def show(answer: StatResponse, targets: list[Resource], form: output.Format, *, 
     for i, (kind, group) in enumerate(tables):
         if i:
             print()
-        output.table(columns.columns(kind, namespaced=namespaced), group, form)
+        output.table(columns.columns(kind, namespaced=not where), group, form)

@@ -42,6 +42,11 @@ class Trouble:
     lost: bool = False
 
 
+def said(trouble: Trouble) -> str:
+    """Return a trouble as it stands where an answer would."""
+    return f"× {trouble.message}" + (f"\n  {trouble.hint}" if trouble.hint else "")
+
+
 def short(kind: str) -> str:
     """Return kubectl's short name of a kind, e.g. `deploy`."""
     found = parse_kind(kind)

@@ -12,13 +12,15 @@ from textual.widgets import Static
 
 from meshcore.wire.control_pb2 import CheckCategory, CheckResult
 from meshtui import keys
-from meshtui.model.scope import Scope, Trouble
+from meshtui.model.scope import Scope, Trouble, said
+from meshtui.model.wrap import wrapped
 from meshtui.pump import Opener
 from meshtui.screens.scene import Scene
 from meshtui.screens.text import Page
 from meshtui.screens.view import View, entitle
 
 SIGNS = {CheckResult.CHECK_SUCCESS: "√", CheckResult.CHECK_WARNING: "‼", CheckResult.CHECK_ERROR: "×"}
+MARGIN = 4  # of the page, with its bar
 STYLES = {CheckResult.CHECK_SUCCESS: "good", CheckResult.CHECK_WARNING: "warn", CheckResult.CHECK_ERROR: "bad"}
 
 
@@ -52,6 +54,9 @@ class CheckView(View):
         super().start()
         self._paint()
 
+    def on_resize(self) -> None:
+        self._paint()
+
     def take(self, tag: str, answer: Any) -> None:
         self._mesh_part = answer.categories
         self._paint()
@@ -70,23 +75,28 @@ class CheckView(View):
         counts = dict.fromkeys(SIGNS, 0)
         for category in categories:
             text.append(f"{category.name}\n", self._style("head", bold=True))
+            hint = ""
             for item in category.checks:
                 counts[item.result] = counts.get(item.result, 0) + 1
                 style = self._style(STYLES.get(item.result, "faint"))
                 text.append(f"  {SIGNS.get(item.result, '?')} ", style)
-                text.append(f"{item.description}\n")
+                text.append(self._lines(item.description, 4).lstrip())
                 if item.error:
-                    text.append(f"      {item.error}\n", style)
-                if item.hint:
-                    text.append(f"      {item.hint}\n", self._style("faint"))
+                    text.append(self._lines(item.error, 6), style)
+                if item.hint and item.hint != hint:  # said once where several in turn have the same
+                    text.append(self._lines(item.hint, 6), self._style("faint"))
+                hint = item.hint
             text.append("\n")
         if self._trouble is not None:
-            text.append(f"{SIGNS[CheckResult.CHECK_ERROR]} {self._trouble.message}\n", self._style("bad"))
-            text.append(f"  {self._trouble.hint}\n", self._style("faint"))
+            text.append(self._lines(said(self._trouble), 0), self._style("bad"))
         self._static.update(text)
         if self.is_mounted:
             parts = [f"{SIGNS[result]} {counts[result]}" for result in SIGNS if counts[result]]
             entitle(self.query_one(Page), "  ".join(["check", *parts]))
+
+    def _lines(self, text: str, indent: int) -> str:
+        """Return a sentence in as many lines as it takes."""
+        return "".join(f"{' ' * indent}{line}\n" for line in wrapped(text, self.size.width - indent - MARGIN))
 
     def _style(self, name: str, *, bold: bool = False) -> str:
         colour = self.app.theme_variables.get(name, "").replace("ansi_", "")

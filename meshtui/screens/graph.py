@@ -15,7 +15,7 @@ from meshtui.messages import ViewAsked
 from meshtui.model import export
 from meshtui.model.filter import Filter
 from meshtui.model.graph import Graph, Node, around, only
-from meshtui.model.scope import Scope
+from meshtui.model.scope import Scope, Trouble, said
 from meshtui.model.walk import Selection
 from meshtui.pump import Opener
 from meshtui.screens.scene import Scene
@@ -54,6 +54,12 @@ class GraphView(View):
         self._last = answer
         self.graph.update(answer, self._keep)
         self._title()
+
+    def refused(self, tag: str, trouble: Trouble) -> None:
+        if self._last is None:
+            self.graph.say(said(trouble))
+        else:
+            super().refused(tag, trouble)
 
     def narrow(self, wanted: Filter) -> None:
         if self._last is not None:

@@ -16,7 +16,8 @@ from textual.widget import Widget
 from meshtui import keys
 from meshtui.model.clean import clean
 from meshtui.model.filter import EVERYTHING, Filter
-from meshtui.model.scope import Scope, Trouble
+from meshtui.model.scope import Scope, Trouble, said
+from meshtui.model.wrap import wrapped
 from meshtui.pump import Pump
 from meshtui.screens.scene import Scene
 from meshtui.screens.view import View, entitle
@@ -98,7 +99,7 @@ class LogsView(View):
             self._paint()
 
     def refused(self, tag: str, trouble: Trouble) -> None:
-        self._list.show([trouble.message, trouble.hint], end=False)
+        self._list.show(wrapped(said(trouble), self._list.size.width - 3), end=False)
 
     def narrow(self, wanted: Filter) -> None:
         self._paint()

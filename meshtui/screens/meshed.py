@@ -20,7 +20,7 @@ from meshtui.messages import ViewAsked
 from meshtui.model.cell import Column
 from meshtui.model.clean import clean
 from meshtui.model.document import aligned
-from meshtui.model.scope import Scope
+from meshtui.model.scope import Scope, Trouble
 from meshtui.model.table import Table
 from meshtui.pump import Opener
 from meshtui.screens.scene import Scene
@@ -86,6 +86,10 @@ class MeshedView(TableView):
 
     def take(self, tag: str, answer: Any) -> None:
         super().take(tag, answer)
+        self._detail(self.grid.row)
+
+    def refused(self, tag: str, trouble: Trouble) -> None:
+        super().refused(tag, trouble)
         self._detail(self.grid.row)
 
     @on(Grid.Moved)

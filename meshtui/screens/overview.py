@@ -17,7 +17,7 @@ from meshtui.columns import exchange
 from meshtui.messages import ViewAsked
 from meshtui.model.exchange import Exchange, Exchanges
 from meshtui.model.graph import Node
-from meshtui.model.scope import Scope, short
+from meshtui.model.scope import Scope, Trouble, said, short
 from meshtui.model.table import Table
 from meshtui.screens.graph import drill
 from meshtui.screens.scene import Scene
@@ -118,6 +118,15 @@ class OverviewView(StatView):
             return
         super().take(tag, answer)
         self._draw()
+
+    def refused(self, tag: str, trouble: Trouble) -> None:
+        if tag == "tap":
+            self.tap.empty = said(trouble)
+            self.tap.refresh()
+        elif tag == "edges":
+            self.graph.say(said(trouble))
+        else:
+            super().refused(tag, trouble)
 
     def _draw(self) -> None:
         row = self.grid.row

@@ -37,4 +37,11 @@ class Scene:
 
     @property
     def namespaces(self) -> list[str]:
-        return list(self.status.namespaces) if self.status is not None else []
+        """Return the namespaces that have a digit; Kubernetes' own come last, as little happens there."""
+        found = self.status.namespaces if self.status is not None else ()
+        return sorted(found, key=lambda name: name.startswith("kube-"))
+
+    @property
+    def only(self) -> str:
+        """The one namespace that may be looked at; empty: all may."""
+        return self.mesh.only if self.mesh is not None else ""

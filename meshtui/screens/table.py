@@ -14,7 +14,7 @@ from meshtui.messages import ViewAsked
 from meshtui.model.cell import Column
 from meshtui.model.document import aligned, as_yaml
 from meshtui.model.filter import Filter
-from meshtui.model.scope import Scope, Trouble
+from meshtui.model.scope import Scope, Trouble, said
 from meshtui.model.table import Table
 from meshtui.screens.scene import Scene
 from meshtui.screens.view import View, entitle
@@ -91,9 +91,11 @@ class TableView(View):
         self.title_pane()
 
     def refused(self, tag: str, trouble: Trouble) -> None:
-        self.grid.empty = f"× {trouble.message}"
+        if self.table.rows:
+            super().refused(tag, trouble)
+            return
+        self.grid.empty = said(trouble)
         self.grid.refresh()
-        super().refused(tag, trouble)
 
     def narrow(self, wanted: Filter) -> None:
         self.table.narrow(wanted)

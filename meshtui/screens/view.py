@@ -140,8 +140,9 @@ class View(Screen[None]):
         header = self.query_one(Header)
         header.mesh = self.scene.mesh.name if self.scene.mesh else ""
         header.status, header.trouble = self.scene.status, self.scene.trouble
-        header.namespace = self.scope.namespace
+        header.namespace = self.scope.namespace or self.scene.only
         header.namespaces = self.scene.namespaces
+        header.everywhere = not self.scene.only
         header.hints = self.hints()
         header.paused = self.paused
         header.set_class(not self.scene.header, "-gone")
@@ -257,7 +258,9 @@ class View(Screen[None]):
 
     def action_namespace(self, number: int) -> None:
         names = ["", *self.scene.namespaces]
-        if number < len(names):
+        if self.scene.only and not number:
+            self.flash(f"only {self.scene.only} may be looked at; an administrator can allow more", "warn")
+        elif number < len(names):
             self.post_message(ViewAsked("namespace", self.scope.within(names[number])))
         else:
             self.flash(f"no namespace {number}: there are {len(names) - 1}", "warn")

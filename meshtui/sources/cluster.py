@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any, cast
 
+from meshcore.client import control
 from meshcore.client.channel import Session
 from meshcore.client.failure import ClientError
 from meshcore.client.inventory import pods
-from meshcore.wire.control_pb2 import CheckResponse
+from meshcore.wire.control_pb2 import CheckResponse, StatusResponse
 from meshtui.model.scope import Scope, Trouble
 from meshtui.sources.kubeconfig import Kubeconfig, open_kube, open_mesh
 from meshtui.sources.mesh import Answers, LiveMesh, owners
@@ -33,6 +34,12 @@ class ClusterMesh(LiveMesh):
     def alive(self) -> bool:
         """A cluster does not end with its control plane."""
         return True
+
+    def status(self) -> Answers[StatusResponse]:
+        return self._follow(lambda session: control.watch_status(session, narrowed=self._narrowed))
+
+    def _narrowed(self, namespace: str) -> None:
+        self.only = namespace
 
     async def enter(self, stack: AsyncExitStack) -> Session:
         return await stack.enter_async_context(open_mesh(self.where, self.namespace, interactive=False))

@@ -78,6 +78,12 @@ async def open_kube(where: Kubeconfig, *, interactive: bool = True) -> AsyncIter
         raise failure(error) from None
 
 
+async def context_of(where: Kubeconfig) -> str:
+    """Return the name of the context that is meant, without asking its cluster anything; raises ClientError."""
+    async with open_kube(where) as cluster:
+        return cluster.cluster.context
+
+
 @asynccontextmanager
 async def open_mesh(where: Kubeconfig, namespace: str = "", *, interactive: bool = True) -> AsyncIterator[Session]:
     """Open a session to the mesh of a cluster, or to one of a namespace alone; raises ClientError.

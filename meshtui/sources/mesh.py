@@ -40,6 +40,7 @@ class Mesh(Protocol):
 
     name: str
     local: bool  # it runs on this machine
+    only: str  # the one namespace that the asker may look at; "": there is no such limit
 
     def alive(self) -> bool: ...
     def status(self) -> Answers[StatusResponse]: ...
@@ -57,6 +58,7 @@ class LiveMesh:
     """Asks a running control plane; where that is, and where logs are, its two kinds say."""
 
     local = False
+    only = ""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -76,6 +76,10 @@ class ServiceGraph(Vertical):
         self._whole = keep(whole) if keep else whole
         self._draw()
 
+    def say(self, text: str) -> None:
+        """Show words in the place of a graph that there is not."""
+        self._sheet.say(text)
+
     def clear(self) -> None:
         """Forget everything, for another namespace or kind."""
         self._memory, self._whole = Memory(), Graph({}, {})

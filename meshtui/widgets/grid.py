@@ -18,9 +18,11 @@ from textual.strip import Strip
 from meshtui.keys import bindings
 from meshtui.model.cell import Column, Level
 from meshtui.model.table import Table, clip
+from meshtui.model.wrap import wrapped
 from meshtui.widgets.scroll import Scroll
 
 GUTTER = 2  # cursor and mark
+SAID = 2  # the line in which words stand where there are no rows
 
 
 class Grid(Scroll, can_focus=True):
@@ -95,7 +97,7 @@ class Grid(Scroll, can_focus=True):
     def __init__(self, table: Table[Any], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.table = table
-        self.empty: str = ""  # said in the middle where there are no rows
+        self.empty: str = ""  # said where there are no rows, in as many lines as it takes
         self.idle_cursor = True  # whether the cursor shows without the focus, too
         self._on: str | None = None  # key of the cursor's row
         self._widths: list[int] = []
@@ -179,9 +181,12 @@ class Grid(Scroll, can_focus=True):
         return index == self.cursor and (self.has_focus or self.idle_cursor)
 
     def _blank(self, y: int, width: int) -> Strip:
-        if self.empty and not self.table.lines and y == 2:
-            style = self.rich_style + self.get_component_rich_style("grid--dim", partial=True)
-            return Strip([Segment("  " + self.empty, style)]).crop_extend(0, width, self.rich_style)
+        if self.empty and not self.table.lines and y >= SAID:
+            lines = wrapped(self.empty, width - 2 * GUTTER)
+            if y - SAID < len(lines):
+                style = self.rich_style + self.get_component_rich_style("grid--dim", partial=True)
+                line = Segment(" " * GUTTER + lines[y - SAID], style)
+                return Strip([line]).crop_extend(0, width, self.rich_style)
         return Strip.blank(width, self.rich_style)
 
     def _heading(self) -> list[Segment]:

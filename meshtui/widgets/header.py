@@ -38,6 +38,7 @@ class Header(Widget):
         self.mesh = ""
         self.namespace = ""
         self.namespaces: Sequence[str] = ()
+        self.everywhere = True  # all namespaces may be looked at
         self.hints: Sequence[tuple[str, str]] = ()
         self.paused = False
 
@@ -126,15 +127,19 @@ class Header(Widget):
         if at is None or self.size.height < 3 or at.y != 1:
             return
         left = 0
-        for number, name in enumerate(["all", *self.namespaces[:9]]):
+        for number, name in self._numbered():
             width = len(f"{number} {name}")
             if left <= at.x < left + width:
                 self.post_message(NamespaceAsked(name if number else ""))
             left += width + 3
 
+    def _numbered(self) -> list[tuple[int, str]]:
+        """Return what each digit is."""
+        return list(enumerate(["all", *self.namespaces[:9]]))[0 if self.everywhere else 1 :]
+
     def _places(self, width: int) -> Text:
         text = Text(no_wrap=True)
-        for number, name in enumerate(["all", *self.namespaces[:9]]):
+        for number, name in self._numbered():
             here = name == (self.namespace or "all")
             part = f"{number} {name}"
             if cell_len(text.plain) + len(part) + 2 > width:

@@ -18,6 +18,7 @@ from meshtui.model.drawing import BLANK, Picture
 from meshtui.model.graph import Graph, Node
 from meshtui.model.look import Look
 from meshtui.model.walk import Selection
+from meshtui.model.wrap import wrapped
 from meshtui.widgets.ink import Ink
 from meshtui.widgets.scroll import Scroll
 
@@ -50,6 +51,12 @@ class Sheet(Ink, Scroll, can_focus=True):
         self._picture = BLANK
         self._styles: dict[Level, Style] = {}
         self._margin = (0, 0)
+        self._said = ""
+
+    def say(self, text: str) -> None:
+        """Show words as long as there is no drawing."""
+        self._said = text
+        self.refresh()
 
     def show(self, picture: Picture) -> None:
         """Show a drawing, in the middle where there is more room than it needs."""
@@ -74,6 +81,10 @@ class Sheet(Ink, Scroll, can_focus=True):
         """Paint one line of the drawing."""
         base = self.rich_style
         x, row = self.scroll_offset[0], y + self.scroll_offset[1] - self._margin[1]
+        if not self._picture.height and self._said:
+            lines = wrapped(self._said, self.size.width - 4)
+            text = f"  {lines[y - 1]}" if 0 < y <= len(lines) else ""
+            return Strip([Segment(text, base)]).crop_extend(0, self.size.width, base)
         if not 0 <= row < self._picture.height:
             return Strip.blank(self.size.width, base)
         segments = [Segment(" " * self._margin[0], base)]

@@ -33,6 +33,7 @@ class Recording:
     """Answers by question, in the order they came; it plays as a `meshtui.sources.mesh.Mesh`."""
 
     name = "demo"
+    only = ""
 
     def __init__(self, answers: dict[Key, list[Any]], ended: float) -> None:
         self.answers = answers

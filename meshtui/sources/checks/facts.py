@@ -20,6 +20,8 @@ from meshtui.model.check import bad, weak
 Value = TypeVar("Value")
 Place = tuple[Kind, str, str]  # kind, namespace ("" without) and name
 
+# Not what would allow it: rights over the whole cluster are none to give away for a look.
+ELSEWHO = "an administrator of the cluster sees it with the same command"
 _UPGRADE = "`meshtui upgrade{} | kubectl apply --server-side --force-conflicts -f -`"
 
 
@@ -76,7 +78,7 @@ def unseen(what: str, seen: Seen[Any]) -> CheckItem | None:
     if failure is None:
         return None
     if failure.code == FORBIDDEN:
-        return weak(what, f"not seen: needs {seen.needs}", failure.hint)
+        return weak(what, f"not seen: needs {seen.needs}", ELSEWHO)
     return bad(what, f"not seen: {failure.message}", failure.hint or "look again in a moment")
 
 

@@ -44,6 +44,7 @@ class FakeMesh:
 
     name = "demo"
     local = True
+    only = ""
 
     def __init__(self, *, rows: int = 0) -> None:
         self.extra = rows
