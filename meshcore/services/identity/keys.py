@@ -48,8 +48,8 @@ class Keys:
             )  # fmt: skip
         except jwt.PyJWTError as error:
             raise TokenError(f"the token is not accepted: {error}") from None
-        except KubeError as error:
-            raise TokenError(f"the token cannot be checked now: {error}", again=error.lost) from None
+        except KubeError as error:  # whatever it is, it is not the token
+            raise TokenError(f"the token cannot be checked now: {error}", again=True) from None
         wanted = f"system:serviceaccount:{identity.namespace}:{identity.service_account}"
         if claims["sub"] != wanted:
             raise TokenError(f"the token is {claims['sub']}'s, not that of {identity}")

@@ -23,8 +23,8 @@ class Reviewed:
             raise TokenError("no token was shown: the sidecar's projected token is missing")
         try:
             found = await self._reviews.token(token, (AUDIENCE,))
-        except KubeError as error:
-            raise TokenError(f"the token cannot be reviewed now: {error}", again=error.lost) from None
+        except KubeError as error:  # whatever it is, it is not the token
+            raise TokenError(f"the token cannot be reviewed now: {error}", again=True) from None
         if found.user is None:
             raise TokenError(f"the token is not accepted: {found.reason}")
         account = found.user.service_account
