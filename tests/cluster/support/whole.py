@@ -22,6 +22,7 @@ from agents.sidecar.state.peers import TLS_MUTUAL, Peer
 from agents.sidecar.state.runtime import Runtime
 from agents.sidecar.state.taps import Taps
 from meshcore.wire import discovery_pb2, identity_pb2, policy_pb2
+from meshcore.wire.buckets import index
 from meshcore.wire.common_pb2 import HTTP1, INBOUND, OUTBOUND, SUCCESS
 from meshcore.wire.version import PROTOCOL, VERSION
 
@@ -93,10 +94,10 @@ class Whole:
 
 def _served(edge: Edge, count: int) -> None:
     cell = edge.http("", HTTP1, 200, None, SUCCESS, "")
-    for number in range(count):
+    for latency_ms in range(1, count + 1):
         cell.count += 1
-        cell.buckets[20 + number] += 1
-        cell.latency_sum_ms += number
+        cell.buckets[index(latency_ms)] += 1
+        cell.latency_sum_ms += latency_ms
 
 
 def _peer(who: Instance) -> Peer:
