@@ -85,7 +85,7 @@ bench: $(STAMP) ## cost, latency and memory beside Envoy and HAProxy, 11 min: RO
 	@$(BIN)/python -m tests.bench --rows "$(ROWS)" --rounds "$(or $(ROUNDS),3)" $(if $(JSON),--json $(JSON))
 
 bench-cluster: $(STAMP) ## endpoints to a thousand watchers in a cluster of 5,000 pods, 6 min: ROWS=spread,one PODS=5000 JSON=FILE
-	@$(BIN)/python -m tests.bench.cluster --rows "$(ROWS)" --pods $(or $(PODS),5000) $(if $(JSON),--json $(JSON))
+	@$(BIN)/python -m tests.bench.cluster --rows "$(ROWS)" --pods $(or $(PODS),5000) --nice $(or $(NICE),0) $(if $(JSON),--json $(JSON))
 
 bench-readme: $(STAMP) ## write a result of make bench into the README: JSON=FILE
 	@$(BIN)/python -m tests.bench --result "$(or $(JSON),$(error give JSON=FILE, as make bench wrote it))" --readme

@@ -19,7 +19,7 @@ from meshtui.cli.machine import categories
 from meshtui.cli.resources import parse_resources
 from meshtui.cli.scope import namespace_of, run, session_of
 from meshtui.cli.stat import show
-from meshtui.cli.where import home_of
+from meshtui.cli.where import PATIENCE_S, home_of
 from meshtui.columns import edges as edge_columns
 from meshtui.sources.kubeconfig import Kubeconfig, context_of
 
@@ -117,7 +117,7 @@ def _visible(mesh: str, namespace: str) -> str:
 
     async def verb() -> None:
         nonlocal seen
-        async with session_of(mesh, namespace) as session:
+        async with asyncio.timeout(PATIENCE_S), session_of(mesh, namespace) as session:
             if namespace:
                 await namespace_of(session, namespace, everywhere=False)
             elif session.namespace:
@@ -126,7 +126,7 @@ def _visible(mesh: str, namespace: str) -> str:
 
     try:
         run(verb)
-    except ClientError:
+    except (ClientError, TimeoutError):
         return seen
     except Fault as fault:
         if fault.status == USAGE:

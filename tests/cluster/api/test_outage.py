@@ -1,6 +1,8 @@
 """An API server that is away, slow, silent or flapping, for people: one line each, and screens that come back."""
 
 import asyncio
+import os
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -21,6 +23,7 @@ from tests.cluster.support.mesh import Mesh
 from tests.cluster.support.mesh import mesh as running
 from tests.cluster.support.relay import Relay, relay
 from tests.cluster.support.wait import until
+from tests.support.terminal import Terminal
 
 LIMIT_S = 60.0
 
@@ -180,6 +183,18 @@ async def test_screens_open_while_the_api_server_is_away(world: World) -> None:
         await shown.until(lost, "a banner")
         world.way.mend()
         await shown.until(well, "the mesh")
+
+
+def test_the_terminal_opens_on_a_cluster_that_does_not_answer(world: World, tmp_path: Path) -> None:
+    world.way.freeze()
+    terminal = Terminal(tmp_path, dict(os.environ))
+    try:
+        terminal.line(f"{sys.executable} -m meshtui --kubeconfig {world.kubeconfig} -n {world.namespace}")
+        assert terminal.shows("control plane lost", within=LIMIT_S), terminal.screen
+        world.way.mend()
+        assert terminal.shows("web", "√ control plane", within=LIMIT_S), terminal.screen
+    finally:
+        terminal.close()
 
 
 async def test_screens_over_a_network_that_flaps(world: World) -> None:
