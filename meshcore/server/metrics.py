@@ -38,9 +38,10 @@ class Collector(Base):
         yield certificates
         left = core.store.authority.issuer.not_valid_after_utc.timestamp() - time.time()
         yield GaugeMetricFamily("issuer_cert_ttl_seconds", "Time until the issuer's certificate expires.", left)
-        yield GaugeMetricFamily(
-            "meshtui_uplinks", "Sidecars that are connected.", sum(pod.uplink for pod in core.inventory.pods())
-        )
+        own = sum(entry.uplink is not None for entry in core.registry.entries())
+        yield GaugeMetricFamily("meshtui_uplinks", "Sidecars that are connected to this replica.", own)
+        answering = len(plane.replicas.circle.links())
+        yield GaugeMetricFamily("meshtui_replicas", "Replicas that answer, this one too.", 1 + answering)
         yield GaugeMetricFamily("meshtui_series", "Series in the stats ring.", core.counts.series)
         yield GaugeMetricFamily("meshtui_taps", "Taps that are on.", core.taps.taps)
         yield GaugeMetricFamily("meshtui_streams", "Streams open through the API server.", plane.access.streams)

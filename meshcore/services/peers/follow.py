@@ -111,6 +111,8 @@ class Link:
                         self.whole = self.whole or happening.whole
                         for taker in takers:
                             taker.take(happening)
+                        if happening.HasField("counted"):
+                            await asyncio.sleep(0)  # that takes a while: sidecars and people have their turn
             finally:
                 if self.answers:
                     self.silent_since = self._clock()

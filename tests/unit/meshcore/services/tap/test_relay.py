@@ -44,6 +44,9 @@ class Sidecar:
             event.response_end.since_request_init_us = 1000
         else:
             event.request_init.method = "GET"
+        self.deliver(event, dropped)
+
+    def deliver(self, event: tap_pb2.TapEvent, dropped: int = 0) -> None:
         self._registry.deliver(self.post, [event], dropped)
 
 
@@ -171,3 +174,33 @@ async def test_a_limit_counts_the_requests_of_all(world: World) -> None:
     await until(lambda: not world.board.registry.watches)
     await until(lambda: far.rate == 0.0)
     assert sum(len(answer.events) for answer in viewer.answers) == 6
+
+
+async def test_top_counts_a_request_once_whose_two_ends_are_at_two_replicas(world: World) -> None:
+    near, far = Sidecar(world.board.registry, "web-0"), Sidecar(world.far, "voting-1")
+    targets = [common_pb2.Resource(namespace="emojivoto", kind="deployment", name=name) for name in ("web", "voting")]
+    latest = tap_pb2.TopResponse()
+
+    async def watch() -> None:
+        nonlocal latest
+        request = tap_pb2.TopRequest(targets=targets, interval_ms=100)
+        async for answer in TapQuery(world.board).Top(request, None):  # type: ignore[arg-type]
+            latest = answer
+
+    task = asyncio.create_task(watch())
+    await until(lambda: latest.sidecars == 2)
+    for sidecar, direction in ((near, common_pb2.OUTBOUND), (far, common_pb2.INBOUND)):
+        event = tap_pb2.TapEvent(
+            orders=[sidecar.orders[-1].id],
+            request_id="r",
+            proxy=sidecar.post.peer,
+            direction=direction,
+            source=peer("web-0"),
+            destination=peer("voting-1"),
+        )
+        event.response_end.since_request_init_us = 1000
+        sidecar.deliver(event)
+    await until(lambda: bool(latest.rows))
+    assert [(row.count, row.direction) for row in latest.rows] == [(1, common_pb2.INBOUND)]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
