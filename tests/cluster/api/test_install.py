@@ -11,6 +11,11 @@ from tests.cluster.support.people import meshtui
 from tests.cluster.support.wait import until
 
 NAMESPACE = "mesh-install"
+STALE = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "old", "labels": {"app.kubernetes.io/part-of": "meshtui"}},
+}
 EXEMPT = "mesh.meshtui.dev/admission-webhooks"
 
 
@@ -39,9 +44,7 @@ def test_installed_upgraded_and_gone_again(cluster: Cluster) -> None:
     assert "cpuRequest: 33m" in config["data"]["config.yaml"]
     assert "meshtui/controller:9.9" in config["data"]["config.yaml"]
 
-    stale = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "old", "labels": {
-        "app.kubernetes.io/part-of": "meshtui"}}}  # fmt: skip
-    cluster.apply(stale, namespace=NAMESPACE)
+    cluster.apply(STALE, namespace=NAMESPACE)
     (left,) = yaml.safe_load_all(printed(meshtui("prune", *here, "--ha", kubeconfig=admin)))
     assert (left["kind"], left["metadata"]["name"]) == ("ConfigMap", "old")
 
@@ -50,6 +53,25 @@ def test_installed_upgraded_and_gone_again(cluster: Cluster) -> None:
     rest = meshtui("uninstall", *here, kubeconfig=admin)
     assert (rest.returncode, rest.stdout) == (0, "")
     assert "Nothing of the mesh" in rest.stderr
+
+
+def test_an_admin_of_one_namespace_upgrades_and_prunes_its_mesh(cluster: Cluster, namespace: str) -> None:
+    owner = cluster.user("keeper", namespace=namespace)
+    cluster.bind("admin", "user:keeper", namespace)
+    here = ["--namespaced", "--mesh-namespace", namespace]
+    assert meshtui("check", "--pre", "--wait", "0", *here, kubeconfig=owner).returncode == 0
+    wanted = printed(meshtui("install", *here, kubeconfig=owner))
+    cluster.kubectl("apply", "-f", "-", stdin=wanted, kubeconfig=owner)
+
+    newer = printed(meshtui("upgrade", *here, "--image-tag", "9.9", kubeconfig=owner))
+    kinds = {each["kind"] for each in yaml.safe_load_all(newer)}
+    assert kinds == {"ServiceAccount", "Role", "RoleBinding", "ConfigMap", "Service", "Deployment"}
+    cluster.kubectl("apply", "-f", "-", stdin=newer, kubeconfig=owner)
+
+    assert "nothing to prune" in meshtui("prune", *here, kubeconfig=owner).stderr
+    cluster.apply(STALE, namespace=namespace)
+    (left,) = yaml.safe_load_all(printed(meshtui("prune", *here, kubeconfig=owner)))
+    assert (left["kind"], left["metadata"]["name"]) == ("ConfigMap", "old")
 
 
 def test_uninstall_waits_for_the_last_meshed_pod(cluster: Cluster, namespace: str) -> None:
@@ -107,9 +129,9 @@ def test_pods_wait_for_an_injector_that_is_away_in_ha_mode_alone(cluster: Cluste
 def test_kustomize_makes_the_same_objects(cluster: Cluster) -> None:
     from meshtui.cli.manifests import folder, load, named
 
-    for overlay in ("base", "ha"):
+    for overlay in ("base", "ha", "namespaced"):
         built = list(yaml.safe_load_all(cluster.kubectl("kustomize", str(folder() / overlay))))
-        ours = {named(each): each for each in load(ha=overlay == "ha")}
+        ours = {named(each): each for each in load(ha=overlay == "ha", namespaced=overlay == "namespaced")}
         assert {named(each): each for each in built} == ours
 
 
