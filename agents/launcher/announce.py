@@ -66,7 +66,7 @@ def summary(name: str, states: Sequence[State], took: float) -> list[str]:
 def pages(states: Sequence[State]) -> list[str]:
     """Return the addresses at which a browser finds the HTTP ports, through the mesh."""
     return [
-        f"{state.pod}: http://127.0.0.1:{port.mesh or port.port}/"
+        f"{state.pod}: http://{port.entry}/"
         for state in states
         for port in state.ports
         if port.name == "http" and state.ready
@@ -85,6 +85,6 @@ def _words(state: State) -> tuple[str, str]:
     if state.ready and not state.message:
         sidecar = f", sidecar {state.proxy_pid}" if state.proxy_pid else ""
         # Who calls the program's own port passes the mesh by, and is not seen.
-        ports = "".join(f", {port.name} through the mesh: 127.0.0.1:{port.mesh}" for port in state.ports if port.mesh)
+        ports = "".join(f", {port.name} through the mesh: {port.entry}" for port in state.ports if port.mesh)
         return "ready", f"pid {state.pid}{sidecar}{ports}"
     return ("waiting", state.message) if state.message else ("", "")

@@ -16,7 +16,7 @@ def check(name: str) -> int:
     """Print the faults as a list; the exit status is 0 whether there are some or not."""
     try:
         document = parse(sys.stdin.read(), name)
-        check_rules(parse_mesh(document), document, os.environ, lambda port: None)
+        check_rules(parse_mesh(document), document, os.environ, lambda port, host: None)
     except SpecError as error:
         faults = error.faults
     else:

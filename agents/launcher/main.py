@@ -115,7 +115,13 @@ def _parser() -> Parser:
         usage="meshtui run --name NAME [--port [NAME=]PORT] [--upstream NAME] [options] -- COMMAND …",
     )
     run.add_argument("--name", required=True, help="name of the workload")
-    run.add_argument("--port", action="append", default=[], metavar="[NAME=]PORT", help="where it listens; or auto")
+    run.add_argument(
+        "--port",
+        action="append",
+        default=[],
+        metavar="[NAME=]PORT",
+        help="where it listens; or auto, [::1]:PORT, unix:/path",
+    )
     run.add_argument("--upstream", action="append", default=[], metavar="NAME", help="NAME, NAME:PORT, NAME.NAMESPACE")
     run.add_argument("--namespace", "-n", default="", help="default: the mesh's")
     run.add_argument("--kind", default="Deployment", help="default: Deployment")

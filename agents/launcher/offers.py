@@ -3,6 +3,11 @@
 Pure; read by rules, which refuses what does not fit, and by plan, which relies on it.
 """
 
+from collections.abc import Mapping
+from pathlib import Path
+
+from agents.launcher.address import Address, parse
+from agents.launcher.expand import expand
 from agents.launcher.spec import Mesh, Ready, Workload
 
 
@@ -23,12 +28,23 @@ def probe_port(workload: Workload, ready: Ready) -> str | None:
     if not ready.port:
         wanted = "http" if ready.http is not None else "grpc" if ready.grpc is not None else ""
         return wanted if wanted in workload.ports else sole_port(workload)
-    return next((name for name, port in workload.ports.items() if str(ready.port) in (name, str(port))), None)
+    return next((name for name, port in workload.ports.items() if str(ready.port) in _names(name, port)), None)
 
 
 def offers(workload: Workload, port: str) -> bool:
     """Tell whether a port, by name or number, is one of its own."""
-    return any(port in (name, str(number)) for name, number in workload.ports.items())
+    return any(port in _names(name, wanted) for name, wanted in workload.ports.items())
+
+
+def socket_path(workload: Workload, address: Address, folder: Path, values: Mapping[str, str]) -> Path:
+    """Return where a Unix socket is: a path that is not absolute begins where the program runs."""
+    return folder.absolute() / expand(workload.directory, values) / expand(address.path, values)
+
+
+def _names(name: str, wanted: str | int) -> tuple[str, ...]:
+    """Return what a port may be called."""
+    number = parse(wanted).port
+    return (name, str(number)) if number else (name,)
 
 
 def choice(workload: Workload) -> str:

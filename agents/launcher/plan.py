@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from agents.launcher.address import AUTO, HOST, UNIX, Address, parse
 from agents.launcher.expand import expand
-from agents.launcher.offers import namespace_of, probe_port, sole_port
-from agents.launcher.ports import HOST, Listening
+from agents.launcher.offers import namespace_of, probe_port, socket_path, sole_port
+from agents.launcher.ports import Listening
 from agents.launcher.spec import UNSAID, Limits, Mesh, Workload
 from agents.launcher.upstreams import targets, variable
 from meshcore.wire.ids import Target
@@ -21,7 +22,7 @@ from meshcore.wire.kinds import parse_kind
 class Supply(Protocol):
     """Where ports come from."""
 
-    def free(self) -> int: ...
+    def free(self, host: str = HOST) -> int: ...
     def listen(self) -> Listening: ...
 
 
@@ -30,9 +31,14 @@ class Port:
     """One port of an instance: where the application listens, and the sidecar for it."""
 
     name: str
-    number: int
+    number: int  # of a Unix socket, which has none: its sidecar's
     opaque: bool = False
     listener: Listening | None = None
+    host: str = HOST  # or unix:/path
+
+    @property
+    def address(self) -> Address:
+        return Address(self.host, self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class Outbound:
 class Probe:
     """How to tell that the application can do its work; no kind: it listens on all its ports."""
 
-    port: int = 0
+    address: Address = AUTO
     kind: str = ""  # http, grpc or tcp
     what: str = ""  # path or service
     timeout: float = 30.0
@@ -112,14 +118,10 @@ def _draft(mesh: Mesh, workload: Workload, around: Surroundings, supply: Supply,
     """Return an instance with its ports, but with no command and environment yet: these may name other's ports."""
     namespace = namespace_of(mesh, workload)
     kind = parse_kind(workload.kind)
+    values = {f"env.{name}": text for name, text in around.environment.items()}
+    values |= {"namespace": namespace, "name": workload.name, "pod": f"{workload.name}-{number}"}
     ports = tuple(
-        Port(
-            name=name,
-            number=(fixed := supply.free() if wanted == "auto" else int(wanted)),
-            opaque=name in workload.opaque or fixed in workload.opaque,
-            listener=supply.listen() if workload.mesh else None,
-        )
-        for name, wanted in workload.ports.items()
+        _port(workload, name, parse(wanted), around, supply, values) for name, wanted in workload.ports.items()
     )
     zones = [workload.zone] if isinstance(workload.zone, str) else workload.zone
     upstreams = targets(workload.upstreams, namespace) if workload.mesh else {}
@@ -143,6 +145,20 @@ def _draft(mesh: Mesh, workload: Workload, around: Surroundings, supply: Supply,
         proxy=supply.listen() if workload.mesh else None,
         admin=supply.listen() if workload.mesh else None,
     )
+
+
+def _port(
+    workload: Workload, name: str, wanted: Address, around: Surroundings, supply: Supply, values: Mapping[str, str]
+) -> Port:
+    """Return a port with its number chosen, or its socket's path filled in."""
+    host, number = wanted
+    listener = supply.listen() if workload.mesh else None
+    if wanted.path:
+        host = f"{UNIX}{socket_path(workload, wanted, around.folder, values)}"
+        number = listener.port if listener else 0
+    elif not number:
+        number = supply.free(host)
+    return Port(name, number, name in workload.opaque or number in workload.opaque, listener, host)
 
 
 def _complete(
@@ -170,10 +186,11 @@ _LATE = ("command", "directory", "environment")
 def _values(workload: Workload, draft: Instance, around: Surroundings, reach: Mapping[str, str]) -> dict[str, str]:
     """Return what the references of `expand` stand for."""
     values = {f"env.{name}": text for name, text in around.environment.items()}
-    values |= {f"ports.{port.name}": str(port.number) for port in draft.ports}
+    values |= {f"ports.{port.name}": port.address.path or str(port.number) for port in draft.ports}
     for key, address in reach.items():
         host, _, port = address.rpartition(":")
-        values |= {f"upstreams.{key}": address, f"upstreams.{key}.host": host, f"upstreams.{key}.port": port}
+        bare = host.strip("[]")
+        values |= {f"upstreams.{key}": address, f"upstreams.{key}.host": bare, f"upstreams.{key}.port": port}
     values |= {"namespace": draft.namespace, "name": workload.name, "pod": draft.pod, "python": around.python}
     if draft.proxy is not None:
         values["proxy"] = f"http://{draft.proxy.address}"
@@ -188,9 +205,10 @@ def _environment(
     values: Mapping[str, str],
 ) -> dict[str, str]:
     environment = {"PYTHONUNBUFFERED": "1", **around.environment}  # its last words should reach the log
-    if (sole := sole_port(workload) or next(iter(workload.ports), None)) is not None:
-        environment["PORT"] = values[f"ports.{sole}"]
-    environment |= {f"PORT_{variable(port.name)}": str(port.number) for port in draft.ports}
+    numbers = {port.name: str(port.number) for port in draft.ports if not port.address.path}
+    if (sole := sole_port(workload) or next(iter(workload.ports), "")) in numbers:
+        environment["PORT"] = numbers[sole]
+    environment |= {f"PORT_{variable(name)}": number for name, number in numbers.items()}
     environment |= {f"{variable(key)}_ADDR": address for key, address in reach.items()}
     if draft.proxy is not None:
         environment["MESHTUI_PROXY"] = values["proxy"]
@@ -208,8 +226,8 @@ def _probe(workload: Workload, ports: Sequence[Port]) -> Probe:
     if what is None:
         kind, what = "tcp", ""
     name = probe_port(workload, ready)
-    number = next(port.number for port in ports if port.name == name)
-    return Probe(number, kind, what, ready.timeout_s)
+    address = next(port.address for port in ports if port.name == name)
+    return Probe(address, kind, what, ready.timeout_s)
 
 
 def _direct(target: Target, offers: Mapping[tuple[str, str], Instance]) -> str:
@@ -220,7 +238,7 @@ def _direct(target: Target, offers: Mapping[tuple[str, str], Instance]) -> str:
     wanted = [port for port in offered.ports if target.port in (port.name, str(port.number))]
     preferred = [port for port in offered.ports if port.name in ("http", "grpc")]
     port = (wanted or preferred or offered.ports)[0]
-    return port.listener.address if port.listener else f"{HOST}:{port.number}"
+    return port.listener.address if port.listener else str(port.address)
 
 
 def shown(command: Sequence[str]) -> str:

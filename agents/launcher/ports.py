@@ -14,7 +14,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-HOST = "127.0.0.1"
+from agents.launcher.address import HOST
+
 BACKLOG = 1024
 LOWEST = 20_000
 LISTEN = "0A"  # state of a socket in /proc/net/tcp
@@ -41,11 +42,11 @@ class Ports:
         # Below the range from which the kernel takes ports for outgoing connections, or one of those may come first.
         self._highest = max(LOWEST + 1000, _ephemeral() - 1)
 
-    def free(self) -> int:
-        """Return a port for an application to listen on; the same one is given only once."""
+    def free(self, host: str = HOST) -> int:
+        """Return a port for an application to listen on at an address; the same one is given only once."""
         for _ in range(1000):
             port = random.randint(LOWEST, self._highest)  # noqa: S311 - no secret
-            if port not in self._given and occupied(port) is None:
+            if port not in self._given and occupied(port, host) is None:
                 self._given.add(port)
                 return port
         raise OSError(errno.EADDRINUSE, "no free port was found")
@@ -61,12 +62,12 @@ class Ports:
             listening.close()
 
 
-def occupied(port: int) -> str | None:
-    """Return why an application cannot listen on a port, in words; None if it can."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+def occupied(port: int, host: str = HOST) -> str | None:
+    """Return why an application cannot listen on a port (0: on any), in words; None if it can."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except PermissionError:
             return "may not be used by this user"
         except OSError as error:
@@ -90,9 +91,10 @@ def listening() -> dict[int, set[str]]:
     return found
 
 
-def reachable(addresses: Collection[str]) -> bool:
-    """Tell whether somebody who listens at these addresses is found at HOST."""
-    return not {HOST, "0.0.0.0", "::", f"::ffff:{HOST}"}.isdisjoint(addresses)
+def reachable(addresses: Collection[str], host: str = HOST) -> bool:
+    """Tell whether somebody who listens at these addresses is found at one of them."""
+    wanted = {host, "::"} if ":" in host else {host, "0.0.0.0", "::", f"::ffff:{host}"}
+    return not wanted.isdisjoint(addresses)
 
 
 def _listeners() -> list[tuple[str, int, str]]:

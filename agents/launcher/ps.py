@@ -8,8 +8,9 @@ from difflib import get_close_matches
 import msgspec
 import yaml
 
+from agents.launcher.address import HOST
 from agents.launcher.announce import SHOWN
-from agents.launcher.state import FAILING, LauncherState, State, load
+from agents.launcher.state import FAILING, LauncherState, PortState, State, load
 from meshcore.client.place import PlaceError, find
 
 
@@ -89,16 +90,20 @@ def _row(state: State, now_ms: int, *, wide: bool) -> list[str]:
         "yes" if state.meshed else "-" if state.pod == "control-plane" else "no",
         str(state.pid or "-"),
         age((now_ms - state.started_ms) / 1000) if state.started_ms and state.pid else "-",
-        ",".join(f"127.0.0.1:{port.mesh or port.port}" for port in state.ports) or "-",
+        ",".join(port.entry for port in state.ports) or "-",
     ]
     if wide:
         row += [
-            ",".join(f"{port.name}:{port.port}" for port in state.ports) or "-",
+            ",".join(f"{port.name}:{_own(port)}" for port in state.ports) or "-",
             str(state.proxy_pid or "-"),
             f"127.0.0.1:{state.admin}" if state.admin else "-",
             " ".join(state.command.split()) or "-",
         ]
     return row
+
+
+def _own(port: PortState) -> str:
+    return str(port.port) if port.host == HOST else port.address
 
 
 def _document(mesh: str, launchers: Sequence[LauncherState]) -> dict[str, object]:

@@ -4,10 +4,11 @@ Called before anything starts. Each rule yields faults, so that a person sees al
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
+from agents.launcher.claims import LABEL, Occupied, claims
 from agents.launcher.document import Document, Fault, SpecError, Where
 from agents.launcher.duration import seconds
 from agents.launcher.expand import unknown
@@ -19,10 +20,6 @@ from agents.runtime.config import BOUNDS
 from meshcore.wire.ids import Target, is_label, parse_target
 from meshcore.wire.kinds import WORKLOADS, parse_kind
 
-Occupied = Callable[[int], str | None]  # why a port cannot be had, in words; None if it can
-
-LABEL = "use lower-case letters, digits and '-'"
-PORT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,13}[a-z0-9])?")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 METHOD = re.compile(r"[A-Z]+")
 
@@ -31,7 +28,7 @@ def check(
     mesh: Mesh, document: Document, environment: Mapping[str, str], occupied: Occupied, *, alone: bool = True
 ) -> None:
     """Raise SpecError with everything that is wrong; unless it is `alone`, others may offer the upstreams."""
-    faults = [*_names(mesh, document), *_ports(mesh, document, occupied)]
+    faults = [*_names(mesh, document), *claims(mesh, document, environment, occupied)]
     faults.extend(_limits(mesh.limits, (), document))
     for i, workload in enumerate(mesh.workloads):
         place: Where = ("workloads", i)
@@ -67,32 +64,6 @@ def _names(mesh: Mesh, document: Document) -> Iterator[Fault]:
             yield document.fault(
                 where, f"{workload.name} is already the name of the workload in line {line}", "give it another name"
             )
-
-
-def _ports(mesh: Mesh, document: Document, occupied: Occupied) -> Iterator[Fault]:
-    seen: dict[int, Where] = {}
-    for i, workload in enumerate(mesh.workloads):
-        for name, port in workload.ports.items():
-            where: Where = ("workloads", i, "ports", name)
-            if not PORT_NAME.fullmatch(name):
-                yield document.fault(where, f"{name!r} cannot name a port", LABEL + ", at most 15 of them")
-            if not isinstance(port, int):
-                continue
-            if workload.replicas > 1:
-                yield document.fault(
-                    where,
-                    f"{workload.replicas} replicas cannot share port {port}",
-                    "write auto, and use ${ports." + name + "}",
-                )
-            elif (first := seen.setdefault(port, where)) != where:
-                line = document.line(first)
-                yield document.fault(
-                    where, f"port {port} is already taken in line {line}", "take another, or write auto"
-                )
-            elif workload.replicas and (reason := occupied(port)) is not None:
-                yield document.fault(
-                    where, f"port {port} {reason}", "end that program, take another port, or write auto"
-                )
 
 
 def _workload(workload: Workload, place: Where, document: Document) -> Iterator[Fault]:

@@ -10,9 +10,9 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from agents.launcher import journal
+from agents.launcher.address import parse
 from agents.launcher.announce import Announcer
 from agents.launcher.crew import Crew
 from agents.launcher.document import Document, Fault, SpecError
@@ -138,15 +138,19 @@ async def _watch(place: Place, supervisor: Supervisor, ending: Ending) -> None:
     ending.ask(f"mesh {place.name} has ended")
 
 
-def _ports(texts: Sequence[str]) -> dict[str, int | Literal["auto"]]:
+def _ports(texts: Sequence[str]) -> dict[str, int | str]:
     """Return ports by name; without a name, the first is http."""
-    ports: dict[str, int | Literal["auto"]] = {}
+    ports: dict[str, int | str] = {}
     for text in texts:
-        name, equals, number = text.rpartition("=")
-        if number != "auto" and not (number.isascii() and number.isdigit() and 0 < int(number) < 65536):
-            raise ValueError(f"--port: {text!r} is no port; write 8080, http=8080 or auto")
-        key = name if equals else ("http" if not ports else f"port-{number}")
-        ports[key] = "auto" if number == "auto" else int(number)
+        name, equals, given = text.rpartition("=")
+        wanted = int(given) if given.isascii() and given.isdigit() else given
+        try:
+            number = parse(wanted).port
+        except ValueError:
+            fix = "write 8080, http=8080, auto, http=[::1]:8080 or http=unix:/path"
+            raise ValueError(f"--port: {text!r} is no port; {fix}") from None
+        key = name if equals else ("http" if not ports else f"port-{number or given}")
+        ports[key] = wanted
     return ports
 
 

@@ -30,7 +30,13 @@ def configuration(instance: Instance, issued: IssueTokenResponse) -> bytes:
         anchors_pem="".join(map(ssl.DER_cert_to_PEM_cert, issued.trust.anchors)),
         token=issued.token,
         inbound=tuple(
-            Inbound(name=port.name, port=port.number, listen=f"fd:{port.listener.fd}", opaque=port.opaque)
+            Inbound(
+                name=port.name,
+                port=port.number,
+                listen=f"fd:{port.listener.fd}",
+                host=port.host,
+                opaque=port.opaque,
+            )
             for port in instance.ports
             if port.listener is not None
         ),

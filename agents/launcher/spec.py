@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
+from agents.launcher import address
 from agents.launcher.document import Document, Fault, SpecError, Where, read
 from agents.launcher.duration import seconds
 from agents.launcher.size import size
@@ -92,7 +93,7 @@ class Workload(_Struct, frozen=True):
     kind: str = "Deployment"
     directory: str = ""
     replicas: Annotated[int, msgspec.Meta(ge=0, le=100)] = 1
-    ports: dict[str, Port | Literal["auto"]] = {}
+    ports: dict[str, Port | str] = {}  # addresses
     env: dict[str, str] = {}
     upstreams: list[str] = []
     ready: Ready | None = None
@@ -125,7 +126,7 @@ WANTS: dict[tuple[str, ...], str] = {
     ("workloads", "name"): "a name in text",
     ("workloads", "command"): "a list such as [python, app.py], or one line for the shell",
     ("workloads", "ports"): "names and numbers, such as {http: 8080} or {http: auto}",
-    ("workloads", "ports", "*"): "a number from 1 to 65535, or auto",
+    ("workloads", "ports", "*"): "a number from 1 to 65535, auto, an address such as '[::1]:8080', or unix:/path",
     ("workloads", "replicas"): "a number from 0 to 100",
     ("workloads", "env"): "names and values",
     ("workloads", "env", "*"): "one value",
@@ -173,9 +174,12 @@ def parse(document: Document) -> Mesh:
     if faults:
         raise SpecError(*sorted(faults, key=lambda fault: fault.line))
     try:
-        return msgspec.convert(_as_text(document), Mesh, strict=True)
+        mesh = msgspec.convert(_as_text(document), Mesh, strict=True)
     except msgspec.ValidationError as error:
         raise SpecError(_explain(document, str(error))) from None
+    if faults := list(_addresses(mesh, document)):
+        raise SpecError(*faults)
+    return mesh
 
 
 def load(path: Path) -> tuple[Mesh, Document]:
@@ -208,6 +212,17 @@ def _unknown(document: Document, where: Where, value: Any) -> Iterator[Fault]:
             nearest = next((word for word in known if [word.lower()] == near), "")
             fix = f"did you mean {nearest}?" if nearest else f"known here: {', '.join(known)}"
             yield document.fault((*where, name), "unknown field", fix)
+
+
+def _addresses(mesh: Mesh, document: Document) -> Iterator[Fault]:
+    """Yield the ports that are no addresses."""
+    for i, workload in enumerate(mesh.workloads):
+        for name, wanted in workload.ports.items():
+            try:
+                address.parse(wanted)
+            except ValueError:
+                where: Where = ("workloads", i, "ports", name)
+                yield document.fault(where, f"{wanted!r} is not valid", f"give {WANTS[general(where)]}")
 
 
 def _as_text(document: Document) -> Any:
@@ -258,7 +273,7 @@ def _culprit(document: Document, where: Where) -> str:
     values = document.at(where)
     for name, value in values.items():
         if where[-1] == "ports":
-            good = value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65536)
+            good = isinstance(value, str) or (type(value) is int and 0 < value < 65536)
         else:
             good = isinstance(value, str | int | float)
         if not good:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from agents.launcher.address import HOST, Address
 from agents.launcher.plan import Instance
 from meshcore.client.place import Place
 from meshcore.wire import discovery_pb2
@@ -31,6 +32,17 @@ class PortState(msgspec.Struct):
     name: str
     port: int
     mesh: int = 0
+    host: str = HOST  # or unix:/path
+
+    @property
+    def address(self) -> str:
+        """Where the application listens."""
+        return str(Address(self.host, self.port))
+
+    @property
+    def entry(self) -> str:
+        """Where others find it: through the mesh, or itself where it has no sidecar."""
+        return f"{HOST}:{self.mesh}" if self.mesh else self.address
 
 
 class State(msgspec.Struct):
@@ -82,7 +94,7 @@ def fresh(instance: Instance, command: str) -> State:
         pod=instance.pod,
         service_account=instance.service_account,
         meshed=instance.meshed,
-        ports=[PortState(p.name, p.number, p.listener.port if p.listener else 0) for p in instance.ports],
+        ports=[PortState(p.name, p.number, p.listener.port if p.listener else 0, p.host) for p in instance.ports],
         admin=instance.admin.port if instance.admin else 0,
         command=command,
     )
@@ -111,7 +123,7 @@ def message(state: State) -> discovery_pb2.InstanceStatus:
 
 
 def _port(port: PortState) -> discovery_pb2.InstancePort:
-    return discovery_pb2.InstancePort(name=port.name, port=port.port, proxy_ip="127.0.0.1", proxy_port=port.port)
+    return discovery_pb2.InstancePort(name=port.name, port=port.port, proxy_ip=port.host, proxy_port=port.port)
 
 
 def save(path: Path, state: LauncherState) -> None:

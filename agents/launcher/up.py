@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from agents.launcher import commands
+from agents.launcher.address import SOCKET_LIMIT
 from agents.launcher.announce import Announcer, pages, summary
 from agents.launcher.crew import Crew
 from agents.launcher.detach import Relay
@@ -33,7 +34,6 @@ from meshcore.client.place import Claim, PlaceError, claim
 
 SETTLE_S = 30.0
 ANSWER_S = 60.0  # for the control plane's first answer
-SOCKET_LIMIT = 107
 OK, FAILED, BAD_INPUT = 0, 1, 2
 
 

@@ -25,6 +25,24 @@ while True:
         print(error, flush=True)
     time.sleep(0.2)
 """
+SERVER = """
+import asyncio, sys
+
+async def answer(reader, writer):
+    while b"\\n" in await reader.readline():
+        while (await reader.readline()).strip():
+            pass
+        writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n")
+    writer.close()
+
+async def main():
+    where = sys.argv[1]
+    start = asyncio.start_unix_server(answer, where) if "/" in where else asyncio.start_server(answer, "::1", where)
+    async with await start as server:
+        await server.serve_forever()
+
+asyncio.run(main())
+"""
 MESH = """
 name: ways
 namespace: shop
@@ -43,6 +61,22 @@ workloads:
     command: ["${python}", -m, http.server, --bind, 127.0.0.1, "${ports.http}"]
     ports: {http: auto}
     opaque: [http]
+  - name: socketed
+    replicas: 2
+    command: ["${python}", server.py, "${ports.http}"]
+    ports: {http: "unix:${pod}.sock"}
+    ready: {http: /}
+  - name: six
+    command: ["${python}", server.py, "${ports.http}"]
+    ports: {http: "[::1]:auto"}
+  - name: bare
+    mesh: false
+    command: ["${python}", server.py, "${ports.http}"]
+    ports: {http: "[::1]:auto"}
+    ready: {http: /}
+  - {name: tosocket, command: ["${python}", client.py], upstreams: [socketed], env: {URL: "http://${upstreams.socketed}/"}}
+  - {name: tosix, command: ["${python}", client.py], upstreams: [six], env: {URL: "http://${upstreams.six}/"}}
+  - {name: tobare, command: ["${python}", client.py], upstreams: [bare], env: {URL: "http://${upstreams.bare}/"}}
   - {name: groping, command: ["${python}", client.py], upstreams: [blind], env: {URL: "http://${upstreams.blind}/"}}
   - {name: declared, command: ["${python}", client.py], upstreams: [files], env: {URL: "http://${upstreams.files}/"}}
   - {name: byproxy, command: ["${python}", client.py], proxy: true, env: {URL: "http://files/"}}
@@ -56,6 +90,7 @@ workloads:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ways")
     (folder / "client.py").write_text(CLIENT)
+    (folder / "server.py").write_text(SERVER)
     (folder / "mesh.yaml").write_text(MESH)
     return folder
 
@@ -70,9 +105,11 @@ def shell(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sh
         shell.run("down")
 
 
-@pytest.mark.parametrize("name", ["declared", "byproxy", "outsider", "leaver", "groping"])
+@pytest.mark.parametrize(
+    "name", ["declared", "byproxy", "outsider", "leaver", "groping", "tosocket", "tosix", "tobare"]
+)
 def test_every_way_arrives(shell: Shell, name: str) -> None:
-    assert eventually(lambda: shell.run("logs", name, "--tail", "5").split() == ["200"] * 5, 15)
+    assert eventually(lambda: shell.run("logs", name, "--tail", "5").split() == ["200"] * 5, 60)
 
 
 def test_edges_are_secured_where_both_ends_have_a_sidecar_and_nowhere_else(shell: Shell) -> None:
@@ -82,6 +119,9 @@ def test_edges_are_secured_where_both_ends_have_a_sidecar_and_nowhere_else(shell
         ("127.0.0.1", "files"): False,
         ("leaver", "plain"): False,
         ("groping", "blind"): True,
+        ("tosocket", "socketed"): True,
+        ("tosix", "six"): True,
+        ("tobare", "bare"): False,
     }
 
     def edges() -> dict[tuple[str, str], bool]:

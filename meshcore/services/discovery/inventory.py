@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from meshcore.services.discovery.registry import Entry, Registry
 from meshcore.wire.common_pb2 import Resource
 from meshcore.wire.discovery_pb2 import RUNNING, InstanceStatus, Pod, ProxyStatus
-from meshcore.wire.ids import SpiffeId
+from meshcore.wire.ids import SpiffeId, join
 from meshcore.wire.peers_pb2 import Presence
 
 # What a sidecar last said of itself, by namespace and pod.
@@ -57,7 +57,7 @@ def row(entry: Entry, proxies: Proxies, *, trust_domain: str, node: str, away: P
         pod.labels.update(known.instance.labels)
     first = next(iter(known.instance.ports if known else status.ports), None)
     if first is not None:
-        pod.address = f"{first.proxy_ip or '127.0.0.1'}:{first.proxy_port or first.port}"
+        pod.address = join(first.proxy_ip or "127.0.0.1", first.proxy_port or first.port)
     return pod
 
 

@@ -108,9 +108,13 @@ class _Reader:
             return
         for key, value in self._pairs(ports):
             number = self._scalar(value)
-            if number != "auto" and not (number.isdecimal() and 0 < int(number) < 65536):
-                raise self.fault(value, f"ports.{key}: {number!r} is not a port; write 1 to 65535, or auto")
-            yield key, 0 if number == "auto" else int(number)
+            last = "auto" if number.startswith("unix:") else number.rpartition(":")[2]  # of an address such as [::1]:80
+            if last != "auto" and not (last.isdecimal() and 0 < int(last) < 65536):
+                raise self.fault(
+                    value,
+                    f"ports.{key}: {number!r} is not a port; write 1 to 65535, auto, '[::1]:8080' or unix:/path",
+                )
+            yield key, 0 if last == "auto" else int(last)
 
     def _route(self, node: Node) -> RouteRule:
         name = self.text(node, "name")

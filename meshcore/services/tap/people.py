@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from meshcore.wire import common_pb2, discovery_pb2
+from meshcore.wire.ids import join
 from meshcore.wire.kinds import WORKLOADS
 
 KINDS = (*WORKLOADS, "pod", "namespace")
@@ -51,7 +52,7 @@ class People:
             if pod.address:
                 self._addresses[pod.address] = whole
             for port in status.ports:
-                self._addresses[f"{port.proxy_ip or '127.0.0.1'}:{port.port}"] = whole
+                self._addresses[join(port.proxy_ip or "127.0.0.1", port.port)] = whole
 
     def name(self, peer: common_pb2.Peer) -> None:
         """Fill in the workload of a peer that the sidecar knew by identity or address only."""

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from agents.launcher.address import HOST, Address
 from agents.launcher.document import parse
 from agents.launcher.plan import Instance, Probe, Surroundings, plan, shown
 from agents.launcher.ports import Listening
@@ -15,7 +16,7 @@ class Counting:
         self.applications = 20000
         self.sidecars = 40000
 
-    def free(self) -> int:
+    def free(self, host: str = HOST) -> int:
         self.applications += 1
         return self.applications
 
@@ -71,6 +72,36 @@ def test_the_proxy_is_offered_to_all_and_set_where_asked_for() -> None:
     assert "127.0.0.1" in pods["b-0"].environment["no_proxy"]
 
 
+def test_an_application_may_listen_at_another_address() -> None:
+    pods = planned(
+        "- {name: six, command: ['${ports.http}', '${ports.rpc}'], ports: {http: '[::1]:8080', rpc: '[::1]:auto'},"
+        " ready: {http: /, port: 8080}}\n"
+        "- {name: plain, command: [x], mesh: false, ports: {http: '[::1]:9090'}}\n"
+        "- {name: bot, mesh: false, upstreams: [plain],"
+        " command: ['${upstreams.plain.host}', '${upstreams.plain.port}']}"
+    )
+    six = pods["six-0"]
+    assert [str(port.address) for port in six.ports] == ["[::1]:8080", "[::1]:20001"]
+    assert six.command == ("8080", "20001")
+    assert six.environment["PORT_RPC"] == "20001"
+    assert six.probe.address == Address("::1", 8080)
+    assert pods["bot-0"].environment["PLAIN_ADDR"] == "[::1]:9090"
+    assert pods["bot-0"].command == ("::1", "9090")
+
+
+def test_an_application_may_listen_at_a_socket_whose_path_begins_where_it_runs() -> None:
+    pods = planned(
+        "- {name: web, command: ['${ports.http}'], directory: run, replicas: 2, ready: {tcp: true},"
+        " ports: {http: 'unix:${pod}.sock', admin: 'unix:/tmp/${name}.${pod}'}}"
+    )
+    web = pods["web-1"]
+    assert web.command == ("/srv/shop/run/web-1.sock",)
+    assert [str(port.address) for port in web.ports] == ["unix:/srv/shop/run/web-1.sock", "unix:/tmp/web.web-1"]
+    assert [port.number for port in web.ports] == [port.listener.port for port in web.ports if port.listener]
+    assert not [name for name in web.environment if name.startswith("PORT")]
+    assert str(web.probe.address) == "unix:/srv/shop/run/web-1.sock"
+
+
 def test_without_a_sidecar_upstreams_are_reached_at_theirs() -> None:
     pods = planned(
         "- {name: web, command: [x], ports: {http: 8080}}\n"
@@ -105,10 +136,10 @@ def test_probes_find_their_port() -> None:
     def probe(ready: str) -> Probe:
         return planned(text.format(ready))["a-0"].probe
 
-    assert probe("http: /live") == Probe(80, "http", "/live", 30.0)
-    assert probe("grpc: ''") == Probe(90, "grpc", "", 30.0)
-    assert probe("tcp: true, port: x, timeout: 1m") == Probe(99, "tcp", "", 60.0)
-    assert probe("http: /, port: 99") == Probe(99, "http", "/", 30.0)
+    assert probe("http: /live") == Probe(Address(HOST, 80), "http", "/live", 30.0)
+    assert probe("grpc: ''") == Probe(Address(HOST, 90), "grpc", "", 30.0)
+    assert probe("tcp: true, port: x, timeout: 1m") == Probe(Address(HOST, 99), "tcp", "", 60.0)
+    assert probe("http: /, port: 99") == Probe(Address(HOST, 99), "http", "/", 30.0)
     assert planned("- {name: a, command: [x]}")["a-0"].probe == Probe()
 
 

@@ -1,10 +1,12 @@
 import asyncio
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agents.launcher import probe
+from agents.launcher.address import HOST, Address
 from agents.launcher.plan import Instance, Port, Probe
 from agents.launcher.ports import Listening
 
@@ -20,7 +22,7 @@ def instance(port: int, kind: str = "", what: str = "") -> Instance:
         directory=Path("/"),
         environment={},
         ports=(Port("http", port),),
-        probe=Probe(port if kind else 0, kind, what),
+        probe=Probe(Address(HOST, port), kind, what),
         admin=Listening(port, 0),
     )
 
@@ -65,6 +67,35 @@ async def test_one_that_listens_where_nobody_looks_is_told() -> None:
         port = elsewhere.getsockname()[1]
         assert await probe.application(instance(port)) == (
             f"listens on port {port} (http) only at 127.0.0.2; let it listen at 127.0.0.1"
+        )
+
+
+async def test_an_application_at_another_address(tmp_path: Path) -> None:
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        writer.close()
+
+    def at(address: Address, kind: str = "") -> Instance:
+        return replace(
+            instance(1), ports=(Port("http", address.port, host=address.host),), probe=Probe(address, kind, "/live")
+        )
+
+    socket_ = Address(f"unix:{tmp_path}/web")
+    assert await probe.application(at(socket_)) == f"there is no {socket_} yet (http)"
+    async with await asyncio.start_unix_server(connected, socket_.path):
+        for kind in ("", "http", "tcp"):
+            assert await probe.application(at(socket_, kind)) == ""
+    assert await probe.application(at(socket_, "tcp")) in (
+        f"{socket_} refuses connections",
+        f"there is no {socket_} yet",  # from Python 3.13 on a server takes its socket away
+    )
+    async with await asyncio.start_server(connected, "::1", 0) as server:
+        six = Address("::1", server.sockets[0].getsockname()[1])
+        for kind in ("", "http", "tcp"):
+            assert await probe.application(at(six, kind)) == ""
+        assert await probe.application(at(Address(HOST, six.port))) == (
+            f"listens on port {six.port} (http) only at ::1; let it listen at 127.0.0.1"
         )
 
 

@@ -30,6 +30,13 @@ def test_wide_adds_ports_sidecars_and_commands() -> None:
     assert row.split()[-4:] == ["http:8080", "8", "127.0.0.1:4191", "serve"]
 
 
+def test_sockets_and_other_addresses_show_as_what_they_are() -> None:
+    web = State("shop", "deployment", "web", "web-0", command="serve", meshed=False)
+    web.ports = [PortState("http", 8080, host="::1"), PortState("rpc", 41000, 41000, "unix:/run/web")]
+    _, row = table([web], 0, wide=True)
+    assert row.split()[-5:-3] == ["[::1]:8080,127.0.0.1:41000", "http:[::1]:8080,rpc:unix:/run/web"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(-1, "0s"), (119, "119s"), (312, "5m12s"), (1800, "30m"), (3 * 3600, "3h"), (50 * 3600, "2d")],

@@ -54,6 +54,43 @@ BAD_SENSE = [
         f"mesh.yaml:2: workloads[0].ports.HTTP: 'HTTP' cannot name a port; {LABEL}, at most 15 of them",
     ),
     (
+        HEAD + "- {name: web, command: a, ports: {http: '[::1]:8080'}, replicas: 2}",
+        "mesh.yaml:2: workloads[0].ports.http: 2 replicas cannot share [::1]:8080; "
+        "write [::1]:auto, and use ${ports.http}",
+    ),
+    (
+        HEAD + "- {name: web, command: a, ports: {http: '[::1]:80'}}",
+        "mesh.yaml:2: workloads[0].ports.http: [::1]:80 is in use by nginx (pid 7); "
+        "end that program, take another port, or write [::1]:auto",
+    ),
+    (
+        HEAD + "- {name: web, command: a, ports: {http: '192.0.2.1:auto'}}",
+        "mesh.yaml:2: workloads[0].ports.http: 192.0.2.1 cannot be used: no such address here; "
+        "take an address of this machine",
+    ),
+    (
+        HEAD + "- {name: web, command: a, ports: {http: '[::]:8080'}}",
+        "mesh.yaml:2: workloads[0].ports.http: :: is no single address; "
+        "name one at which the program is found, such as 127.0.0.1 or [::1]",
+    ),
+    (
+        HEAD + "- {name: web, command: a, ports: {http: 'unix:/run/web'}, mesh: false}",
+        "mesh.yaml:2: workloads[0].ports.http: a socket is found by its sidecar alone; "
+        "give it a port, or remove mesh: false",
+    ),
+    (
+        HEAD + "- {name: web, command: a, ports: {http: 'unix:/run/web'}, replicas: 2}",
+        "mesh.yaml:2: workloads[0].ports.http: 2 replicas cannot share a socket; put ${pod} into its name",
+    ),
+    (
+        HEAD + "- {name: web, command: a, ports: {http: 'unix:/run/${pot}'}}",
+        "mesh.yaml:2: workloads[0].ports.http: ${pot} is unknown; did you mean ${pod}?",
+    ),
+    (
+        HEAD + f"- {{name: web, command: a, ports: {{http: 'unix:/{'x' * 110}/web'}}}}",
+        f"mesh.yaml:2: workloads[0].ports.http: /{'x' * 110}/web is 8 bytes too long for a socket; take a shorter path",
+    ),
+    (
         HEAD + EMOJI + "- {name: web, command: a, upstreams: [emojy]}",
         "mesh.yaml:3: workloads[1].upstreams[0]: nobody offers emojy in namespace default; did you mean emoji?",
     ),
@@ -160,6 +197,12 @@ BAD_SENSE = [
 ]
 
 
+def occupied(port: int, host: str) -> str | None:
+    if host == "192.0.2.1":
+        return "cannot be used: no such address here"
+    return "is in use by nginx (pid 7)" if port == 80 else None
+
+
 def refusal(text: str, *, alone: bool = True) -> str:
     document = parse(text, "mesh.yaml")
     try:
@@ -167,7 +210,7 @@ def refusal(text: str, *, alone: bool = True) -> str:
             spec(document),
             document,
             {"HOME": "/home/me"},
-            lambda port: "is in use by nginx (pid 7)" if port == 80 else None,
+            occupied,
             alone=alone,
         )
     except SpecError as error:

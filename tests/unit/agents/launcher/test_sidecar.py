@@ -22,7 +22,7 @@ def test_a_sidecar_takes_what_it_is_given() -> None:
         environment={},
         ports=(
             Port("http", 8080, listener=Listening(41000, 5)),
-            Port("sql", 5432, opaque=True, listener=Listening(41001, 6)),
+            Port("sql", 5432, opaque=True, listener=Listening(41001, 6), host="unix:/run/sql"),
         ),
         outbound=(Outbound("emoji", Target("emoji", "shop", "grpc"), Listening(41002, 7)),),
         zone="a",
@@ -46,6 +46,7 @@ def test_a_sidecar_takes_what_it_is_given() -> None:
         ("http", 8080, "fd:5", False),
         ("sql", 5432, "fd:6", True),
     ]
+    assert [port.host for port in config.inbound] == ["127.0.0.1", "unix:/run/sql"]
     assert [(out.target, out.listen) for out in config.outbound] == [("emoji.shop:grpc", "fd:7")]
     assert config.workers == 3
     assert (config.max_requests, config.max_waiting_bytes) == (50, 1 << 20)

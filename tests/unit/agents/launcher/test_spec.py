@@ -4,6 +4,7 @@ from agents.launcher.document import SpecError, parse
 from agents.launcher.spec import Mesh, Ready, Workload
 from agents.launcher.spec import parse as spec
 
+PORTS = "give a number from 1 to 65535, auto, an address such as '[::1]:8080', or unix:/path"
 BAD_FORM = [
     ("", "mesh.yaml: is empty; it needs a list called workloads"),
     ("- a", "mesh.yaml:1: is not names and values; it needs a list called workloads"),
@@ -37,11 +38,23 @@ BAD_FORM = [
     ),
     (
         "workloads:\n- {name: a, command: b, ports: {http: 99999}}",
-        "mesh.yaml:2: workloads[0].ports.http: 99999 is not valid; give a number from 1 to 65535, or auto",
+        "mesh.yaml:2: workloads[0].ports.http: 99999 is not valid; " + PORTS,
     ),
     (
         "workloads:\n- name: a\n  command: b\n  ports:\n    http: 80\n    admin: '81'",
-        "mesh.yaml:6: workloads[0].ports.admin: '81' is not valid; give a number from 1 to 65535, or auto",
+        "mesh.yaml:6: workloads[0].ports.admin: '81' is not valid; " + PORTS,
+    ),
+    (
+        "workloads:\n- {name: a, command: b, ports: {http: true}}",
+        "mesh.yaml:2: workloads[0].ports.http: is true, not a number or text; " + PORTS,
+    ),
+    (
+        "workloads:\n- {name: a, command: b, ports: {a: auto, http: '::1:80'}}",
+        "mesh.yaml:2: workloads[0].ports.http: '::1:80' is not valid; " + PORTS,
+    ),
+    (
+        "workloads:\n- {name: a, command: b, ports: {http: 'unix:'}}",
+        "mesh.yaml:2: workloads[0].ports.http: 'unix:' is not valid; " + PORTS,
     ),
     (
         "workloads:\n- {name: a, command: b, ports: [80]}",

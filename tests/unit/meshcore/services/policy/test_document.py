@@ -11,7 +11,7 @@ name: demo
 namespace: shop
 workloads:
   - name: web
-    ports: {http: 8080, db: auto}
+    ports: {http: 8080, db: auto, six: "[::1]:81", any: "[::1]:auto", file: "unix:/run/a:80"}
     opaque: [db, 8080]
     routes:
       - {name: list, port: http, method: get, path: /list, timeout: 1.5s}
@@ -30,7 +30,7 @@ def test_a_good_file() -> None:
         namespace="shop",
         kind="deployment",
         name="web",
-        ports=(("http", 8080), ("db", 0)),
+        ports=(("http", 8080), ("db", 0), ("six", 81), ("any", 0), ("file", 0)),
         opaque=frozenset({"db", "8080"}),
         routes=(
             RouteRule("list", port="http", method="GET", path="/list", timeout_ms=1500),

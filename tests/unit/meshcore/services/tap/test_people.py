@@ -71,3 +71,11 @@ def test_addresses_name_instances() -> None:
     bare = common_pb2.Peer(address="127.0.0.1:5432")
     People([unmeshed]).name(bare)
     assert (bare.name, bare.pod) == ("db", "db-0")
+
+
+def test_addresses_of_ipv6_are_written_as_peers_have_them() -> None:
+    six = pod("six-0", meshed=False)
+    six.status.ports.add(name="http", port=80, proxy_ip="::1")
+    bare = common_pb2.Peer(address="[::1]:80")
+    People([six]).name(bare)
+    assert bare.pod == "six-0"
