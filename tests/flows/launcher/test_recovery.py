@@ -121,7 +121,7 @@ def test_one_more_workload_joins_and_leaves(launch: Launch) -> None:
     [
         (("--name", "api"), "there is no command; give it after --, such as: meshtui run --name web -- python app.py"),
         (("--name", "API", "--", "ls"), "--name: 'API' cannot name a workload; use lower-case letters, digits and '-'"),
-        (("--name", "a", "--port", "x", "--", "ls"), "--port: 'x' is no port; write 8080, http=8080 or auto"),
+        (("--name", "a", "--port", "x", "--", "ls"), "--port: 'x' is no port; write 8080, http=8080, auto, "),
         (("--name", "a", "--env", "x", "--", "ls"), "--env: 'x' has no value; write NAME=VALUE"),
         (("--name", "a", "--", "${ports.x}"), "COMMAND: ${ports.x} is unknown; known here: namespace, name"),
     ],
