@@ -26,7 +26,9 @@ def grant(message: str) -> str:
         command = f"kubectl create rolebinding {name}-{role} --clusterrole={role} {whom} -n {match['namespace']}"
     else:
         command = f"kubectl create clusterrolebinding {name}-{role} --clusterrole={role} {whom}"
-    return f"an administrator can allow it: {command}"
+    # The mesh is looked at by namespaces: perhaps another one was meant.
+    other = "ask of a namespace of yours (-n NAME, on a screen `:ns NAME`), or " if group == OBSERVE_GROUP else ""
+    return f"{other}an administrator can allow it: {command}"
 
 
 def _role(group: str, resource: str, verb: str) -> str:

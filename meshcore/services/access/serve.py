@@ -102,8 +102,8 @@ class Access:
                 raise Refusal(
                     grpc.StatusCode.PERMISSION_DENIED,
                     f"{user.name} may not {verb} {question.resource} of {observe.GROUP} {where}",
-                    f"an administrator allows it with: kubectl create {bind} NAME --clusterrole {role} "
-                    f"--user {user.name}{'' if space else '; or ask of one namespace, with -n'}",
+                    f"ask of a namespace of yours (-n NAME, on a screen `:ns NAME`), or an administrator allows it "
+                    f"with: kubectl create {bind} NAME --clusterrole {role} --user {user.name}",
                 )
 
     async def _once(self, question: observe.Question, asked: Message, form: Form) -> web.Response:
