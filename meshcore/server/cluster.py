@@ -265,8 +265,8 @@ class ClusterPlane:
             self.events.record(account, "CertificateIssued", f"a certificate for {identity}", action="Certify")
 
     def _noted(self, word: str, note: str, bad: bool) -> None:
-        """Tell of the issuer, where people look for the control plane; one replica does, all see the same."""
-        if self.options.scoped or not self.election.leading.is_set():
+        """Tell of the issuer, where people look for the control plane: all replicas see it change, so one says so."""
+        if self.options.scoped or not (bad or self.election.leading.is_set()):
             return
         deployment = DEPLOYMENTS.new(ACCOUNT, self.options.namespace)
         self.events.record(deployment, word, note, action="Rotate", warning=bad)

@@ -182,7 +182,7 @@ steps = st.one_of(
 
 
 @given(script=st.lists(steps, max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_whatever_happens_each_report_counts_once_and_counts_never_fall(
     script: list[tuple[str, object, object]],
 ) -> None:
