@@ -16,6 +16,7 @@ from textwrap import fill
 from typing import Any
 
 from tests.bench import readme, tools
+from tests.bench.ahead import allowed
 from tests.bench.envoy import Envoy
 from tests.bench.haproxy import HAProxy
 from tests.bench.linkerd import HELP, Linkerd
@@ -67,6 +68,7 @@ def run(rows: list[Row], makes: list[Make], rounds: int, seconds: float) -> dict
         "versions": versions([find() for find in needed]),
         "rounds": rounds,
         "seconds": seconds,
+        "ahead": allowed(),
         "rows": [],
         "failed": {},
     }
@@ -79,7 +81,7 @@ def run(rows: list[Row], makes: list[Make], rounds: int, seconds: float) -> dict
             origin.wait_for(lambda: all(map(listens, ports.values())))
             for row in rows:
                 try:
-                    result["rows"].append(measure(row, makes, ports, rounds, seconds, folder, say))
+                    result["rows"].append(measure(row, makes, ports, origin, rounds, seconds, folder, say))
                 except (OSError, RuntimeError) as error:  # the other rows are worth having
                     result["failed"][row.name] = str(error)
                     say(f"{row.name}  {error}")

@@ -11,10 +11,12 @@ from threading import Timer
 from typing import Any, NamedTuple
 
 from tests.bench import load
+from tests.bench.ahead import ahead
 from tests.bench.envoy import Envoy
 from tests.bench.haproxy import HAProxy
 from tests.bench.linkerd import Linkerd
 from tests.bench.mesh import Mesh
+from tests.bench.process import Process
 from tests.bench.rows import Row
 from tests.bench.side import Side, Usage
 
@@ -51,12 +53,20 @@ class Samples:
         self.loaded: list[Usage] = []
         self.cpu_us: list[float] = []  # per unit
         self.paced_cpu_us: list[float] = []
+        self.paced_waited_us: list[float] = []  # for a core, per unit
         self.closed: list[load.Outcome] = []
         self.paced: list[load.Outcome] = []
 
 
 def measure(
-    row: Row, makes: Sequence[Make], ports: Mapping[str, int], rounds: int, seconds: float, folder: Path, say: Say
+    row: Row,
+    makes: Sequence[Make],
+    ports: Mapping[str, int],
+    origin: Process,
+    rounds: int,
+    seconds: float,
+    folder: Path,
+    say: Say,
 ) -> dict[str, Any]:
     """Return one row of the result."""
     sides: list[Side] = []
@@ -85,8 +95,9 @@ def measure(
                 say(f"{place}  {one.name:14} {cost:7.1f} µs  p99 {outcome.p99_ms:.2f} ms")
             for one in (direct, *turn) if row.paced else ():
                 found = samples.get(one.name, unproxied)
-                _paced(row, one, found, seconds * PACED)
-                say(f"{place}  {one.name:14} at a fixed rate  p99 {found.paced[-1].p99_ms:.2f} ms")
+                _paced(row, one, found, origin, seconds * PACED)
+                p99, late = found.paced[-1].p99_ms, found.paced[-1].late_p99_ms
+                say(f"{place}  {one.name:14} at a fixed rate  p99 {p99:.2f} ms, asked up to {late:.2f} late")
         for side in sides:
             side.check()
     finally:
@@ -107,10 +118,14 @@ def _closed(row: Row, one: Contestant, samples: Samples, seconds: float, folder:
     samples.closed.append(outcome)
 
 
-def _paced(row: Row, one: Contestant, samples: Samples, seconds: float) -> None:
-    before = one.side.cpu_us()
-    outcome = load.paced(row, one.side.entry, seconds)
-    samples.paced_cpu_us.append((one.side.cpu_us() - before) / max(1, outcome.requests))
+def _paced(row: Row, one: Contestant, samples: Samples, origin: Process, seconds: float) -> None:
+    side = one.side
+    cpu, waited = side.cpu_us(), side.waited_us()
+    with ahead(process.pid for process in (origin, *side.proxies)):
+        outcome = load.paced(row, side.entry, seconds)
+    requests = max(1, outcome.requests)
+    samples.paced_cpu_us.append((side.cpu_us() - cpu) / requests)
+    samples.paced_waited_us.append((side.waited_us() - waited) / requests)
     samples.paced.append(outcome)
 
 
@@ -133,6 +148,8 @@ def summary(row: Row, samples: Samples, direct: dict[str, Any] | None) -> dict[s
         }
     if samples.paced:
         found["paced_cpu_us"] = round(median(samples.paced_cpu_us), 2)
+        found["paced_waited_us"] = round(median(samples.paced_waited_us), 2)
+        found["late_p99_ms"] = _middle(samples.paced, "late_p99_ms")
         for name in ("p50_ms", "p99_ms", "p999_ms"):
             found[name] = _middle(samples.paced, name)
             found[f"{name}_rounds"] = [round(getattr(outcome, name), 3) for outcome in samples.paced]

@@ -50,15 +50,26 @@ class Process:
                 raise RuntimeError(f"{Path(self.command[0]).name} did not start: {said}")
             time.sleep(0.02)
 
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
     def cpu_us(self) -> float:
         """Return the CPU time of all its threads so far: in nanoseconds from the scheduler, or else in clock ticks."""
-        try:
-            threads = [path.read_text() for path in self._proc.glob("task/*/schedstat")]
-        except FileNotFoundError:  # a thread ended between being listed and being read
-            threads = []
+        threads = self._threads()
         if threads:
-            return sum(read_schedstat(text) for text in threads) / 1000
+            return sum(ran for ran, _ in threads) / 1000
         return read_stat((self._proc / "stat").read_text()) * TICK_US
+
+    def waited_us(self) -> float:
+        """Return for how long its threads have been ready to run and had no core; 0 if the kernel does not tell."""
+        return sum(waited for _, waited in self._threads()) / 1000
+
+    def _threads(self) -> list[tuple[int, int]]:
+        try:
+            return [read_schedstat(path.read_text()) for path in self._proc.glob("task/*/schedstat")]
+        except FileNotFoundError:  # a thread ended between being listed and being read
+            return []
 
     def memory(self) -> Memory:
         return read_rollup((self._proc / "smaps_rollup").read_text())
@@ -73,9 +84,10 @@ class Process:
             self._child.wait()
 
 
-def read_schedstat(text: str) -> int:
-    """Return the nanoseconds that a thread has run."""
-    return int(text.split(maxsplit=1)[0])
+def read_schedstat(text: str) -> tuple[int, int]:
+    """Return the nanoseconds that a thread has run, and those that it has waited for a core."""
+    ran, waited, _ = text.split(maxsplit=2)
+    return int(ran), int(waited)
 
 
 def read_stat(text: str) -> int:

@@ -29,6 +29,9 @@ class Side:
     def cpu_us(self) -> float:
         return sum(proxy.cpu_us() for proxy in self.proxies)
 
+    def waited_us(self) -> float:
+        return sum(proxy.waited_us() for proxy in self.proxies)
+
     def memory(self) -> Usage:
         found = [proxy.memory() for proxy in self.proxies]
         count = len(found)

@@ -107,4 +107,23 @@ def test_ranks():
 
 
 def test_a_report_without_answers():
-    assert report([], 3, "closed", 1.0)["p99_ms"] == 0.0
+    told = report(Load([]), 1.0)
+    assert (told["p99_ms"], told["late_p99_ms"]) == (0.0, 0.0)
+
+
+def test_who_was_late_itself_says_so():
+    world = World()
+    line = Line(world)
+    load = Load([line], world.clock, world.wait)
+    usual = world.wait
+
+    def sleepy(*args):  # once, half a second passes before it is let run again
+        if len(load.late) == 20:
+            world.now += 0.5
+        return usual(*args)
+
+    load._wait = sleepy
+    seconds = load.run(1.0, 100)
+    assert len(load.late) == 100
+    assert max(load.late) == pytest.approx(0.5, abs=0.02)
+    assert report(load, seconds)["late_p99_ms"] == pytest.approx(1000 * sorted(load.late)[99])

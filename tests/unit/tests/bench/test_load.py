@@ -79,12 +79,12 @@ def test_a_load_that_did_nothing_is_no_result():
 def generator(requests):
     return (
         f'{{"requests": {requests}, "errors": 2, "said": "closed", "seconds": 1.5,'
-        ' "p50_ms": 0.2, "p99_ms": 0.9, "p999_ms": 3.0}'
+        ' "p50_ms": 0.2, "p99_ms": 0.9, "p999_ms": 3.0, "late_p99_ms": 0.1}'
     )
 
 
 def test_generator():
-    assert read_generator(generator(1500)) == (1500, 2, 1.5, 0.2, 0.9, 3.0, "closed")
+    assert read_generator(generator(1500)) == (1500, 2, 1.5, 0.2, 0.9, 3.0, "closed", 0.1)
 
 
 def test_a_generator_without_an_answer_says_why():

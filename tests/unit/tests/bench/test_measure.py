@@ -11,7 +11,7 @@ ROW = {row.name: row for row in ROWS}
 
 
 def outcome(requests=1000, errors=0, p99=2.0, said=""):
-    return Outcome(requests, errors, 2.0, 1.0, p99, 3.0, said)
+    return Outcome(requests, errors, 2.0, 1.0, p99, 3.0, said, late_p99_ms=0.25)
 
 
 def samples():
@@ -19,6 +19,7 @@ def samples():
     made.cpu_us = [10.0, 99.0, 12.0]
     made.closed = [outcome(), outcome(4000), outcome(2000)]
     made.paced_cpu_us = [50.0, 60.0, 70.0]
+    made.paced_waited_us = [1.0, 9.0, 2.0]
     made.paced = [outcome(p99=2.0), outcome(p99=80.0, errors=2, said="closed"), outcome(p99=3.0)]
     made.loaded = [Usage(40000.0, 25000.0), Usage(39000.0, 26000.0)]
     return made
@@ -28,6 +29,7 @@ def test_medians():
     found = summary(ROW["http1"], samples(), {"p50_ms": 0.25, "p99_ms": 1.0, "p999_ms": 3.5})
     assert (found["cpu_us"], found["rate"], found["p99_ms"]) == (12.0, 1000.0, 3.0)
     assert (found["added_p50_ms"], found["added_p99_ms"], found["added_p999_ms"]) == (0.75, 2.0, -0.5)
+    assert (found["paced_waited_us"], found["late_p99_ms"]) == (2.0, 0.25)
     assert (found["requests"], found["errors"], found["said"]) == (10000, 2, "closed")
 
 

@@ -23,4 +23,4 @@ def test_ticks_behind_a_name_that_looks_like_more_of_the_line():
 
 
 def test_nanoseconds_of_a_thread():
-    assert read_schedstat("123456789 5000 42\n") == 123456789
+    assert read_schedstat("123456789 5000 42\n") == (123456789, 5000)
