@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from meshcore.server.memory import share_heap
 from meshcore.server.options import ClusterOptions, Options
 from meshcore.server.plane import Plane
 
@@ -47,6 +48,7 @@ async def serve_cluster(options: ClusterOptions) -> None:
     from meshcore.server.cluster import ClusterPlane
     from meshcore.server.issuer import Issuer
 
+    share_heap()
     stop = _stopping()
     try:
         async with open_cluster(

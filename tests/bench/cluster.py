@@ -231,13 +231,14 @@ def main() -> int:
     parser.add_argument("--watchers", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=20.0, help="of each row")
     parser.add_argument(
-        "--nice", type=int, default=0, help="of what is measured; below 0 on a machine that is busy (root)"
+        "--nice", type=int, default=0, help="of all its processes; below 0 on a machine that is busy (root)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE")
     args = parser.parse_args()
     wanted = args.rows.split(",") if args.rows else names
     if unknown := set(wanted) - set(names):
         parser.error(f"no {unknown.pop()}; there are {', '.join(names)}")
+    os.nice(args.nice)  # of this process and all that it starts
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 4 * args.watchers), hard), hard))
     result: dict[str, Any] = {"machine": machine(), "pods": args.pods, "watchers": args.watchers, "rows": []}
@@ -255,7 +256,6 @@ def main() -> int:
             sets = Sets(cluster, NAMESPACE)
             sets.make(SERVICES)
             (folder / "mesh").mkdir()
-            os.nice(args.nice)  # the control plane's, the watchers' and this one's; no longer the cluster's
             with mesh(cluster, folder / "mesh") as found:
                 for row in (each for each in ROWS if each.name in wanted):
                     say(row.name)

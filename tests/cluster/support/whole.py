@@ -26,7 +26,7 @@ from meshcore.wire.buckets import index
 from meshcore.wire.common_pb2 import HTTP1, INBOUND, OUTBOUND, SUCCESS
 from meshcore.wire.version import PROTOCOL, VERSION
 
-NEIGHBOURS = 3  # workloads that call it, and that it calls
+NEIGHBOURS = 1  # workloads that call it, and that it calls; this process has to do the work of all
 PORT = 8080
 
 
