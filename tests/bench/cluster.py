@@ -44,7 +44,7 @@ class Row(NamedTuple):
     rate: float = 0.0  # changes a second; 0: all at once
     pods: bool = False  # pods change, and the EndpointSlice controller, which may take a second, stands between
     quiet: bool = False  # nothing changes
-    whole: bool = False  # who watches are busy sidecars, with all their other streams and their counters
+    whole: bool = False  # who watches are busy sidecars, with all their other streams and their counters: for the costs
 
 
 ROWS = (
@@ -207,13 +207,16 @@ def render(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def missed(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return a line for each goal that is not met; of pods, no delay is ours to promise."""
+    """Return a line for each goal that is not met.
+
+    Of pods, no delay is ours to promise; of whole sidecars, it is that of the one process that does the work of all.
+    """
     found = []
     for row in rows:
         late = (row["late_s"] or {}).get("p99", 0.0)
         if row["lost"]:
             found.append(f"{row['name']}: {row['lost']} of {row['told'] + row['lost']} were never told")
-        if late >= P99_S and row["name"] != "pods":
+        if late >= P99_S and row["name"] not in ("pods", "whole"):
             found.append(f"{row['name']}: 99 of 100 are told within {late:.2f} s; the goal is {P99_S:g} s")
         if row["cores"] >= CORES:
             found.append(f"{row['name']}: {row['cores']:.2f} cores; the goal is {CORES:g}")
