@@ -46,7 +46,7 @@ LAUNCHER = "kubernetes"
 FRONT_PROXY = ("kube-system", "extension-apiserver-authentication")
 ASK_S = 2.0
 VERSION_S = 600.0  # clusters are upgraded under us
-RETRY_S = 2.0
+RETRY_S = 10.0
 
 Touch = Callable[[set[ServiceKey]], None]
 Change = tuple[Any, Any, Any, Any]
@@ -148,11 +148,14 @@ class Cluster:
 
     async def _date(self) -> None:
         """Keep up with which Kubernetes this is."""
+        told = False
         while True:
             try:
                 self.version = version_of(await self.session.get(VERSION))
             except KubeError as error:
-                log.warning("the version of Kubernetes is not known", extra={"fields": {"error": str(error)}})
+                if not told:
+                    told = True
+                    log.warning("the version of Kubernetes is not known", extra={"fields": {"error": str(error)}})
             await asyncio.sleep(RETRY_S if self.version is None else VERSION_S)
 
     def _follow(self, watch: Watch[Any], take: Callable[[Any, Any], set[ServiceKey]]) -> None:

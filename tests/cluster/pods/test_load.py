@@ -21,6 +21,7 @@ from tests.cluster.support.wait import until
 
 POLITE, ABRUPT = "polite", "abrupt"  # as support/inside/server.py ends
 PAUSE = {names.APP_PRE_STOP: "3s"}
+CREW = {names.WORKERS: "2"}
 HOUR_MS = 3_600_000
 
 
@@ -31,7 +32,7 @@ def running(mesh: Cluster) -> Iterator[Load]:
     try:
         with (
             mesh.namespace("load") as namespace,
-            load(mesh, namespace, {POLITE: ("get grpc", {}), ABRUPT: ("get post new grpc", PAUSE)}) as found,
+            load(mesh, namespace, {POLITE: ("get grpc", CREW), ABRUPT: ("get post new grpc", PAUSE)}) as found,
         ):
             found.more(20)
             yield found
@@ -143,7 +144,7 @@ def test_a_killed_sidecar_fails_what_it_had_and_no_more(node: Node, running: Loa
     assert all(f":{ABRUPT} " in each for each in lost), lost  # the client asks for one thing at a time in each way
     assert len({each.partition(" ")[0] for each in lost}) == len(lost), lost
     with running.lossless():
-        running.more(50)
+        running.more(20)
 
 
 def test_a_client_goes_on_once_its_sidecar_is_back(node: Node, running: Load) -> None:
@@ -151,7 +152,7 @@ def test_a_client_goes_on_once_its_sidecar_is_back(node: Node, running: Load) ->
     until(whole, 90, "the sidecar's next start")
     running.calm()
     with running.lossless():
-        running.more(50)
+        running.more(20)
 
 
 def test_the_anchor_is_replaced_and_old_pods_start_again(node: Node, running: Load, tmp_path: Path) -> None:
@@ -184,7 +185,7 @@ def test_the_anchor_is_replaced_and_old_pods_start_again(node: Node, running: Lo
     until(whole, 90, "the start of a sidecar that was injected with the old anchor only")
     running.calm()
     with running.lossless():
-        running.more(50)
+        running.more(20)
 
 
 def injected_anchors(pod: Any) -> str:

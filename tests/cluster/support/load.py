@@ -1,7 +1,7 @@
 """Load in pods: servers of two replicas, and a client that asks them all the time and counts what went wrong.
 
-with load(cluster, namespace) as running:
-    with running.lossless(100): ...  # nothing may fail, and so many requests have to be asked meanwhile
+with load(cluster, namespace, {"polite": ("get grpc", annotations)}) as running:
+    with running.lossless(): ...  # nothing may fail meanwhile, nor of the requests after it
 """
 
 import json
@@ -65,7 +65,7 @@ class Load:
             assert time.monotonic() < end, "\n".join(now.since(before))
 
     @contextmanager
-    def lossless(self, after: int = 50) -> Iterator[None]:
+    def lossless(self, after: int = 20) -> Iterator[None]:
         """Nothing fails in here, nor of the first requests afterwards."""
         before = self.count()
         yield
@@ -75,14 +75,14 @@ class Load:
 
 @contextmanager
 def load(cluster: Cluster, namespace: str, servers: Mapping[str, tuple[str, Mapping[str, str]]]) -> Iterator[Load]:
-    """Run servers, by name: which ways they are asked in, and their pods' annotations. `abrupt…` end at once."""
+    """Run servers, by name: which ways they are asked in, and their pods' annotations. Names are manners."""
     ways = tuple(f"{way}:{server}" for server, (which, _) in servers.items() for way in which.split())
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "programs"}, "data": PROGRAMS}
     objects: list[dict[str, Any]] = [config]
     for server, (_, annotations) in servers.items():
         probe = {"tcpSocket": {"port": 8081}, "periodSeconds": 1}
         ports = [{"name": "http", "containerPort": 8080}, {"name": "grpc", "containerPort": 8081}]
-        container = {"ports": ports, "readinessProbe": probe, "args": [f"/in/{'server'}.py", server.partition("-")[0]]}
+        container = {"ports": ports, "readinessProbe": probe, "args": ["/in/server.py", server]}
         objects.append(deployment(server, 2, container, annotations))
         spec = {
             "selector": {"app": server},
