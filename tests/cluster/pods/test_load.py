@@ -135,28 +135,8 @@ def test_a_killed_control_plane_fails_nothing(node: Node, running: Load) -> None
         until(lambda: figures(running).keys() >= {POLITE, ABRUPT}, 60, "figures of the servers", every=1)
 
 
-def test_a_killed_sidecar_fails_what_it_had_and_no_more(node: Node, running: Load) -> None:
-    before = running.count()
-    whole = strike_sidecar(node, running, ABRUPT)
-    until(whole, 90, "the sidecar's next start")
-    now = running.more(30)
-    lost = now.since(before)
-    assert all(f":{ABRUPT} " in each for each in lost), lost  # the client asks for one thing at a time in each way
-    assert len({each.partition(" ")[0] for each in lost}) == len(lost), lost
-    with running.lossless():
-        running.more(20)
-
-
-def test_a_client_goes_on_once_its_sidecar_is_back(node: Node, running: Load) -> None:
-    whole = strike_sidecar(node, running, CLIENT)
-    until(whole, 90, "the sidecar's next start")
-    running.calm()
-    with running.lossless():
-        running.more(20)
-
-
-def test_the_anchor_is_replaced_and_old_pods_start_again(node: Node, running: Load, tmp_path: Path) -> None:
-    """A sidecar that was injected with the old anchor only starts again when nobody knows that one any more."""
+def test_the_anchor_is_replaced_as_printed(running: Load, tmp_path: Path) -> None:
+    """Sidecars killed below were injected with the old anchor only: they start again by the bundle that they keep."""
     cluster = running.cluster
     words = ["identity", "rotate", "--dir", str(tmp_path / "rotation")]
 
@@ -179,16 +159,31 @@ def test_the_anchor_is_replaced_and_old_pods_start_again(node: Node, running: Lo
             if step != 2:  # which changes the issuer
                 until(lambda: set(kept(running)) == {bundle()}, 60, "the bundle in every sidecar", every=1)
     assert old not in bundle()
-    pods = cluster.core.list_namespaced_pod(running.namespace, label_selector=f"app={ABRUPT}").items
+    pods = cluster.core.list_namespaced_pod(running.namespace).items
     assert {injected_anchors(pod) for pod in pods} == {old}
-    whole = strike_sidecar(node, running, ABRUPT)
-    until(whole, 90, "the start of a sidecar that was injected with the old anchor only")
-    running.calm()
-    with running.lossless():
-        running.more(20)
 
 
 def injected_anchors(pod: Any) -> str:
     sidecar = next(each for each in pod.spec.init_containers if each.name == names.PROXY)
     document = json.loads(next(each.value for each in sidecar.env if each.name == "MESHTUI_CONFIG"))
     return str(document["anchors_pem"])
+
+
+def test_a_killed_sidecar_fails_what_it_had_and_no_more(node: Node, running: Load) -> None:
+    before = running.count()
+    whole = strike_sidecar(node, running, ABRUPT)
+    until(whole, 90, "the sidecar's next start")
+    now = running.more(30)
+    lost = now.since(before)
+    assert all(f":{ABRUPT} " in each for each in lost), lost  # the client asks for one thing at a time in each way
+    assert len({each.partition(" ")[0] for each in lost}) == len(lost), lost
+    with running.lossless():
+        running.more(20)
+
+
+def test_a_client_goes_on_once_its_sidecar_is_back(node: Node, running: Load) -> None:
+    whole = strike_sidecar(node, running, CLIENT)
+    until(whole, 90, "the sidecar's next start")
+    running.calm()
+    with running.lossless():
+        running.more(20)
