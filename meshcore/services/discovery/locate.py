@@ -97,6 +97,8 @@ class Locator:
             for name, number, _ in each.ports
             if name == wanted.name
             for place in each.places
+            # A pod that is not known yet may have a sidecar: nothing is sent to it in the clear meanwhile.
+            if place.pod is None or place.pod in self._snapshot.pods
         ]
         ready = [(place, number) for place, number in found if place.ready and not self._leaves(place)]
         # With no endpoint ready, those that are ending but still serve are better than none (KEP-1669).

@@ -121,6 +121,16 @@ def test_a_pod_that_is_told_to_end_is_asked_for_nothing_more_at_once(shop: Clust
     assert [each.ip for each in shop.ask("web:80").endpoints.values()] == ["10.0.0.1"]  # better than none
 
 
+def test_a_pod_that_is_not_known_yet_is_sent_nothing_in_the_clear(shop: Cluster) -> None:
+    shop.put("slice", cluster.endpoints("web", cluster.place("10.0.0.3", "web-3")))
+    assert not shop.ask("web:80").endpoints
+    assert ("shop", "web") in shop.put("pod", cluster.pod("web-3", "10.0.0.3", account="web"))
+    (endpoint,) = shop.ask("web:80").endpoints.values()
+    assert endpoint.peer.identity == "spiffe://cluster.local/ns/shop/sa/web"
+    shop.put("slice", cluster.endpoints("web", cluster.place("10.0.0.9")))  # somebody's own address, of no pod
+    assert [each.peer.identity for each in shop.ask("web:80").endpoints.values()] == [""]
+
+
 def test_headless_and_external_services(shop: Cluster) -> None:
     shop.put("service", cluster.service("db", ports=(("postgres", 5432),)))
     shop.put("slice", cluster.endpoints("db", cluster.place("10.0.0.1", "web-1"), ports=(("postgres", 5432),)))
