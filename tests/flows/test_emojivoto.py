@@ -23,7 +23,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     shell = Shell(tmp_path_factory.mktemp("home"))
     shell.run("demo", "--detach", "--rate", str(RATE))
     try:
-        assert eventually(lambda: (shell.deployments(NAMESPACE)["voting"]["requests"] or {}).get("failure", 0) > 3, 40)
+        assert eventually(lambda: (shell.deployments(NAMESPACE)["voting"]["requests"] or {}).get("failure", 0) > 3, 60)
         yield shell
     finally:
         shell.run("down")

@@ -84,6 +84,6 @@ def test_a_request_crosses_the_mesh_twice(front: tuple[Shell, int]) -> None:
         found = shell.ask("edges", "deploy", "-n", "kitchen")
         return {(edge["src"], edge["dst"]) for edge in found if edge["secured"] and edge["sent"]["requests"] >= 20}
 
-    assert eventually(lambda: edges() == {("front", "api"), ("api", "files")}, 10)
+    assert eventually(lambda: edges() == {("front", "api"), ("api", "files")}, 60)
     rows = shell.deployments("kitchen")
     assert rows["api"]["success"] == rows["files"]["success"] == 1

@@ -129,7 +129,7 @@ def test_edges_are_secured_where_both_ends_have_a_sidecar_and_nowhere_else(shell
             (edge["src"], edge["dst"]): bool(edge["secured"]) for edge in shell.ask("edges", "deploy", "-n", "shop")
         }
 
-    assert eventually(lambda: edges() == wanted, 15), edges()
+    assert eventually(lambda: edges() == wanted, 60), edges()
 
 
 def test_sidecars_take_on_what_the_file_says(shell: Shell) -> None:
@@ -161,16 +161,16 @@ def test_one_that_joins_later_is_a_workload_like_the_others(shell: Shell, folder
         stderr=subprocess.DEVNULL,
     )
     try:
-        assert eventually(lambda: shell.deployments("shop")["files"]["requests"]["samples"] > 0, 15)
+        assert eventually(lambda: shell.deployments("shop")["files"]["requests"]["samples"] > 0, 60)
         assert eventually(
             lambda: any(
                 edge["src"] == "late" and edge["secured"] for edge in shell.ask("edges", "deploy", "-n", "shop")
             ),
-            15,
+            60,
         )
         pod = shell.pods("shop")["late-0"]
         assert pod["identity"].endswith("/ns/shop/sa/late")
     finally:
         os.kill(late.pid, signal.SIGINT)
-        assert late.wait(15) == 0
-    assert eventually(lambda: "late-0" not in shell.pods("shop"), 15)
+        assert late.wait(60) == 0
+    assert eventually(lambda: "late-0" not in shell.pods("shop"), 60)

@@ -77,7 +77,7 @@ class Local:
         self._instances = {each["pod"]: each for each in json.loads(self.shell.run("ps", "-o", "json"))["instances"]}
         (self.home / "is-up").touch()
         told = self.home / "caller.json"
-        assert eventually(lambda: told.exists() and told.stat().st_size > 0 and all(map(_free, self._inside)), 10)
+        assert eventually(lambda: told.exists() and told.stat().st_size > 0 and all(map(_free, self._inside)), 60)
         for name, value in json.loads(told.read_text()).items():
             if name.endswith("_ADDR"):
                 self._outbound[name.removesuffix("_ADDR").lower()] = int(value.rpartition(":")[2])

@@ -97,7 +97,7 @@ class Launch:
         return found
 
     def nothing_left(self) -> None:
-        eventually(lambda: not self.processes(), "no process is left", 5)
+        eventually(lambda: not self.processes(), "no process is left")
 
     def clear(self) -> None:
         for popen in self.started:
@@ -111,7 +111,7 @@ class Launch:
                 continue
 
 
-def eventually(condition: Callable[[], bool], what: str, limit: float = 15.0) -> None:
+def eventually(condition: Callable[[], bool], what: str, limit: float = 60.0) -> None:
     end = time.monotonic() + limit
     while not condition():
         assert time.monotonic() < end, f"not within {limit:g} s: {what}"
