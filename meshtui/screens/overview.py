@@ -33,6 +33,7 @@ WIDE = 150  # columns from which plots stand beside the tables
 LOW = 19  # lines below which the table stands alone
 TALL = 30  # lines from which the tap shows
 KEPT = 300
+WAITING = "waiting for requests …"
 
 
 class OverviewView(StatView):
@@ -72,7 +73,7 @@ class OverviewView(StatView):
         self.tap = Grid(self._calls, id="tap")
         self.tap.add_class("pane")
         self.tap.idle_cursor = False
-        self.tap.empty = "waiting for requests …"
+        self.tap.empty = WAITING
         self.plot = Plot(ascii=scene.ascii, id="plot", classes="pane")
         self.plot.can_focus = True
         self.graph = ServiceGraph(ascii=scene.ascii, id="graph", classes="pane")
@@ -111,6 +112,7 @@ class OverviewView(StatView):
     def take(self, tag: str, answer: Any) -> None:
         if tag == "tap":
             self.exchanges.extend(answer.events)
+            self.tap.empty = WAITING
             self._dirty = True
             return
         if tag == "edges":

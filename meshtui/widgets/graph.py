@@ -74,6 +74,7 @@ class ServiceGraph(Vertical):
         """Show new numbers; `keep` may leave nodes out (a filter, the surroundings of one)."""
         whole = self._memory.learn(read(answer))
         self._whole = keep(whole) if keep else whole
+        self._sheet.say("")  # what stood in the way does no longer
         self._draw()
 
     def say(self, text: str) -> None:

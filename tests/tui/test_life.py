@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from meshcore.wire.stats_pb2 import EdgesResponse
+from meshcore.wire.tap_pb2 import ObserveResponse
 from meshtui.app import MeshApp
 from meshtui.model.scope import Trouble
 from meshtui.sources import local
@@ -83,6 +85,24 @@ async def test_a_refusal_that_somebody_has_to_mend_is_the_banner_with_the_next_s
         await scene.until(lambda: "× the API server does not accept these credentials" in scene.text())
         assert "; log in again" in scene.text()
         assert "trying again" not in scene.text()
+
+
+async def test_a_refusal_goes_from_each_pane_when_its_source_answers_again() -> None:
+    """The answers are empty: nothing is painted over what was said."""
+    refusal = Trouble("these credentials have expired", "log in again")
+
+    class Renewed(FakeMesh):
+        def edges(self, scope):  # type: ignore[no-untyped-def]
+            return self._each_turn(lambda: EdgesResponse() if self.turns else refusal)
+
+        def observe(self, scope, match=None):  # type: ignore[no-untyped-def]
+            return self._each_turn(lambda: ObserveResponse() if self.turns else refusal)
+
+    async with stage((160, 40), mesh=Renewed()) as scene:
+        await scene.until(lambda: scene.text().count("× these credentials have expired") == 2)
+        await scene.turn()
+        await scene.until(lambda: "these credentials" not in scene.text())
+        assert "waiting for requests" in scene.text()
 
 
 async def test_a_mesh_that_appears_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
