@@ -45,3 +45,28 @@ def test_a_person_s_proxy_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
     assert "https_proxy" not in commands.environment()
     assert "https_proxy" not in commands.sidecar_environment()
+
+
+def test_a_sidecar_s_own_bytecode_is_kept_in_the_person_s_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    given = commands.sidecar_environment()
+    folder = tmp_path / "meshtui" / "bytecode"
+    assert (given["PYTHONOPTIMIZE"], given["PYTHONPYCACHEPREFIX"]) == ("2", str(folder))
+    assert folder.stat().st_mode & 0o777 == 0o700
+    done = subprocess.run(commands.sidecar(), env=given, input=b"{}", capture_output=True, check=False)
+    assert b"configuration refused: namespace: missing field" in done.stderr
+    assert list(folder.rglob("config.*.opt-2.pyc"))
+
+
+@pytest.mark.parametrize("why", ["nothing may be written", "there is a file"])
+def test_without_a_cache_a_sidecar_is_like_other_programs(
+    why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "meshtui").write_text("")
+    monkeypatch.setattr(sys, "dont_write_bytecode", why == "nothing may be written")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert not {"PYTHONOPTIMIZE", "PYTHONPYCACHEPREFIX"} & set(commands.sidecar_environment())
