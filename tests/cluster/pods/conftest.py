@@ -14,6 +14,7 @@ from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.folder import kept_if_failed
 from tests.cluster.support.images import build_ours
 from tests.cluster.support.node import Node, its_turn, need_containers
+from tests.cluster.support.wait import until
 from tests.cluster.tools.find import need_control_plane, need_image, need_program
 from tests.cluster.tools.images import DATABASES, PAUSE, TOOLS
 from tests.support.tools import absent
@@ -50,7 +51,7 @@ def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             yield node
         finally:
             node.close()
-        assert traces.of_node(folder) == []
+        until(lambda: traces.of_node(folder) == [], 60, "the kernel to have ended what was in the node's boundary")
         assert traces.of_machine() == before
 
 
