@@ -6,12 +6,16 @@ For tests of stats, and of whatever asks stats.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from meshcore.services.stats.edges import edges
 from meshcore.services.stats.intake import Intake, Uplink
+from meshcore.services.stats.query import stat
 from meshcore.services.stats.ring import Ring
 from meshcore.services.stats.rollup import Rollup
+from meshcore.services.stats.roster import Roster
 from meshcore.wire import buckets, common_pb2, discovery_pb2, stats_pb2
 
 NOW = 1_700_000_000
+END = NOW + 400  # of what a busy mesh has seen
 NAMESPACE = "emojivoto"
 
 
@@ -136,3 +140,22 @@ class Mesh:
         for second in seconds:
             self.tell(client, peer(server), outbound=True, second=second, count=count, **how)  # type: ignore[arg-type]
             self.tell(server, peer(client), outbound=False, second=second, count=count, **how)  # type: ignore[arg-type]
+
+
+def busy() -> Mesh:
+    """Return a mesh with calls, failures and connections in every third second from NOW to END."""
+    mesh = Mesh()
+    for second in range(NOW, END, 3):
+        mesh.talk("web-0", "voting-0", [second], count=2, latency_ms=second % 900, grpc_status=second % 2)
+        mesh.tell("web-0", peer("db-0", meshed=False), outbound=True, second=second, opened=1, open_now=second % 5)
+    return mesh
+
+
+def answers(intake: Intake, length_ms: int = 390_000) -> tuple[bytes, bytes]:
+    """Return what is said of the window that ends at END, to the byte: figures and edges."""
+    window = stats_pb2.Window(length_ms=length_ms)
+    targets = [common_pb2.Resource(kind="deployment"), common_pb2.Resource(kind="service")]
+    request = stats_pb2.StatRequest(targets=targets, window=window, points=30, step_ms=10_000)
+    rows = stat(intake.rollup, Roster([]), request, END, 0)
+    pairs = edges(intake.rollup, Roster([]), stats_pb2.EdgesRequest(kind="pod", window=window), END, 0)
+    return rows.SerializeToString(deterministic=True), pairs.SerializeToString(deterministic=True)

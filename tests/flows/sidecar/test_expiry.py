@@ -11,6 +11,7 @@ import pytest
 
 from agents.sidecar.host.h2carrier import SWEEP_S
 from tests.support.mesh import Mesh, Plane
+from tests.support.serving import serving
 
 LIFE = timedelta(seconds=3)  # less up to one: certificates are valid to the second
 GET = b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -36,9 +37,8 @@ class Application:
 @pytest.fixture
 async def application() -> AsyncIterator[tuple[Application, int]]:
     made = Application()
-    server = await asyncio.start_server(made.client, "127.0.0.1", 0)
-    yield made, server.sockets[0].getsockname()[1]
-    server.close()
+    async with serving(made.client) as port:
+        yield made, port
 
 
 class Client:

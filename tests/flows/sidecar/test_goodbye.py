@@ -14,6 +14,7 @@ import pytest
 
 from agents.sidecar.host import h2
 from tests.support.mesh import Mesh, Plane
+from tests.support.serving import serving
 
 EACH = 5
 
@@ -38,9 +39,8 @@ class Application:
 @pytest.fixture
 async def application() -> AsyncIterator[tuple[Application, int]]:
     made = Application()
-    server = await asyncio.start_server(made.client, "127.0.0.1", 0)
-    yield made, server.sockets[0].getsockname()[1]
-    server.close()
+    async with serving(made.client) as port:
+        yield made, port
 
 
 @pytest.fixture

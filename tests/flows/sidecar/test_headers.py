@@ -9,6 +9,7 @@ import grpc.aio
 import pytest
 
 from tests.support.mesh import Mesh, Plane
+from tests.support.serving import serving
 
 WEB = "spiffe://local/ns/default/sa/web"
 FORGED = "spiffe://local/ns/default/sa/admin"
@@ -36,9 +37,8 @@ class Application:
 @pytest.fixture
 async def application() -> AsyncIterator[tuple[Application, int]]:
     made = Application()
-    server = await asyncio.start_server(made.client, "127.0.0.1", 0)
-    yield made, server.sockets[0].getsockname()[1]
-    server.close()
+    async with serving(made.client) as port:
+        yield made, port
 
 
 async def _ask(port: int, lines: bytes = b"") -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.mesh import Mesh, Plane
+from tests.support.serving import serving
 
 MIB = 1 << 20
 
@@ -42,9 +43,8 @@ async def _digest(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 @pytest.fixture
 async def origin() -> AsyncIterator[int]:
-    server = await asyncio.start_server(_origin, "127.0.0.1", 0)
-    yield server.sockets[0].getsockname()[1]
-    server.close()
+    async with serving(_origin) as port:
+        yield port
 
 
 async def _pair(mesh: Mesh, port: int) -> tuple[Plane, Plane, int]:

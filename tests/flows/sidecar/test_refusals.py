@@ -14,6 +14,7 @@ from agents.sidecar.engine.detect import MESH_ALPN
 from agents.sidecar.engine.http2.wire import PREFACE
 from agents.sidecar.state.certs import Certificate
 from tests.support.mesh import Mesh, Plane, new_authority
+from tests.support.serving import serving
 
 TIMES = 3
 WEB = "spiffe://local/ns/default/sa/web"
@@ -40,9 +41,8 @@ class Heard:
 @pytest.fixture
 async def application() -> AsyncIterator[tuple[Heard, int]]:
     heard = Heard()
-    server = await asyncio.start_server(heard.client, "127.0.0.1", 0)
-    yield heard, server.sockets[0].getsockname()[1]
-    server.close()
+    async with serving(heard.client) as port:
+        yield heard, port
 
 
 def _made(mesh: Mesh, kind: str) -> Certificate | None:

@@ -12,6 +12,7 @@ from cryptography import x509
 
 from meshcore.pki.authority import Authority
 from tests.support.mesh import Mesh, Plane, new_authority
+from tests.support.serving import serving
 
 PER_STEP = 40  # requests of each client, before the next step
 
@@ -33,9 +34,8 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 @pytest.fixture
 async def plain() -> AsyncIterator[int]:
-    server = await asyncio.start_server(_serve, "127.0.0.1", 0)
-    yield server.sockets[0].getsockname()[1]
-    server.close()
+    async with serving(_serve) as port:
+        yield port
 
 
 @pytest.fixture

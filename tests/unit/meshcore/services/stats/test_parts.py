@@ -7,41 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshcore.services.stats import parts as module
-from meshcore.services.stats.edges import edges
 from meshcore.services.stats.intake import Intake
 from meshcore.services.stats.pack import MASK, SHIFTS, most
 from meshcore.services.stats.parts import join, parts, reporters
-from meshcore.services.stats.query import stat
 from meshcore.services.stats.ring import Ring
 from meshcore.services.stats.rollup import Rollup
-from meshcore.services.stats.roster import Roster
-from meshcore.wire import common_pb2, stats_pb2
-from tests.support.traffic import NOW, Mesh, peer
-
-END = NOW + 400
+from meshcore.wire import stats_pb2
+from tests.support.traffic import END, NOW, Mesh, answers, busy, peer
 
 
 @pytest.fixture
 def mesh() -> Mesh:
-    mesh = Mesh()
-    for second in range(NOW, END, 3):
-        mesh.talk("web-0", "voting-0", [second], count=2, latency_ms=second % 900, grpc_status=second % 2)
-        mesh.tell("web-0", peer("db-0", meshed=False), outbound=True, second=second, opened=1, open_now=second % 5)
-    return mesh
+    return busy()
 
 
 def empty(max_series: int = 5000) -> Intake:
     return Intake(Rollup(Ring(), max_series))
-
-
-def answers(intake: Intake, length_ms: int = 390_000) -> tuple[bytes, bytes]:
-    window = stats_pb2.Window(length_ms=length_ms)
-    targets = [common_pb2.Resource(kind="deployment"), common_pb2.Resource(kind="service")]
-    request = stats_pb2.StatRequest(targets=targets, window=window, points=30, step_ms=10_000)
-    intake.rollup.ring.advance(END - 1)
-    rows = stat(intake.rollup, Roster([]), request, END, 0)
-    pairs = edges(intake.rollup, Roster([]), stats_pb2.EdgesRequest(kind="pod", window=window), END, 0)
-    return rows.SerializeToString(deterministic=True), pairs.SerializeToString(deterministic=True)
 
 
 @pytest.mark.parametrize("cells", [1, 500, 1_000_000])
