@@ -31,7 +31,7 @@ def sidecar_environment() -> dict[str, str]:
 
 
 def _stripped() -> dict[str, str]:
-    """Return what lets a sidecar leave out texts that nobody reads there: 0.8 MiB of each.
+    """Return what lets a sidecar leave out texts that nobody reads there (`make bench`: PRIVATE).
 
     Bytecode of that kind lies beside no module, so it is kept in the person's own cache. Where nothing may be written,
     every start would have to compile everything: there sidecars are like other programs.
