@@ -17,7 +17,7 @@ app = Flask(__name__)
 
 @app.get("/menu")
 def menu():
-    with urllib.request.urlopen(f"http://{os.environ['FILES']}/menu.txt", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://{os.environ['FILES']}/menu.txt", timeout=30) as answer:
         return answer.read()
 """
 NGINX = """
@@ -77,7 +77,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shell, int
 def test_a_request_crosses_the_mesh_twice(front: tuple[Shell, int]) -> None:
     shell, port = front
     for _ in range(20):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/menu", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/menu", timeout=30) as answer:
             assert answer.read() == b"soup\n"
 
     def edges() -> set[tuple[str, str]]:

@@ -35,7 +35,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     terminal = Terminal(tmp_path, shell.environment)
     yield terminal
     terminal.close()
-    assert eventually(lambda: not mesh_processes(tmp_path), 10), mesh_processes(tmp_path)
+    assert eventually(lambda: not mesh_processes(tmp_path), 60), mesh_processes(tmp_path)
 
 
 def start(terminal: Terminal) -> None:
@@ -55,20 +55,20 @@ def test_a_walk_through_the_screens(terminal: Terminal, tmp_path: Path) -> None:
     assert terminal.shows("› help", "filter"), terminal.screen
     terminal.press("Escape")
     # Escape and a letter at once would be that letter with alt.
-    assert eventually(lambda: "› help" not in terminal.screen, 5), terminal.screen
+    assert eventually(lambda: "› help" not in terminal.screen, 60), terminal.screen
     terminal.press("q")
-    assert eventually(lambda: terminal.screen.split()[-1:] == ["$"], 15), terminal.screen
+    assert eventually(lambda: terminal.screen.split()[-1:] == ["$"], 60), terminal.screen
     terminal.line("echo re''turned")
     assert terminal.shows("returned", within=15), terminal.screen
     assert "web" not in terminal.screen.split("meshtui demo")[0]
-    assert eventually(lambda: not mesh_processes(tmp_path), 10), mesh_processes(tmp_path)
+    assert eventually(lambda: not mesh_processes(tmp_path), 60), mesh_processes(tmp_path)
 
 
 def test_a_dropped_connection_leaves_nothing_behind(terminal: Terminal, tmp_path: Path) -> None:
     start(terminal)
     assert mesh_processes(tmp_path)
     terminal.close()
-    assert eventually(lambda: not mesh_processes(tmp_path), 10), mesh_processes(tmp_path)
+    assert eventually(lambda: not mesh_processes(tmp_path), 60), mesh_processes(tmp_path)
 
 
 def test_a_killed_screen_leaves_nothing_behind(terminal: Terminal, tmp_path: Path) -> None:
@@ -79,4 +79,4 @@ def test_a_killed_screen_leaves_nothing_behind(terminal: Terminal, tmp_path: Pat
     for pid in screens:
         os.kill(pid, signal.SIGKILL)
     assert screens
-    assert eventually(lambda: not mesh_processes(tmp_path), 10), mesh_processes(tmp_path)
+    assert eventually(lambda: not mesh_processes(tmp_path), 60), mesh_processes(tmp_path)

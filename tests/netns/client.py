@@ -12,7 +12,7 @@ import urllib.request
 def status(url: str) -> str:
     """Return the status of an answer, or why there is none."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             answer.read()
             return str(answer.status)
     except urllib.error.HTTPError as error:
@@ -24,13 +24,13 @@ def status(url: str) -> str:
 def body(url: str, host: str = "") -> str:
     """Return the body of an answer to a request that may name another host than it connects to."""
     request = urllib.request.Request(url, headers={"Host": host} if host else {})
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return answer.read().decode()
 
 
 def tcp(host: str, port: str, text: str = "") -> str:
     """Say something (or nothing), shut down, return all that comes back."""
-    with socket.create_connection((host, int(port)), timeout=8) as connection:
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
         if text:
             connection.sendall(text.encode())
             connection.shutdown(socket.SHUT_WR)
@@ -43,7 +43,7 @@ def tcp(host: str, port: str, text: str = "") -> str:
 def bulk(host: str, port: str, size: str) -> str:
     """Send so many bytes while nobody reads them back yet; return how many of them came back unchanged."""
     data = bytes(range(256)) * (int(size) // 256)
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
         sending = threading.Thread(target=lambda: (connection.sendall(data), connection.shutdown(socket.SHUT_WR)))
         sending.start()
         found = bytearray()
@@ -58,7 +58,7 @@ def secure(host: str, port: str) -> str:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    plain = socket.create_connection((host, int(port)), timeout=8)
+    plain = socket.create_connection((host, int(port)), timeout=30)
     with context.wrap_socket(plain, server_hostname="own.example") as connection:
         return connection.recv(4096).decode()
 
@@ -68,7 +68,7 @@ def unary(address: str, text: str) -> str:
     import grpc
 
     with grpc.insecure_channel(address) as channel:
-        return channel.unary_unary("/test.Echo/Say")(text.encode(), timeout=8).decode()
+        return channel.unary_unary("/test.Echo/Say")(text.encode(), timeout=30).decode()
 
 
 def bidirectional(address: str, count: str) -> str:
@@ -77,7 +77,7 @@ def bidirectional(address: str, count: str) -> str:
 
     with grpc.insecure_channel(address) as channel:
         messages = (b"%d" % number for number in range(int(count)))
-        return str(len(list(channel.stream_stream("/test.Echo/Chat")(messages, timeout=8))))
+        return str(len(list(channel.stream_stream("/test.Echo/Chat")(messages, timeout=30))))
 
 
 if __name__ == "__main__":

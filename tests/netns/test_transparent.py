@@ -207,7 +207,7 @@ def test_the_control_plane_shows_the_edges(world: World) -> None:
     found: dict[tuple[str, str], stats_pb2.Edge] = {}
 
     def shown() -> bool:
-        answer = query.Edges(stats_pb2.EdgesRequest(kind="deployment", namespace="default"), timeout=5)
+        answer = query.Edges(stats_pb2.EdgesRequest(kind="deployment", namespace="default"), timeout=30)
         found.update({(edge.src.name, edge.dst.name): edge for edge in answer.edges})
         plain = any(edge.tls == common_pb2.TLS_NONE for edge in found.values())
         return plain and ("a", "b") in found and found["a", "b"].received.success > 0

@@ -104,7 +104,7 @@ class Go(Seen):
             need_go(GRPCPEER), "serve", f"127.0.0.1:{port}", stdout=asyncio.subprocess.PIPE
         )
         assert self._process.stdout is not None
-        assert await asyncio.wait_for(self._process.stdout.readline(), 5) == b"ready\n"
+        assert await asyncio.wait_for(self._process.stdout.readline(), 30) == b"ready\n"
         self._listening = asyncio.ensure_future(self._listen(self._process.stdout))
 
     async def stop(self) -> None:

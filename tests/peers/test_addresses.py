@@ -47,7 +47,7 @@ class Alone:
         channel = grpc.insecure_channel(f"unix:{self.folder}/control.sock")
         grpc.channel_ready_future(channel).result(20)
         asked = identity_pb2.IssueTokenRequest(namespace="peers", service_account="six", pod="six-0")
-        token = identity_pb2_grpc.LocalIdentityStub(channel).IssueToken(asked, timeout=10)
+        token = identity_pb2_grpc.LocalIdentityStub(channel).IssueToken(asked, timeout=30)
         channel.close()
         config = {
             "namespace": "peers",
@@ -72,7 +72,7 @@ class Alone:
         """Return a page of the sidecar's own, empty while it has none."""
         with (
             suppress(OSError),
-            urllib.request.urlopen(f"http://[::1]:{self.ports['admin']}/{page}", timeout=5) as answer,
+            urllib.request.urlopen(f"http://[::1]:{self.ports['admin']}/{page}", timeout=30) as answer,
         ):
             text: str = answer.read().decode()
             return text or "empty"
@@ -134,11 +134,11 @@ async def test_who_says_nothing_is_taken_to_wait_once_the_limit_is_over(alone: A
     server = await asyncio.start_unix_server(greet, alone.path("greeter"))
     began = time.monotonic()
     reader, writer = await asyncio.open_connection("::1", alone.ports["greeter"])
-    assert await asyncio.wait_for(reader.readline(), 5) == b"220 at your service\r\n"
+    assert await asyncio.wait_for(reader.readline(), 30) == b"220 at your service\r\n"
     assert DETECT_S * 0.9 < time.monotonic() - began < DETECT_S + 3
     writer.write(b"EHLO a\r\n")
     writer.write_eof()
-    assert await asyncio.wait_for(reader.read(), 5) == b"EHLO a\r\n"
+    assert await asyncio.wait_for(reader.read(), 30) == b"EHLO a\r\n"
     writer.close()
     server.close()
     await asyncio.sleep(1)  # a page of metrics is that old at most

@@ -49,7 +49,7 @@ async def channel(port: int, application: Seen) -> AsyncIterator[grpc.aio.Channe
         yield channel
 
 
-async def until(what: Callable[[], bool], seconds: float = 3) -> bool:
+async def until(what: Callable[[], bool], seconds: float = 20) -> bool:
     """Look again until it holds: an application in another process tells a little later."""
     end = asyncio.get_running_loop().time() + seconds
     while not what() and asyncio.get_running_loop().time() < end:
@@ -94,7 +94,7 @@ async def test_a_deadline_is_known_to_the_far_side(channel: grpc.aio.Channel, ap
     with pytest.raises(grpc.aio.AioRpcError) as late:
         await channel.unary_unary("/t.T/Unary")(b"sleep", timeout=0.5)
     assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    await asyncio.wait_for(application.ended.wait(), 2)
+    await asyncio.wait_for(application.ended.wait(), 20)
     assert application.left is not None
     assert 0 < application.left < 0.6  # it is sent rounded up
 
@@ -104,7 +104,7 @@ async def test_a_cancelled_call_ends_at_the_far_side(channel: grpc.aio.Channel, 
     await call.write(b"one")
     assert await call.read() == b"one"
     call.cancel()
-    await asyncio.wait_for(application.ended.wait(), 2)
+    await asyncio.wait_for(application.ended.wait(), 20)
     assert await channel.unary_unary("/t.T/Unary")(b"next") == b"next"
 
 
@@ -140,7 +140,7 @@ async def test_a_server_that_goes_away_is_unavailable(mesh: Local) -> None:
         told = []
         for _ in range(2):
             with pytest.raises(grpc.aio.AioRpcError) as failed:
-                await asyncio.wait_for(channel.unary_unary("/t.T/Unary")(b"hello"), 10)
+                await asyncio.wait_for(channel.unary_unary("/t.T/Unary")(b"hello"), 30)
             assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
             told.append(failed.value.details())
     # The first call may go out on the connection that the server of the test before is just closing.
@@ -161,9 +161,9 @@ async def test_a_client_of_go(port: int, application: Seen, scenario: str) -> No
     if scenario == "thousand":
         assert await until(lambda: application.most == 1000)
     elif scenario == "deadline":
-        await asyncio.wait_for(application.ended.wait(), 2)
+        await asyncio.wait_for(application.ended.wait(), 20)
         assert application.left is not None
         assert 0 < application.left < 0.6
     elif scenario == "cancel":
-        await asyncio.wait_for(application.ended.wait(), 2)
+        await asyncio.wait_for(application.ended.wait(), 20)
     assert await until(lambda: application.open == 0)

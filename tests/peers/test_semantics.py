@@ -86,13 +86,13 @@ class Client:
         """Compare what comes next with what is expected, as it is."""
         heard = b""
         try:
-            heard = await asyncio.wait_for(self.reader.readexactly(len(expected)), 5)
+            heard = await asyncio.wait_for(self.reader.readexactly(len(expected)), 30)
         except asyncio.IncompleteReadError as short:
             heard = short.partial
         assert heard == expected
 
     async def hears_the_end(self) -> None:
-        assert await asyncio.wait_for(self.reader.read(), 5) == b""
+        assert await asyncio.wait_for(self.reader.read(), 30) == b""
 
 
 def told(heard: bytes) -> bytes:
@@ -165,7 +165,7 @@ async def test_a_body_that_waits_for_leave(application: Application, client: Cli
     refusal = b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n"
     application.says(refusal)
     client.says(*head)
-    found = await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), 5)
+    found = await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), 30)
     assert found.startswith(b"HTTP/1.1 417 Expectation Failed\r\n")
 
 
@@ -175,7 +175,7 @@ async def test_a_client_that_has_said_its_last_word_is_answered(application: App
     client.writer.write_eof()
     await asyncio.sleep(0.1)
     application.go.set()
-    found = await asyncio.wait_for(client.reader.read(), 5)
+    found = await asyncio.wait_for(client.reader.read(), 30)
     assert found.startswith(b"HTTP/1.1 200 OK\r\n")
     assert found.endswith(b"\r\n\r\nok")
 

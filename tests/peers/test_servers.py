@@ -124,7 +124,7 @@ def test_they_are_counted_as_connections_with_mutual_tls(mesh: Local) -> None:
         }
         return all(edges[name]["secured"] for name in ("redis", "postgres", "mariadb"))
 
-    assert eventually(told, 10)
+    assert eventually(told, 60)
     for name in ("redis", "postgres", "mariadb"):
         opened = [line for line in mesh.metrics(name).splitlines() if line.startswith("tcp_open_total")]
         assert any('tls="true"' in line for line in opened), opened

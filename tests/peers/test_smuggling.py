@@ -118,7 +118,7 @@ async def send(port: int, data: bytes, end: bytes = b"") -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(data)
-        return await asyncio.wait_for(reader.readuntil(end) if end else reader.read(), 3)
+        return await asyncio.wait_for(reader.readuntil(end) if end else reader.read(), 30)
     except ConnectionResetError:
         return b"reset"
     except asyncio.IncompleteReadError as short:

@@ -69,7 +69,7 @@ async def test_websocket_echo(origin: Origin, port: int) -> None:
     assert await reader.readexactly(len(large)) == large
     await writing
     writer.write_eof()
-    assert await asyncio.wait_for(reader.read(), 5) == b"bye"  # half-closed, not cut
+    assert await asyncio.wait_for(reader.read(), 30) == b"bye"  # half-closed, not cut
     writer.close()
     head = origin.heads[-1].lower()
     assert b"connection: upgrade" in head
@@ -112,7 +112,7 @@ async def test_http_1_0(origin: Origin, port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for _ in range(2):
         writer.write(b"GET /size/3 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
         assert b"connection: keep-alive" in head.lower()
         assert await reader.readexactly(3) == b"012"
     writer.close()
@@ -122,7 +122,7 @@ async def test_pipelined_answers_come_in_order(origin: Origin, port: int) -> Non
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"".join(b"GET /size/%d HTTP/1.1\r\nHost: web\r\n\r\n" % number for number in range(200)))
     for number in range(200):
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
         assert b"Content-Length: %d\r\n" % number in head
         await reader.readexactly(number)
     writer.close()

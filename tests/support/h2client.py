@@ -102,7 +102,7 @@ class Client(Edge):
         self.streams.append(self.h2.open(head, end, answer))
         return answer
 
-    async def ask(self, path: bytes, *, grpc: bool = False, limit: float = 10.0) -> Answer:
+    async def ask(self, path: bytes, *, grpc: bool = False, limit: float = 60.0) -> Answer:
         """Send a request and wait for the end of the answer."""
         answer = self.begin(path, grpc=grpc)
         await asyncio.wait_for(answer.ended.wait(), limit)

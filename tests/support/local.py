@@ -113,7 +113,7 @@ class Local:
     def metrics(self, name: str) -> str:
         """Return what a workload's sidecar says of itself."""
         port = self._instances[f"{name}-0"]["admin"]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
             text: str = answer.read().decode()
             return text
 

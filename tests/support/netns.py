@@ -120,7 +120,7 @@ class World:
     def sidecar(self, pod: str, ports: dict[str, int], workers: int = 1, **more: Any) -> subprocess.Popen[bytes]:
         """Start a pod's sidecar under its own uid, and wait until it is ready."""
         asked = identity_pb2.IssueTokenRequest(namespace="default", service_account=pod, pod=f"{pod}-0")
-        token = identity_pb2_grpc.LocalIdentityStub(self.channel).IssueToken(asked, timeout=10)
+        token = identity_pb2_grpc.LocalIdentityStub(self.channel).IssueToken(asked, timeout=30)
         config = {
             "namespace": "default",
             "name": pod,

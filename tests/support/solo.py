@@ -41,7 +41,7 @@ class Sidecar:
     log: Path
 
     def _read(self, path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}{path}", timeout=30) as answer:
             text: str = answer.read().decode()
             return text
 
@@ -74,7 +74,7 @@ class Sidecar:
         return True
 
     async def ready(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 assert self.process.poll() is None, self.log.read_text()
                 with suppress(OSError):
@@ -152,7 +152,7 @@ class Solo:
         port = policy_pb2.PortPolicy(routes=[route])
         self.plane.policy.set(policy_pb2.WorkloadPolicy(version=self.plane.policy.value.version + 1, inbound=[port]))
 
-    async def ended(self, path: str, direction: int, limit: float = 10.0) -> tap_pb2.ResponseEnd:
+    async def ended(self, path: str, direction: int, limit: float = 60.0) -> tap_pb2.ResponseEnd:
         """Return how tap has seen a request end that nobody else made under this path."""
         begun: dict[str, bool] = {}
         async with asyncio.timeout(limit):

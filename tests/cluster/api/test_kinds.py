@@ -222,7 +222,7 @@ def shows(web: Sidecar, path: str, route: str, act: Callable[[], None], within: 
 
     def counted() -> bool:
         web.call(path)
-        with urllib.request.urlopen(f"http://127.0.0.1:{web.admin}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{web.admin}/metrics", timeout=30) as answer:
             return f'route_name="{route}"' in answer.read().decode()
 
     until(counted, within, f"requests under route {route}")

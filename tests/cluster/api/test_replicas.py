@@ -132,7 +132,7 @@ class Tap:
 
     def close(self) -> None:
         self._process.terminate()
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=60)
 
 
 def test_one_is_killed_and_counts_do_not_fall_and_the_tap_goes_on(

@@ -76,7 +76,7 @@ async def test_what_is_told_is_seen_by_kubectl(cluster: Cluster, namespace: str,
     recorder = Recorder(session, "meshtui.dev/injector")
     task = asyncio.create_task(recorder.run())
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             for count in (1, 2, 3):
                 recorder.record(pod, "InjectionSkipped", f"the pod uses the host's network ({count})", warning=True)
                 while recorder.written < count and not recorder.failed:
@@ -103,7 +103,7 @@ async def test_two_candidates_one_leader(cluster: Cluster, namespace: str, sessi
 
     first, second = candidate("a"), candidate("b")
     running = asyncio.create_task(first.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await first.leading.wait()
         waiting = asyncio.create_task(second.run())
         await asyncio.sleep(4.0)  # longer than the lease lasts: it is renewed

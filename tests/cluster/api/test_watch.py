@@ -39,7 +39,7 @@ def compact(cluster: Cluster) -> None:
 
     def ask(what: str, body: dict[str, Any]) -> Any:
         request = urllib.request.Request(f"{etcd}/{what}", json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read())
 
     revision = ask("range", {"key": base64.b64encode(b"/").decode()})["header"]["revision"]

@@ -46,7 +46,7 @@ spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
 
 
 def page(address: str) -> str:
-    with urllib.request.urlopen(f"http://{address}/index.html", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://{address}/index.html", timeout=30) as answer:
         text: str = answer.read().decode()
         return text.strip()
 

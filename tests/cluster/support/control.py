@@ -65,7 +65,7 @@ class ControlPlane:
         """Whether the API server says so of itself (anonymous may ask)."""
         context = ssl.create_default_context(cadata=self.authority.pem.decode())
         try:
-            with urllib.request.urlopen(f"{self.url}/readyz", context=context, timeout=5) as answer:
+            with urllib.request.urlopen(f"{self.url}/readyz", context=context, timeout=30) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):  # not yet; who waits has a limit and shows the log
             return False

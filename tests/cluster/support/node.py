@@ -251,7 +251,7 @@ def _removed(path: Path) -> bool:
 def _answers() -> bool:
     """Whether the cluster's DNS says that it knows the Services."""
     try:
-        with urllib.request.urlopen(f"http://{THERE}:{DNS_READY}/ready", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{THERE}:{DNS_READY}/ready", timeout=30) as answer:
             return bool(answer.status == 200)
     except OSError:  # not yet; who waits has a limit and shows the log
         return False

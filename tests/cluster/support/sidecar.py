@@ -50,7 +50,7 @@ class Sidecar:
 
     def _status(self, port: int, path: str) -> int:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
                 found: int = answer.status
                 return found
         except urllib.error.HTTPError as error:

@@ -103,14 +103,14 @@ def test_one_more_workload_joins_and_leaves(launch: Launch) -> None:
     second = launch.start("run", "--name", "api", "-n", "shop", "--", "sleep", "1000")
     launch.ready("api-1")
     popen.send_signal(signal.SIGINT)
-    out, _ = popen.communicate(timeout=10)
+    out, _ = popen.communicate(timeout=60)
     assert popen.returncode == 0
     assert "nobody offers nobody in namespace shop yet" in out
     assert "127.0.0.1:" in out
     assert "in shop\n" in out
     assert "api-0" not in launch.states()
     assert launch.run("down").returncode == 0
-    out, _ = second.communicate(timeout=10)
+    out, _ = second.communicate(timeout=60)
     assert "mesh shop has ended" in out
     assert second.returncode == 1
     launch.nothing_left()

@@ -141,7 +141,7 @@ async def test_connections(application: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", web.port)
         writer.write(b"\0opaque")
         with suppress(ConnectionResetError):
-            assert await asyncio.wait_for(reader.read(), 5) == b""
+            assert await asyncio.wait_for(reader.read(), 30) == b""
         assert await web.until(3, "response_total", 'error="connections-limit"') == 3
         assert await web.metrics("tcp_close_total", 'errno="connections-limit"') == 1
         assert await web.metrics("meshtui_limit_refused_total", 'limit="connections"') == 4
@@ -166,7 +166,7 @@ async def test_connections_that_come_on_the_hop(application: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", near.port)
         writer.write(b"\0opaque")
         with suppress(ConnectionResetError):
-            assert await asyncio.wait_for(reader.read(), 5) == b""
+            assert await asyncio.wait_for(reader.read(), 30) == b""
         answer = await (await Client.to(near.port)).ask(b"/well", grpc=True)
         assert answer.body == b"well"  # a stream of its own is no connection
         assert await web.until(2, "meshtui_limit_refused_total", 'limit="connections"') == 2
@@ -184,7 +184,7 @@ async def test_streams(application: int) -> None:
         assert (await client.ask(b"/well")).status == 200
         assert client.h2.peer_streams == 3
         open_ = [client.begin(b"/stall") for _ in range(4)]
-        await asyncio.wait_for(open_[3].ended.wait(), 5)
+        await asyncio.wait_for(open_[3].ended.wait(), 30)
         assert open_[3].reset == wire.REFUSED_STREAM
         assert not any(answer.ended.is_set() for answer in open_[:3])
         client.transport.abort()
@@ -199,7 +199,7 @@ async def test_bytes_that_wait(application: int, way: str) -> None:
         full = near if way == "pair" else web
         client = await Client.to(full.port, Limits(stream_window=1 << 16, connection_window=1 << 20))
         slow = [client.begin(b"/much", reading=False) for _ in range(5)]
-        await asyncio.gather(*[asyncio.wait_for(answer.begun.wait(), 5) for answer in slow])
+        await asyncio.gather(*[asyncio.wait_for(answer.begun.wait(), 30) for answer in slow])
         assert await full.counts("meshtui_limit_used", 'limit="waiting_bytes"')
         await asyncio.sleep(0.5)
         for what in ("http1", "http2", "grpc"):
@@ -224,7 +224,7 @@ async def test_a_handshake_that_never_ends(application: int, monkeypatch: pytest
         reader, writer = await asyncio.open_connection("127.0.0.1", web.inbound(application))
         writer.write(outgoing.read())
         with suppress(ConnectionResetError):
-            await asyncio.wait_for(reader.read(), 5)  # the server's half, and then the end
+            await asyncio.wait_for(reader.read(), 30)  # the server's half, and then the end
         await asyncio.sleep(0.05)
         assert web.host.connections == 0
         assert web.runtime.certs.refusals.counts["inbound", "timeout"] == 1
@@ -240,7 +240,7 @@ async def test_opaque_bytes_for_nobody(way: str) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", web.port if way == "inbound" else near.port)
         writer.write(b"\0opaque")
         with suppress(ConnectionResetError):
-            assert await asyncio.wait_for(reader.read(), 2) == b""
+            assert await asyncio.wait_for(reader.read(), 30) == b""
         writer.close()
         assert await web.until(1, "tcp_close_total", 'errno="ECONNREFUSED"', 'direction="inbound"') == 1
         if way == "pair":

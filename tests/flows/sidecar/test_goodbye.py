@@ -60,7 +60,7 @@ async def rpc() -> AsyncIterator[int]:
 async def _say(port: int, data: bytes, until: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(data)
-    answer = await asyncio.wait_for(reader.readuntil(until), 10)
+    answer = await asyncio.wait_for(reader.readuntil(until), 30)
     writer.close()
     return answer
 

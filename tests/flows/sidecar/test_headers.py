@@ -44,8 +44,8 @@ async def application() -> AsyncIterator[tuple[Application, int]]:
 async def _ask(port: int, lines: bytes = b"") -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n" + lines + b"\r\n")
-    interim = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-    answer = interim if b" 103 " not in interim else await asyncio.wait_for(reader.readuntil(b"ok"), 5)
+    interim = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+    answer = interim if b" 103 " not in interim else await asyncio.wait_for(reader.readuntil(b"ok"), 30)
     writer.close()
     await writer.wait_closed()
     return interim + answer if answer is not interim else answer
@@ -81,7 +81,7 @@ async def test_why_there_is_no_answer_is_passed_on_from_the_far_sidecar() -> Non
         _, entry = _ways(mesh, 1)["pair"]
         reader, writer = await asyncio.open_connection("127.0.0.1", entry)
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
         assert b"\r\nmeshtui-error: connect-refused\r\n" in head
         writer.close()
         async with grpc.aio.insecure_channel(f"127.0.0.1:{entry}") as channel:

@@ -84,9 +84,9 @@ class Pair:
             writer.write(part)
             await asyncio.sleep(0.05)
         if until is not None:
-            answer = await asyncio.wait_for(reader.readuntil(until), 5)
+            answer = await asyncio.wait_for(reader.readuntil(until), 30)
         else:
-            answer = await asyncio.wait_for(reader.read(), 5)
+            answer = await asyncio.wait_for(reader.read(), 30)
         writer.close()
         await asyncio.sleep(0.02)
         return answer
@@ -117,7 +117,7 @@ async def test_websocket(pair: Pair) -> None:
     writer.write(b"x" * 300_000)
     assert await reader.readexactly(300_000) == b"X" * 300_000
     writer.write_eof()
-    assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert await asyncio.wait_for(reader.read(), 30) == b""
     writer.close()
     await asyncio.sleep(0.05)
     for plane in (pair.near, pair.far):

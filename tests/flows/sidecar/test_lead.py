@@ -81,7 +81,7 @@ async def sidecar(plane: Plane) -> AsyncIterator[Sidecar]:
     process.stdin.close()
     made = Sidecar(process, port)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await made.answers():
                 await asyncio.sleep(0.1)
         yield made
@@ -89,7 +89,7 @@ async def sidecar(plane: Plane) -> AsyncIterator[Sidecar]:
         for pid in made.processes:
             os.kill(pid, signal.SIGCONT)
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), 15) == 0
+        assert await asyncio.wait_for(process.wait(), 30) == 0
         application.close()
         await plane.cut()
 
@@ -123,7 +123,7 @@ async def test_a_renewed_certificate_is_shown_by_every_process(tmp_path: Path) -
         secured = context(plane, tmp_path)
         first = await shown(made.port, secured, 9)  # three of each process
         assert len(first) == 1
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while len(plane.certified) < 2:
                 await asyncio.sleep(0.05)
         await asyncio.sleep(0.5)

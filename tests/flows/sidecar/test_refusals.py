@@ -126,7 +126,7 @@ async def test_servers(caplog: pytest.LogCaptureFixture, kind: str, request_: by
         secret = request_ + (b"" if request_ != b"\xff\xff" else b"secret")
         writer.write(secret)
         with contextlib.suppress(ConnectionError):
-            answer = await asyncio.wait_for(reader.read(65536), 5)
+            answer = await asyncio.wait_for(reader.read(65536), 30)
             if request_ == GET:
                 reason = b"identity-mismatch" if kind in ("identity-mismatch", "no-identity") else b"tls-failed"
                 assert answer.startswith(b"HTTP/1.1 502 ")
@@ -155,7 +155,7 @@ async def test_a_client_whose_certificate_is_refused_learns_of_it(application: t
         entry = near.outbound("voting", near.endpoint(far, far.inbound(port)))
         reader, writer = await asyncio.open_connection("127.0.0.1", entry)
         writer.write(GET)
-        answer = await asyncio.wait_for(reader.read(65536), 5)
+        answer = await asyncio.wait_for(reader.read(65536), 30)
         assert answer.startswith(b"HTTP/1.1 502 ")
         assert b"meshtui-error: tls-refused" in answer
         assert set(_refused(far)) == {("inbound", "foreign-authority")}
@@ -197,7 +197,7 @@ async def test_who_says_nothing_after_hello_is_let_go(
                 writer.transport.abort()
                 continue
             with contextlib.suppress(ConnectionError):
-                while await asyncio.wait_for(reader.read(4096), 5):
+                while await asyncio.wait_for(reader.read(4096), 30):
                     pass
             writer.close()
         await asyncio.sleep(0.1)

@@ -72,7 +72,7 @@ class Load:
 
         async def ask() -> None:
             while not self._ending:
-                await asyncio.wait_for(once(), 5)
+                await asyncio.wait_for(once(), 30)
                 self.done[name] += 1
                 await asyncio.sleep(0.002)
 
@@ -81,7 +81,7 @@ class Load:
     async def go_on(self) -> None:
         """Until every client has asked some more; raises what one of them met."""
         wanted = {name: count + PER_STEP for name, count in self.done.items()}
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while any(self.done[name] < count for name, count in wanted.items()):
                 for task in self._tasks:
                     if task.done():

@@ -132,7 +132,7 @@ async def test_a_sidecar_that_died_without_a_word_is_found_out(world: World, wha
         if what == "http1":
             reader, writer = await asyncio.open_connection("127.0.0.1", world.near.port)
             writer.write(b"POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 0\r\n\r\n")
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
             writer.close()
             assert head.startswith(b"HTTP/1.1 504 Gateway Timeout\r\nmeshtui-error: upstream-silent\r\n")
         else:

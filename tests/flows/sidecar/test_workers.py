@@ -155,13 +155,18 @@ def responses(local: Local, name: str = "web", direction: str = "inbound") -> in
     return total(local, name, "response_total", f'direction="{direction}"', 'classification="success"')
 
 
+def reported(local: Local) -> int:
+    """Return the successes that the control plane has heard of, of which there may be none yet."""
+    return (local.shell.deployments(NAMESPACE, "10m")["web"]["requests"] or {"success": 0})["success"]
+
+
 async def until(condition: Callable[[], bool], seconds: float) -> bool:
     """Wait, while the clients of this test go on."""
     return await asyncio.to_thread(eventually, condition, seconds)
 
 
 async def settled(local: Local, name: str, expected: int, direction: str = "inbound") -> None:
-    assert await until(lambda: responses(local, name, direction) >= expected, 5)
+    assert await until(lambda: responses(local, name, direction) >= expected, 60)
     assert responses(local, name, direction) == expected
 
 
@@ -180,10 +185,8 @@ async def test_connections_are_shared_evenly_and_every_request_is_counted_once(l
         await settled(local, "web", before + 1200)
         await settled(local, "caller", calls + 600, "outbound")
         # All of it arrived at the control plane, once.
-        assert await until(
-            lambda: local.shell.deployments(NAMESPACE, "60s")["web"]["requests"]["success"] == before + 1200, 8
-        )
-    assert await until(lambda: total(local, "caller", "tcp_open_connections", 'peer="src"') == 0, 5)
+        assert await until(lambda: reported(local) == before + 1200, 60)
+    assert await until(lambda: total(local, "caller", "tcp_open_connections", 'peer="src"') == 0, 60)
 
 
 async def test_calls_of_grpc_are_shared_and_counted(local: Local) -> None:
@@ -229,9 +232,9 @@ async def test_a_killed_process_takes_no_counts_along_and_is_replaced(local: Loc
     async with clients(port, 12) as made:
         for _ in range(10):
             await asyncio.gather(*[client.get() for client in made])
-        reported = responses(local)
+        begun = responses(local)
         assert served(first[1], port) >= 3
-        totals = [reported]
+        totals = [begun]
         ending = asyncio.Event()
 
         async def watch() -> None:
@@ -256,18 +259,18 @@ async def test_a_killed_process_takes_no_counts_along_and_is_replaced(local: Loc
             now = processes(local, "web")
             return len(now) == PROCESSES and first[1] not in now
 
-        assert await until(replaced, 8)
+        assert await until(replaced, 60)
         await asyncio.sleep(1)
         ending.set()
         await watching
         answered = await asking
     assert answered > 100
     assert totals == sorted(totals)
-    assert totals[-1] > reported
+    assert totals[-1] > begun
     # What the killed one had open is closed, and counting goes on where it was.
-    assert await until(lambda: total(local, "web", "tcp_open_connections", 'tls="no_identity"') == 0, 5)
+    assert await until(lambda: total(local, "web", "tcp_open_connections", 'tls="no_identity"') == 0, 60)
     before = responses(local)
-    assert await until(lambda: "started again" in local.log("web"), 5)
+    assert await until(lambda: "started again" in local.log("web"), 60)
     async with clients(port, 12) as made:
         for _ in range(10):
             assert set(await asyncio.gather(*[client.get() for client in made])) == {200}
@@ -279,8 +282,8 @@ async def test_a_killed_process_takes_no_counts_along_and_is_replaced(local: Loc
 async def test_the_end_of_the_lead_is_the_end_of_its_workers_and_no_request_fails(local: Local) -> None:
     port = local.inbound("web")
     lead, *workers = processes(local, "web")
-    reported = responses(local)
-    assert await until(lambda: local.shell.deployments(NAMESPACE, "10m")["web"]["requests"]["success"] == reported, 8)
+    before = responses(local)
+    assert await until(lambda: reported(local) == before, 60)
     async with clients(port, 60) as made:
         assert set(await asyncio.gather(*[client.get() for client in made])) == {200}
         assert min(served(pid, port) for pid in (lead, *workers)) >= 3
@@ -288,13 +291,11 @@ async def test_the_end_of_the_lead_is_the_end_of_its_workers_and_no_request_fail
         await asyncio.sleep(SLOW_S / 4)
         os.killpg(lead, signal.SIGTERM)  # as a launcher does, and a terminal: all of them hear it
         assert await asyncio.gather(*slow) == [200] * 60
-    end = time.monotonic() + 3
+    end = time.monotonic() + 30
     while any(Path(f"/proc/{pid}").exists() for pid in (lead, *workers)) and time.monotonic() < end:
         await asyncio.sleep(0.05)
     assert not [pid for pid in (lead, *workers) if Path(f"/proc/{pid}").exists()]
-    assert await until(
-        lambda: local.shell.deployments(NAMESPACE, "10m")["web"]["requests"]["success"] == reported + 120, 8
-    )
+    assert await until(lambda: reported(local) == before + 120, 60)
 
 
 async def test_the_zone_that_the_control_plane_tells_is_that_of_every_process() -> None:
@@ -303,7 +304,7 @@ async def test_the_zone_that_the_control_plane_tells_is_that_of_every_process() 
         solo.plane.zone = "west"
         west, east = [await solo.inbound(zone, application) for zone in ("west", "east")]
         near = await solo.outbound("caller", west, east, zones=("west", "east"), workers=PROCESSES)
-        assert await until(lambda: len(crew(near.process.pid)) == PROCESSES, 5)
+        assert await until(lambda: len(crew(near.process.pid)) == PROCESSES, 60)
         async with clients(near.port, 30) as made:
             for _ in range(10):
                 assert set(await asyncio.gather(*[client.get(b"/well") for client in made])) == {200}
