@@ -190,9 +190,10 @@ class Cluster:
     def _pod(self, change: Change) -> None:
         _, (namespace, name), old, new = change
         touched = self.snapshot.take_pod(old, new)
-        self.replicas.pop(name, None)
-        if new is not None and namespace == self._namespace and dict(new.labels).get(COMPONENT) == CONTROLLER:
-            self.replicas[name] = new
+        if namespace == self._namespace:  # elsewhere a pod may bear any name
+            self.replicas.pop(name, None)
+            if new is not None and dict(new.labels).get(COMPONENT) == CONTROLLER:
+                self.replicas[name] = new
         if new is None:
             self._registry.drop(LAUNCHER, namespace, name)
         else:

@@ -34,7 +34,8 @@ class Snapshot:
         if old is not None:
             self.services.pop((old.namespace, old.name), None)
             for ip in old.addresses:
-                self.service_at.pop(ip, None)
+                if self.service_at.get(ip) == (old.namespace, old.name):  # another may have got it since
+                    del self.service_at[ip]
         if new is not None:
             self.services[new.namespace, new.name] = new
             for ip in new.addresses:

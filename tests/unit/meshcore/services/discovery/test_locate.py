@@ -63,6 +63,12 @@ def test_a_service_is_its_endpoints_however_it_is_called(shop: Cluster, target: 
     assert second.peer.identity == ""
 
 
+def test_an_address_that_went_to_another_service_stays_with_it_when_the_first_goes(shop: Cluster) -> None:
+    shop.put("service", cluster.service("new", "10.96.0.1"))  # a list tells what is new before what is gone
+    shop.put("service", cluster.service("web", "10.96.0.1"), gone=True)
+    assert shop.ask("10.96.0.1:80").service.name == "new"
+
+
 def test_what_did_not_change_is_the_same_endpoint_and_what_did_is_another(shop: Cluster) -> None:
     first, second = shop.ask("web:80").endpoints.values()
     shop.put("pod", cluster.pod("web-2", "10.0.0.2"))
