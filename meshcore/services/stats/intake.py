@@ -16,7 +16,8 @@ LAG_S = 2.5  # the longest a window's end waits for a sidecar
 RETURN_S = 6.0  # as long as that for one whose replica was lost: it has to find another first
 FORGET_S = 900.0  # how long the numbers of a process that has gone are remembered
 HALF_MS = 500  # a report of about a second belongs to the second that holds its middle
-GAPS = 1000
+GAPS = 1000  # reports of a process that may be missing; older ones will not come any more
+NAMED = 20_000  # ids that one stream may name; a sidecar has 2,000 edges and 5,000 series at most
 OWN_IDS = 1 << 31  # sidecars count their ids from 1
 SWEEP_S = 5.0
 
@@ -38,6 +39,8 @@ class Boot:
         if seq > self.top:
             if self.top:
                 self.gaps.update(range(max(self.top + 1, seq - GAPS), seq))
+                if len(self.gaps) > GAPS:
+                    self.gaps = set(sorted(self.gaps)[-GAPS:])
             self.top = seq
             return True
         if seq in self.gaps:
@@ -80,10 +83,11 @@ class Uplink:
         """Count a report if it has not been counted; return the highest number that has been."""
         boot, rollup = self.boot, self._rollup
         for key in report.edges:
-            self._edges[key.id] = edge_name(boot.reporter, key)
+            if len(self._edges) < NAMED:
+                self._edges[key.id] = edge_name(boot.reporter, key)
         for http in report.http_keys:
             edge = self._edges.get(http.edge)
-            if edge is not None:
+            if edge is not None and len(self._lines) < NAMED:
                 self._lines[http.id] = rollup.line(edge, line_name(http))
         boot.heard = now
         if not report.seq or not boot.fresh(report.seq):

@@ -1,9 +1,11 @@
 """Reports against a naive model: whatever is lost, resent or repeated on the way, each is counted once."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshcore.services.stats.intake import Intake, Uplink, host_of
+from meshcore.services.stats import intake as intake_module
+from meshcore.services.stats.intake import GAPS, Intake, Uplink, host_of
 from meshcore.services.stats.pack import LIMIT, buckets_of, count_of, flow_of, histogram
 from meshcore.services.stats.ring import Ring
 from meshcore.services.stats.rollup import OVERFLOW, Rollup
@@ -108,6 +110,17 @@ def test_a_new_process_begins_to_count_at_one_again() -> None:
     open_uplink(intake).take(report(1), NOW + 1)
     open_uplink(intake, "b2").take(report(1), NOW + 1)
     assert counted(intake) == 2
+
+
+def test_what_a_sidecar_leaves_out_or_names_takes_a_bounded_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "NAMED", 3)
+    intake = make()
+    uplink = open_uplink(intake)
+    for seq in range(1, 20 * GAPS, GAPS):
+        uplink.take(report(seq), NOW + 1)
+    assert len(uplink.boot.gaps) == GAPS
+    uplink.take(keys(50), NOW + 1)
+    assert [len(uplink.keys().http_keys), len(uplink.keys().edges)] == [3, 1]
 
 
 def test_unknown_ids_are_passed_over_and_absurd_values_cut() -> None:
