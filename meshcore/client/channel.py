@@ -77,7 +77,7 @@ class Session:
         except grpc.aio.AioRpcError as error:
             raise explain(error, self.where) from None
         except asyncio.CancelledError:
-            if _cancelled():
+            if cancelled():
                 raise
             raise closed(self.where) from None
 
@@ -94,7 +94,7 @@ class Session:
         except grpc.aio.AioRpcError as error:
             raise explain(error, self.where) from None
         except asyncio.CancelledError:
-            if _cancelled():
+            if cancelled():
                 raise
             raise closed(self.where) from None
         finally:
@@ -173,7 +173,7 @@ async def _greet(control: "ControlAsyncStub", where: str, wait: float) -> contro
     return hello
 
 
-def _cancelled() -> bool:
+def cancelled() -> bool:
     """Tell our own cancellation from a server's: grpc.aio raises CancelledError for both."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -45,6 +45,7 @@ class Circle:
         self._link = link
         self._clock = clock
         self._known: dict[str, _Known] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._begun: float | None = None
         self._synced = False
 
@@ -56,8 +57,7 @@ class Circle:
         for name, known in list(self._known.items()):
             place = places.get(name)
             if place is None or place.address != known.link.address:
-                known.task.cancel()
-                del self._known[name]
+                self._drop(name)
         for name, place in places.items():
             found = self._known.get(name)
             if found is None:
@@ -97,8 +97,12 @@ class Circle:
 
     async def close(self) -> None:
         """Follow nobody any more."""
-        tasks = [known.task for known in self._known.values()]
-        self._known.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for name in list(self._known):
+            self._drop(name)
+        await asyncio.gather(*self._ending, return_exceptions=True)
+
+    def _drop(self, name: str) -> None:
+        task = self._known.pop(name).task
+        task.cancel()
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)

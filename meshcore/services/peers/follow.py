@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import grpc
 
-from meshcore.client.channel import OPTIONS
+from meshcore.client.channel import OPTIONS, cancelled
 from meshcore.wire import peers_pb2, peers_pb2_grpc
 from meshcore.wire.version import OLDEST, PROTOCOL, VERSION
 
@@ -80,7 +80,7 @@ class Link:
             except TimeoutError:
                 self._say(f"no answer within {HELLO_S:.0f} s")
             except asyncio.CancelledError:
-                if _cancelled():
+                if cancelled():
                     raise
                 self._say("it closed the connection")
             except Exception:  # one bad message must not end this for ever
@@ -105,7 +105,7 @@ class Link:
                     return
                 takers = self._takers(self.name)
                 self.stub = stub
-                self._say("")
+                self._say("", version=first.hello.version)
                 async for news in stream:
                     for happening in news.happened:
                         self.whole = self.whole or happening.whole
@@ -121,17 +121,11 @@ class Link:
                 for taker in takers:
                     taker.lost()
 
-    def _say(self, reason: str) -> None:
+    def _say(self, reason: str, version: str = "") -> None:
         """Log that it answers, or why not, once for each reason."""
         fields = {"replica": self.name, "address": self.address}
         if not reason:
-            log.info("a replica answers", extra={"fields": fields})
+            log.info("a replica answers", extra={"fields": {**fields, "version": version}})
         elif reason != self._said:
             log.warning("a replica does not answer", extra={"fields": {**fields, "reason": reason}})
         self._said = reason
-
-
-def _cancelled() -> bool:
-    """Tell our own cancellation from a server's: grpc.aio raises CancelledError for both."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

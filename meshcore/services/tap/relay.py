@@ -13,14 +13,13 @@ from typing import Protocol
 
 import grpc
 
-from meshcore.services.tap.registry import Branch, Registry, Watch
+from meshcore.services.tap.registry import LEAST_RPS, Branch, Registry, Watch
 from meshcore.wire import peers_pb2, tap_pb2
 
 log = logging.getLogger("meshcore.tap")
 
 BATCH_S = 0.02
 LOOK_S = 0.5  # how soon a replica that has come, or come back, is asked too
-LEAST_RPS = 1.0
 
 
 class Stub(Protocol):

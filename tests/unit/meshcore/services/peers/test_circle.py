@@ -127,3 +127,23 @@ async def test_another_address_is_another_link_and_who_is_gone_is_let_go(world: 
     world.circle.set({})
     await asyncio.sleep(0)
     assert not world.links["b"].running
+
+
+async def test_the_end_waits_for_links_that_were_let_go() -> None:
+    ended: list[str] = []
+
+    class SlowToEnd(FakeLink):
+        async def run(self) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                for _ in range(20 if self.name == "b" else 0):  # closing a channel takes its time
+                    await asyncio.sleep(0)
+                ended.append(self.name)
+
+    circle = Circle(lambda name, address: SlowToEnd(name, address, 0.0), lambda: 0.0)  # type: ignore[arg-type,return-value]
+    circle.set({"b": Place("10.0.0.1:b", ready=True), "c": Place("10.0.0.1:c", ready=True)})
+    await asyncio.sleep(0)
+    circle.set({"c": Place("10.0.0.1:c", ready=True)})
+    await circle.close()
+    assert sorted(ended) == ["b", "c"]
