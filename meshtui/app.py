@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.app import App
+from textual.timer import Timer
 from textual.widgets import Input
 
 from meshcore.wire.control_pb2 import CheckCategory
@@ -71,6 +72,7 @@ class MeshApp(App[int]):
         self._folder = folder or state_folder() / "screens"
         self._past: list[commands.Step] = []
         self._here = -1
+        self._looking: Timer | None = None  # while the control plane is lost
         self.crash = ""
         self._filters.append(Bare())
         if ascii:
@@ -118,7 +120,8 @@ class MeshApp(App[int]):
             if scene.trouble is None:
                 scene.lost_since = time.monotonic()
             scene.trouble = event.answer
-            self._look()
+            if self._looking is None:
+                self._look()
             log.warning("control plane: %s", event.answer.message)
         else:
             if scene.trouble is not None:
@@ -128,11 +131,11 @@ class MeshApp(App[int]):
 
     def _look(self) -> None:
         """While the control plane is lost, see whether the mesh is gone with it."""
-        scene = self.scene
+        scene, self._looking = self.scene, None
         if scene.trouble is not None and scene.mesh is not None:
             scene.ended = not scene.mesh.alive()
             self._describe()
-            self.set_timer(LOOK_S, self._look)
+            self._looking = self.set_timer(LOOK_S, self._look)
 
     # views
 

@@ -14,7 +14,9 @@ import pytest
 
 from meshcore.wire.stats_pb2 import EdgesResponse
 from meshcore.wire.tap_pb2 import ObserveResponse
+from meshtui import app
 from meshtui.app import MeshApp
+from meshtui.messages import Arrived
 from meshtui.model.scope import Trouble
 from meshtui.sources import local
 from meshtui.themes import SIXTEEN
@@ -63,6 +65,23 @@ async def test_a_mesh_that_ended_is_called_that() -> None:
         await scene.mesh.recover()
         await scene.settle()
         assert "has ended" not in scene.text()
+
+
+async def test_however_often_it_is_lost_one_look_after_the_mesh_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+
+    class Watched(FakeMesh):
+        def alive(self) -> bool:
+            looks.append(time.monotonic())
+            return True
+
+    monkeypatch.setattr(app, "LOOK_S", 3600.0)
+    async with stage(mesh=Watched()) as scene:
+        for reason in ("it does not answer", "it closed the connection", "it does not answer"):
+            scene.app.post_message(Arrived("status", Trouble(reason, lost=True), every=True))
+            await scene.settle()
+        assert "control plane lost" in scene.text()
+        assert len(looks) == 1
 
 
 async def test_a_refusal_is_said_where_the_rows_would_be() -> None:
