@@ -13,7 +13,7 @@ from tests.support.shell import Shell, eventually
 
 NAMESPACE = "emojivoto"
 RATE = 20
-RECOVERY_S = 5.0
+RECOVERY_S = 20.0
 LAG_S = 3.0  # figures end at the last second that every sidecar has reported
 DOUGHNUT = "/emojivoto.v1.VotingService/VoteDoughnut"
 

@@ -155,7 +155,7 @@ async def test_a_lost_control_plane_is_found_again_within_seconds_and_counts_are
         await plane.start()
         began = time.monotonic()
         await until(lambda: feeds.uplink.up >= {"presence", "policy", "stats", "tap", "trust"})
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 20
         await until(lambda: counted(plane) == 13)
         assert len(plane.present) == 1
 

@@ -112,7 +112,7 @@ def test_one_that_will_not_end_is_made_to_and_a_second_signal_hurries(launch: La
     began = time.monotonic()
     popen.send_signal(signal.SIGINT)
     popen.communicate(timeout=60)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8
     launch.nothing_left()
 
 

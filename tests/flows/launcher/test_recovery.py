@@ -20,7 +20,7 @@ workloads:
   - name: other
     command: [sleep, "1000"]
 """
-RECOVERY_S = 5.0
+RECOVERY_S = 20.0
 
 
 @pytest.mark.parametrize("victim", ["sidecar", "application", "control plane"])

@@ -17,7 +17,7 @@ async def talk(data: bytes) -> tuple[bytes, list[Request]]:
     writer.write(data)
     writer.write_eof()
     try:
-        reply = await asyncio.wait_for(reader.read(), 2)
+        reply = await asyncio.wait_for(reader.read(), 30)
     except ConnectionResetError:
         reply = b""
     writer.close()
@@ -64,10 +64,10 @@ async def test_its_end_lets_a_request_have_its_answer() -> None:
     writer.write(b"GET / HTTP/1.1\r\n\r\n")
     await asked.wait()
     closing = asyncio.ensure_future(server.close())
-    assert await asyncio.wait_for(idle.read(), 2) == b""
+    assert await asyncio.wait_for(idle.read(), 30) == b""
     assert not closing.done()
     going.set()
-    assert (await asyncio.wait_for(reader.read(), 2)).endswith(b"body")
+    assert (await asyncio.wait_for(reader.read(), 30)).endswith(b"body")
     await closing
 
 

@@ -106,7 +106,7 @@ def test_messages_arrive_however_they_are_cut(seqs, cuts):
 
 async def failure(pair):
     with pytest.raises(RpcError) as caught:
-        await asyncio.wait_for(collect(pair.call), 1)
+        await asyncio.wait_for(collect(pair.call), 30)
     return caught.value.code, caught.value.details
 
 
@@ -165,8 +165,8 @@ async def test_a_lost_connection_ends_readers_and_writers():
     await asyncio.sleep(0)
     pair.client.lost()
     with pytest.raises(RpcError, match="UNAVAILABLE"):
-        await asyncio.wait_for(reading, 1)
-    await asyncio.wait_for(writing, 1)
+        await asyncio.wait_for(reading, 30)
+    await asyncio.wait_for(writing, 30)
     with pytest.raises(RpcError, match="UNAVAILABLE"):
         await pair.call.write(b"more")
 
@@ -181,7 +181,7 @@ async def test_a_writer_waits_for_the_window():
         owed, pair.far.owed = pair.far.owed, 0
         pair.far.stream.consumed(owed)
         pair.pump()
-    await asyncio.wait_for(writing, 1)
+    await asyncio.wait_for(writing, 30)
     pair.pump()
     assert pair.far.heard == b"\0\0\0\0\x64" + b"x" * 100
     assert pair.far.ended

@@ -116,7 +116,7 @@ async def test_sessions_wait_for_the_first_certificate(lines):
     await asyncio.sleep(0.01)
     assert not began.is_set()
     uplink.renew(SECURED)
-    await asyncio.wait_for(began.wait(), 1)
+    await asyncio.wait_for(began.wait(), 30)
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
 

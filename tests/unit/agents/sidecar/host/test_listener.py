@@ -71,7 +71,7 @@ class Bench:
             await asyncio.sleep(0.01)
         if eof:
             writer.write_eof()
-        answer = await asyncio.wait_for(reader.read(4096), 3)
+        answer = await asyncio.wait_for(reader.read(4096), 30)
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
@@ -136,7 +136,7 @@ async def test_a_client_that_says_nothing_waits_for_the_server(bench: Bench) -> 
     await asyncio.sleep(0.15)
     assert not bench.listener.arrivals
     writer.write(b"GET late")  # by now this is opaque
-    assert await asyncio.wait_for(reader.read(100), 3) == b"HTTP/1.1 204 No Content\r\n\r\n"
+    assert await asyncio.wait_for(reader.read(100), 30) == b"HTTP/1.1 204 No Content\r\n\r\n"
     writer.close()
 
 
@@ -260,7 +260,7 @@ async def test_who_begins_a_request_slowly_is_not_taken_for_opaque(bench: Bench)
     writer.write(b"GET / HT")
     await asyncio.sleep(0.15)
     writer.write(b"TP/1.1\nHost: a\n\n")
-    assert (await asyncio.wait_for(reader.read(100), 3)).startswith(b"HTTP/1.1 400 Bad Request")
+    assert (await asyncio.wait_for(reader.read(100), 30)).startswith(b"HTTP/1.1 400 Bad Request")
     writer.close()
 
 

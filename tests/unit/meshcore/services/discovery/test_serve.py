@@ -25,7 +25,7 @@ from meshcore.wire.discovery_pb2 import (
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "SETTLE_S", 0.3)
+    monkeypatch.setattr(serve, "SETTLE_S", 60.0)  # longer than a test may take
     monkeypatch.setattr(serve, "STABLE_S", 0.05)
 
 
@@ -59,11 +59,14 @@ def status(pod: str) -> InstanceStatus:
 
 
 async def test_a_fresh_start_answers_at_once(registry: Registry) -> None:
-    update = await asyncio.wait_for(anext(watch(discovery(registry, settle=False))), 0.05)
+    update = await asyncio.wait_for(anext(watch(discovery(registry, settle=False))), 30)
     assert (update.snapshot, update.exists) == (True, False)
 
 
-async def test_after_a_restart_an_empty_answer_waits_to_the_end(registry: Registry) -> None:
+async def test_after_a_restart_an_empty_answer_waits_to_the_end(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "SETTLE_S", 0.3)
     began = time.monotonic()
     update = await anext(watch(discovery(registry, settle=True)))
     assert not update.exists
@@ -80,7 +83,7 @@ async def test_after_a_restart_endpoints_are_told_once_they_are_stable(registry:
     registry.connect(instance("web-1"), "id")
     update = await answer
     assert len(update.put) == 2
-    assert 0.08 <= time.monotonic() - began < 0.28
+    assert 0.08 <= time.monotonic() - began < 30
 
 
 async def test_after_a_restart_a_sidecar_that_is_known_of_is_waited_for(registry: Registry) -> None:
@@ -125,5 +128,5 @@ async def test_pods_are_told_soon_after_a_change(registry: Registry) -> None:
     stream: AsyncIterator[PodsResponse] = inventory.WatchPods(PodsRequest(interval_ms=60_000), cast(Any, None))
     assert not (await anext(stream)).pods
     registry.report("up", [status("web-0")])
-    answer = await asyncio.wait_for(anext(stream), 1)
+    answer = await asyncio.wait_for(anext(stream), 30)
     assert [pod.status.pod for pod in answer.pods] == ["web-0"]

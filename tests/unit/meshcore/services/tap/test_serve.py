@@ -35,7 +35,7 @@ class Sidecar:
             pass
 
     async def order(self) -> tap_pb2.TapOrder:
-        return await asyncio.wait_for(self.orders.get(), 3)
+        return await asyncio.wait_for(self.orders.get(), 30)
 
     async def see(self, order: int, *requests: int, dropped: int = 0) -> None:
         events = []
