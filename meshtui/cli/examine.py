@@ -53,7 +53,7 @@ def begun(where: Kubeconfig) -> bool:
         from meshcore.kube.failure import KubeError
         from meshcore.kube.needs import CONFIG, TRUST
         from meshcore.kube.objects import CONFIG_MAPS
-        from meshtui.sources.checks.gather import NAMESPACE
+        from meshtui.sources.checks.facts import NAMESPACE
 
         async with open_kube(where) as session:
             for name in (CONFIG, TRUST):

@@ -37,6 +37,7 @@ Anchors = Annotated[str, typer.Option("--identity-anchors", help="Trust anchors 
 IssuerFile = Annotated[str, typer.Option("--identity-issuer", help="Issuer under them, PEM.", metavar="FILE")]
 KeyFile = Annotated[str, typer.Option("--identity-issuer-key", help="Its key, PEM.", metavar="FILE")]
 HA = typer.Option(False, "--ha", help="Three replicas, a disruption budget, and pods that wait for their sidecar.")
+KEEP_HA = typer.Option(None, "--ha/--no-ha", help="With three replicas, or with one; else as it is installed.")
 EXTERNAL = typer.Option(
     False, "--identity-external", help=f"Somebody else (cert-manager) keeps Secret {ISSUER_SECRET}."
 )
@@ -64,7 +65,8 @@ def install(
     ignore_cluster: bool = IGNORE,
 ) -> None:
     """Print the mesh, for kubectl apply -f -."""
-    objects = _objects(ha=ha, namespaced=namespaced)
+    _refuse_both(ha, namespaced=namespaced)
+    objects = manifests.load(ha=ha, namespaced=namespaced)
     settings = _settings(manifests.settings_of(objects), namespace, prefix, tag, trust_domain, changes or [])
     identity = _identity(namespace, anchors, issuer, issuer_key, external=external)
     if not ignore_cluster:
@@ -75,24 +77,27 @@ def install(
 
 def upgrade(
     namespace: Home = manifests.NAMESPACE,
-    ha: bool = HA,
+    ha: bool | None = KEEP_HA,
     namespaced: bool = NAMESPACED,
     tag: Tag = "",
     changes: Changes = None,
 ) -> None:
     """Print the installed mesh as of this version.
 
-    Its settings and its trust anchor stay as they are.
+    Its settings, its trust anchor and its replicas (--ha) stay as they are.
     """
-    objects = _objects(ha=ha, namespaced=namespaced)
-    ours = manifests.settings_of(objects)
-    installed: list[Settings] = []
+    _refuse_both(ha, namespaced=namespaced)
+    installed: list[tuple[Settings, bool]] = []
 
     async def look(cluster: "Session") -> None:
-        installed.append(await _installed(cluster, namespace))
+        settings = await _installed(cluster, namespace)
+        unsaid = ha is None and not namespaced
+        installed.append((settings, await _replicated(cluster, namespace) if unsaid else bool(ha)))
 
     _ask(look)
-    (settings,) = installed
+    ((settings, replicas),) = installed
+    objects = manifests.load(ha=replicas, namespaced=namespaced)
+    ours = manifests.settings_of(objects)
     images = {
         part: _tagged(getattr(settings.images, part), tag or getattr(ours.images, part).rpartition(":")[2])
         for part in ("agents", "controller")
@@ -126,10 +131,9 @@ def uninstall(namespace: Home = manifests.NAMESPACE, namespaced: bool = NAMESPAC
     sys.stdout.write(manifests.text(_bare(each) for each in reversed(found)))
 
 
-def prune(namespace: Home = manifests.NAMESPACE, ha: bool = HA, namespaced: bool = NAMESPACED) -> None:
-    """Print what older versions left behind."""
-    objects = _objects(ha=ha, namespaced=namespaced)
-    wanted = {manifests.named(each) for each in manifests.adapt(objects, manifests.settings_of(objects), namespace)}
+def prune(namespace: Home = manifests.NAMESPACE, ha: bool | None = KEEP_HA, namespaced: bool = NAMESPACED) -> None:
+    """Print what older versions, or a mesh that was one of --ha, left behind."""
+    _refuse_both(ha, namespaced=namespaced)
     kept = {("", "Secret", namespace, ISSUER_SECRET), ("", "ConfigMap", namespace, ANCHORS_MAP)}
     found: list[Any] = []
 
@@ -137,6 +141,9 @@ def prune(namespace: Home = manifests.NAMESPACE, ha: bool = HA, namespaced: bool
         found.extend(await _present(cluster, namespace, namespaced=namespaced))
 
     _ask(look)
+    unsaid = ha is None and not namespaced
+    objects = manifests.load(ha=manifests.replicated(found) if unsaid else bool(ha), namespaced=namespaced)
+    wanted = {manifests.named(each) for each in manifests.adapt(objects, manifests.settings_of(objects), namespace)}
     stale = [each for each in found if manifests.named(each) not in wanted | kept]
     if not stale:
         output.note("There is nothing to prune.")
@@ -144,10 +151,9 @@ def prune(namespace: Home = manifests.NAMESPACE, ha: bool = HA, namespaced: bool
     sys.stdout.write(manifests.text(_bare(each) for each in stale))
 
 
-def _objects(*, ha: bool, namespaced: bool) -> list[manifests.Object]:
+def _refuse_both(ha: bool | None, *, namespaced: bool) -> None:
     if namespaced and ha:
         raise Fault("--ha is for the mesh of a whole cluster", "leave out --ha or --namespaced", status=USAGE)
-    return manifests.load(ha=ha, namespaced=namespaced)
 
 
 def _settings(
@@ -245,6 +251,27 @@ async def _installed(cluster: "Session", namespace: str) -> Settings:
         raise Fault(f"no mesh is installed in namespace {namespace}", "`meshtui install` prints one") from None
     except SettingsError as error:
         raise Fault(f"ConfigMap {namespace}/{CONFIG_MAP}: {error}", "correct it there first") from None
+
+
+async def _replicated(cluster: "Session", namespace: str) -> bool:
+    """Return whether the installed mesh is one of --ha; raises Fault where that may not be seen."""
+    from meshcore.kube.failure import FORBIDDEN, NOT_FOUND, KubeError
+    from meshcore.kube.needs import INJECTOR
+    from meshcore.kube.objects import DEPLOYMENTS, MUTATING_WEBHOOKS
+
+    places = (DEPLOYMENTS.path(namespace, manifests.ACCOUNT), MUTATING_WEBHOOKS.path(name=INJECTOR))
+    for place in places:
+        try:
+            if manifests.replicated([await cluster.get(place)]):
+                return True
+        except KubeError as error:
+            if error.code == FORBIDDEN:
+                raise Fault(
+                    f"whether the mesh has replicas is not seen: {error.message}", "say --ha or --no-ha"
+                ) from None
+            if error.code != NOT_FOUND:
+                raise
+    return False
 
 
 async def _present(cluster: "Session", namespace: str, *, namespaced: bool) -> list[Any]:

@@ -14,6 +14,7 @@ import yaml
 
 from meshcore.inject.names import CONFIG_KEY, CONFIG_MAP
 from meshcore.inject.settings import Settings, SettingsError, convert, write
+from meshcore.kube.needs import INJECTOR
 from meshtui.cli.fault import Fault
 
 Object = dict[str, Any]
@@ -21,6 +22,7 @@ Object = dict[str, Any]
 REPOSITORY = Path(__file__).resolve().parents[2] / "deploy"
 INSTALLED = "share/meshtui/deploy/base/kustomization.yaml"
 NAMESPACE = "meshtui"
+ACCOUNT = "meshtui-controller"
 PART_OF = ("app.kubernetes.io/part-of", "meshtui")
 
 
@@ -66,6 +68,20 @@ def load(*, ha: bool = False, namespaced: bool = False) -> list[Object]:
                 for operation in yaml.safe_load(patch["patch"]):
                     _apply(each, operation)
     return [*found, *_resources(place / "ha", but=("../base",))]
+
+
+def replicated(objects: Iterable[Object]) -> bool:
+    """Tell whether objects of a cluster are those of a mesh that was installed with --ha.
+
+    Neither by its replicas, which people change by hand, nor by its disruption budget, which --no-ha leaves behind.
+    """
+    kept = {(each["kind"], each["metadata"]["name"]): each for each in objects}
+    deployment = kept.get(("Deployment", ACCOUNT), {})
+    pod = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
+    hooks = kept.get(("MutatingWebhookConfiguration", INJECTOR), {}).get("webhooks") or ()
+    return "podAntiAffinity" in (pod.get("affinity") or {}) or any(
+        hook.get("failurePolicy") == "Fail" for hook in hooks
+    )
 
 
 def settings_of(objects: Iterable[Object]) -> Settings:

@@ -20,6 +20,7 @@ from meshtui.model.check import bad, weak
 Value = TypeVar("Value")
 Place = tuple[Kind, str, str]  # kind, namespace ("" without) and name
 
+NAMESPACE = "meshtui"  # where the mesh is installed, unless somebody says otherwise
 # Not what would allow it: rights over the whole cluster are none to give away for a look.
 ELSEWHO = "an administrator of the cluster sees it with the same command"
 _UPGRADE = "`meshtui upgrade{} | kubectl apply --server-side --force-conflicts -f -`"
@@ -62,7 +63,14 @@ class Facts:
     @property
     def upgrade(self) -> str:
         """The command that makes the mesh what this version installs."""
-        return _UPGRADE.format(f" --namespaced --mesh-namespace {self.mesh}" if self.scoped else "")
+        return self.upgrade_with()
+
+    def upgrade_with(self, *flags: str) -> str:
+        """Return that command with more flags."""
+        words = ["--namespaced"] if self.scoped else []
+        if self.scoped or self.mesh != NAMESPACE:
+            words.append(f"--mesh-namespace {self.mesh}")
+        return _UPGRADE.format("".join(f" {word}" for word in (*words, *flags)))
 
     @property
     def repair(self) -> str:

@@ -26,12 +26,11 @@ from meshcore.wire.common_pb2 import Resource
 from meshcore.wire.control_pb2 import CheckCategory, HelloResponse
 from meshcore.wire.discovery_pb2 import Pod
 from meshtui.sources.checks import doors, existence, plane, setup, trust
-from meshtui.sources.checks.facts import Facts, Place, Seen
+from meshtui.sources.checks.facts import NAMESPACE, Facts, Place, Seen
 from meshtui.sources.checks.rooms import PRE, PROXY
 from meshtui.sources.kubeconfig import NO_MESH, SCOPED, fetching, forwarded, scoped_pod
 
 AT_ONCE = 8
-NAMESPACE = "meshtui"  # where it is installed, unless somebody says otherwise
 SELF = Kind("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", namespaced=False)
 
 Value = TypeVar("Value")

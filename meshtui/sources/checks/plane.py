@@ -92,7 +92,7 @@ def available(facts: Facts) -> Iterator[CheckItem]:
     ready = status.get("readyReplicas", 0)
     hint = f"`kubectl get pods -n {facts.mesh} -o wide` shows which is missing"
     yield judge("more than one replica is ready", "" if ready > 1 else f"{ready} is", hint)
-    again = "`meshtui upgrade --ha | kubectl apply --server-side --force-conflicts -f -` sets it"
+    again = f"{facts.upgrade_with('--ha')} sets it"
     seen = facts.see(DISRUPTION_BUDGETS, ACCOUNT, facts.mesh)
     what = f"PodDisruptionBudget {ACCOUNT} exists"
     yield unseen(what, seen) or warn(

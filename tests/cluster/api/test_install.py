@@ -45,14 +45,49 @@ def test_installed_upgraded_and_gone_again(cluster: Cluster) -> None:
     assert "meshtui/controller:9.9" in config["data"]["config.yaml"]
 
     cluster.apply(STALE, namespace=NAMESPACE)
-    (left,) = yaml.safe_load_all(printed(meshtui("prune", *here, "--ha", kubeconfig=admin)))
+    (left,) = yaml.safe_load_all(printed(meshtui("prune", *here, kubeconfig=admin)))
     assert (left["kind"], left["metadata"]["name"]) == ("ConfigMap", "old")
+    replicas_are_kept_until_somebody_says_otherwise(cluster, here)
 
     gone = printed(meshtui("uninstall", *here, kubeconfig=admin))
     cluster.kubectl("delete", "--timeout=290s", "-f", "-", stdin=gone, seconds=300)
     rest = meshtui("uninstall", *here, kubeconfig=admin)
     assert (rest.returncode, rest.stdout) == (0, "")
     assert "Nothing of the mesh" in rest.stderr
+
+
+def replicas_are_kept_until_somebody_says_otherwise(cluster: Cluster, here: list[str]) -> None:
+    """Upgrade an installation of --ha, as it is and to one replica."""
+    admin = cluster.plane.admin
+    cluster.kubectl("scale", "deploy/meshtui-controller", "-n", NAMESPACE, "--replicas=1")
+    assert outlives(printed(meshtui("upgrade", *here, kubeconfig=admin))) == (3, "Fail")
+    single = printed(meshtui("upgrade", *here, "--no-ha", kubeconfig=admin))
+    assert outlives(single) == (1, "Ignore")
+
+    reader = cluster.user("reader")
+    cluster.bind("view", "user:reader", NAMESPACE)
+    seen = until(lambda: meshtui("upgrade", *here, kubeconfig=reader).stdout, 60, "a reader's rights")
+    assert outlives(seen) == (3, "Fail")  # the Deployment says so, the webhook need not be seen
+    cluster.kubectl("apply", "-f", "-", stdin=single)
+    narrow = meshtui("upgrade", *here, kubeconfig=reader)
+    assert (narrow.returncode, narrow.stdout, narrow.stderr.count("\n")) == (1, "", 1)
+    assert "mutatingwebhookconfigurations" in narrow.stderr
+    assert "say --ha or --no-ha" in narrow.stderr
+    assert outlives(printed(meshtui("upgrade", *here, "--ha", kubeconfig=reader))) == (3, "Fail")
+
+    assert outlives(printed(meshtui("upgrade", *here, kubeconfig=admin))) == (1, "Ignore")
+    left = {
+        (each["kind"], each["metadata"]["name"])
+        for each in yaml.safe_load_all(printed(meshtui("prune", *here, kubeconfig=admin)))
+    }
+    assert left == {("ConfigMap", "old"), ("PodDisruptionBudget", "meshtui-controller")}
+
+
+def outlives(text: str) -> tuple[int, str]:
+    """Return what a printed mesh says of losses: replicas of the control plane, and the injector's failurePolicy."""
+    objects = {each["kind"]: each for each in yaml.safe_load_all(text)}
+    (hook,) = objects["MutatingWebhookConfiguration"]["webhooks"]
+    return objects["Deployment"]["spec"]["replicas"], hook["failurePolicy"]
 
 
 def test_an_admin_of_one_namespace_upgrades_and_prunes_its_mesh(cluster: Cluster, namespace: str) -> None:

@@ -7,7 +7,7 @@ import yaml
 
 from meshcore.inject.settings import read
 from meshtui.cli.fault import Fault
-from meshtui.cli.manifests import adapt, changed, load, named, settings_of, text
+from meshtui.cli.manifests import adapt, changed, load, named, replicated, settings_of, text
 
 
 def by_kind(objects: list[dict[str, object]], kind: str) -> list[dict[str, object]]:
@@ -36,6 +36,37 @@ def test_the_overlay_changes_copies_and_the_webhook_and_nothing_else() -> None:
     (deployment,) = by_kind(ha, "Deployment")
     assert deployment["spec"]["replicas"] == 3  # type: ignore[index]
     assert [each["kind"] for each in ha[len(base) :]] == ["PodDisruptionBudget"]
+
+
+def test_replicas_are_told_by_what_only_the_overlay_sets() -> None:
+    ha = load(ha=True)
+    (deployment,) = by_kind(ha, "Deployment")
+    (hook,) = by_kind(ha, "MutatingWebhookConfiguration")
+    (budget,) = by_kind(ha, "PodDisruptionBudget")
+    assert replicated(ha)
+    assert replicated([deployment])
+    assert replicated([hook])
+    assert not replicated([])
+    assert not replicated(load())
+    assert not replicated(load(namespaced=True))
+    assert not replicated([*load(), budget])  # --no-ha leaves it behind
+
+
+def test_replicas_are_not_told_by_a_count_that_people_change() -> None:
+    base, ha = load(), load(ha=True)
+    (scaled,) = by_kind(base, "Deployment")
+    scaled["spec"]["replicas"] = 3  # type: ignore[index]
+    assert not replicated(base)
+    (single,) = by_kind(ha, "Deployment")
+    single["spec"]["replicas"] = 1  # type: ignore[index]
+    assert replicated([single])
+
+
+def test_replicas_are_not_told_by_what_is_somebody_elses() -> None:
+    (deployment,) = by_kind(load(ha=True), "Deployment")
+    (hook,) = by_kind(load(ha=True), "MutatingWebhookConfiguration")
+    deployment["metadata"]["name"] = hook["metadata"]["name"] = "other"  # type: ignore[index]
+    assert not replicated([deployment, hook])
 
 
 def test_another_namespace_is_meant_everywhere() -> None:

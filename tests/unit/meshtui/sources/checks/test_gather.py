@@ -104,6 +104,7 @@ async def test_another_protocol_is_a_failure_of_the_versions_alone(protocol: int
     assert "upgrade" in item(found, "meshtui-version", "protocol").hint
     assert item(found, "meshtui-apiservice", "answers").result == CheckResult.CHECK_SUCCESS
     assert "mesh-a" in item(found, "meshtui-config").error  # found out from how the API server reaches it
+    assert "`meshtui upgrade --mesh-namespace mesh-a | kubectl" in item(found, "meshtui-config").hint
 
 
 async def test_a_mesh_of_one_namespace_is_judged_by_what_it_is() -> None:
@@ -136,6 +137,17 @@ async def test_a_mesh_of_one_namespace_is_judged_by_what_it_is() -> None:
     assert not [path for path in asked if "clusterrole" in path or "webhook" in path or "kube-system" in path]
 
 
+async def test_replicas_without_what_belongs_to_them_are_given_it_where_they_are() -> None:
+    async with api_server() as server, asking(server) as session:
+        answering(server)
+        server.put(API_SERVICES.path(name=OBSERVE), spec={"service": {"namespace": "mesh-a"}})
+        server.put(DEPLOYMENTS.path("mesh-a", "meshtui-controller"), spec={"replicas": 3}, status={"readyReplicas": 3})
+        found = await checked(session)
+    budget = item(found, "meshtui-ha", "PodDisruptionBudget")
+    assert "it does not exist" in budget.error
+    assert "`meshtui upgrade --mesh-namespace mesh-a --ha | kubectl apply" in budget.hint
+
+
 async def test_half_an_installation_is_told_by_what_is_missing() -> None:
     async with api_server() as server, asking(server) as session:
         answering(server)
@@ -144,7 +156,7 @@ async def test_half_an_installation_is_told_by_what_is_missing() -> None:
         found = await checked(session)
     assert "not YAML" in item(found, "meshtui-config", "can be used").error
     assert "nobody can look" in item(found, "meshtui-apiservice").error
-    assert "meshtui upgrade" in item(found, "meshtui-existence", "ServiceAccount").hint
+    assert "`meshtui upgrade | kubectl" in item(found, "meshtui-existence", "ServiceAccount").hint
     assert waiting(found) is not None
 
 
