@@ -33,6 +33,8 @@ def explain(error: grpc.aio.AioRpcError, where: str = "") -> ClientError:
     details = _line(error.details() or "")
     at = f" at {where}" if where else ""
     hint = _hint(cast(Iterable[tuple[str, str | bytes]], error.trailing_metadata() or ()))
+    if code is grpc.StatusCode.UNAVAILABLE and hint and details:  # in its own words: it is there
+        return ClientError(details, hint, code=name, lost=True)
     if code is grpc.StatusCode.UNAVAILABLE:
         return ClientError(f"the control plane{at} does not answer", hint or _CHECK, code=name, lost=True)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:

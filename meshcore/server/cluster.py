@@ -16,13 +16,11 @@ from typing import Any
 import grpc
 from prometheus_client import CollectorRegistry
 
-from meshcore.kube.act import Act
 from meshcore.kube.events import Recorder
-from meshcore.kube.failure import KubeError
 from meshcore.kube.lease import Election
 from meshcore.kube.needs import LEADER
-from meshcore.kube.objects import DEPLOYMENTS, OBSERVE_GROUP, PODS
-from meshcore.kube.review import Reviews, User
+from meshcore.kube.objects import DEPLOYMENTS, PODS
+from meshcore.kube.review import Reviews
 from meshcore.kube.session import Session
 from meshcore.pki.authority import LEAF_LIFE
 from meshcore.server.access import Access as Proven
@@ -35,6 +33,7 @@ from meshcore.server.metrics import Collector
 from meshcore.server.options import ClusterOptions
 from meshcore.server.peers import Replicas
 from meshcore.server.publish import Publisher
+from meshcore.services.access.allow import Rbac
 from meshcore.services.access.serve import Access
 from meshcore.services.discovery.locate import Locator
 from meshcore.services.discovery.registry import Registry
@@ -114,8 +113,11 @@ class ClusterPlane:
             sleeps=lambda: self.cluster.sleeps,
         )
         self.validator = validator.Validator()
+        rbac = Rbac(
+            self.reviews, f"ask again in a moment; `kubectl logs -n {options.namespace} deploy/{ACCOUNT}` says more"
+        )
         self.access = Access(
-            self.core.answers(), front=lambda: self.cluster.front, allowed=self._allowed, hello=self.core.control.hello
+            self.core.answers(), front=lambda: self.cluster.front, allowed=rbac.allowed, hello=self.core.control.hello
         )
         self.election = Election(session, options.namespace, LEADER, options.pod or socket.gethostname())
         self.publisher = Publisher(session, self._anchors, self.election.leading)
@@ -233,14 +235,6 @@ class ClusterPlane:
     def _renew(self) -> None:
         front = self.cluster.front
         self._certificates.renew(self.core.serving.current, front.ca_pem if front is not None else "")
-
-    async def _allowed(self, user: User, verb: str, resource: str, namespace: str) -> str:
-        """Return why somebody may not ask something; empty: they may."""
-        try:
-            verdict = await self.reviews.access(user, Act(verb, OBSERVE_GROUP, resource, namespace))
-        except KubeError as error:
-            return f"whether it is allowed cannot be asked now: {error}"
-        return "" if verdict.allowed else verdict.reason or "no role allows it"
 
     def _decided(self, verdict: Verdict) -> None:
         """Tell the owner of a pod that was injected, or that asked in vain."""

@@ -5,7 +5,7 @@ The server puts the application on a TLS port behind the APIService `v1alpha1.ob
     Access(answers, front=..., allowed=..., hello=...).application()
 
 `answers` are the services' own methods by gRPC name, `front()` says how the API server proves itself, and
-`allowed(user, verb, resource, namespace)` says why something is not allowed (SubjectAccessReview); empty: it is.
+`allowed(user, verb, resource, namespace)` says why something is not allowed (allow.py); empty: it is.
 """
 
 import asyncio

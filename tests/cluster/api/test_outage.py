@@ -36,6 +36,7 @@ class World(NamedTuple):
     namespace: str
     way: Relay
     kubeconfig: Path
+    behind: Relay  # the control plane's own way there
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +46,9 @@ def world(
     with (
         kept_if_failed(request.session, tmp_path_factory.mktemp("outage")) as folder,
         cluster.namespace() as namespace,
-        running(cluster, folder) as mesh,
         relay(cluster.plane.port) as way,
+        relay(cluster.plane.port) as behind,
+        running(cluster, folder, through=behind.url) as mesh,
     ):
         cluster.apply(deployment("web"), namespace=namespace)
         pods_of(cluster, namespace, 1)
@@ -54,13 +56,14 @@ def world(
             cluster.bind(role, "user:ann", namespace)
         ann = cluster.user("ann", namespace=namespace, cluster={"server": way.url})
         until(lambda: meshtui("stat", "deploy", "--unmeshed", kubeconfig=ann).returncode == 0, 30, "ann's rights")
-        yield World(cluster, mesh, namespace, way, ann)
+        yield World(cluster, mesh, namespace, way, ann, behind)
 
 
 @pytest.fixture(autouse=True)
 def mended(world: World) -> Iterator[None]:
     yield
     world.way.mend()
+    world.behind.mend()
 
 
 def stat(world: World) -> tuple[int, str, str, float]:
@@ -93,6 +96,22 @@ def test_a_command_waits_for_an_api_server_that_is_slow(world: World) -> None:
     status, out, err, _ = stat(world)
     assert status == 0, err
     assert "web" in out
+
+
+def test_a_right_that_the_control_plane_cannot_look_up_is_no_refusal(world: World) -> None:
+    cluster, raw = world.cluster, f"/apis/observe.meshtui.dev/v1alpha1/namespaces/{world.namespace}/stats"
+    cluster.bind("meshtui-view", "user:eve", world.namespace)
+    eve = cluster.user("eve", namespace=world.namespace)  # whom nobody has looked up yet
+    world.behind.cut()
+    done = meshtui("stat", "deploy", "--unmeshed", kubeconfig=eve)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "whether eve may get " in done.stderr
+    assert "cannot be found out now" in done.stderr
+    assert "ask again in a moment" in done.stderr
+    said = cluster.kubectl("get", "--raw", f"{raw}?unmeshed=true", kubeconfig=eve, status=None)
+    assert "(ServiceUnavailable): whether eve may" in said
+    world.behind.mend()
+    until(lambda: meshtui("stat", "deploy", "--unmeshed", kubeconfig=eve).returncode == 0, LIMIT_S, "eve's answer")
 
 
 def test_a_command_with_credentials_that_expired(world: World) -> None:

@@ -19,6 +19,7 @@ from meshcore.client.failure import HINT, ClientError
 from meshcore.kube.review import User
 from meshcore.services.access import serve
 from meshcore.services.access.caller import FrontProxy
+from meshcore.services.access.form import Refusal
 from meshcore.services.access.serve import Access
 from meshcore.services.access.tls import Contexts
 from meshcore.wire import common_pb2, control_pb2, stats_pb2, tap_pb2, version
@@ -68,7 +69,9 @@ class Services:
 
 
 async def allowed(user: User, verb: str, resource: str, namespace: str) -> str:
-    """Ann may look at shop; root at everything."""
+    """Ann may look at shop; root at everything; of eve nobody can be asked."""
+    if user.name == "eve":
+        raise Refusal(grpc.StatusCode.UNAVAILABLE, "nobody knows now: the API server is away", "ask again")
     return "" if user.name == "root" or (user.name == "ann" and namespace == "shop") else "no rule"
 
 
@@ -166,6 +169,21 @@ async def test_what_is_not_allowed_names_the_role_that_would(place: Place) -> No
     with pytest.raises(ClientError, match="ann may not watch taps") as tapped:
         await anext(tap.observe(session, [web_("bank")]))
     assert "--clusterrole meshtui-tap" in tapped.value.hint
+
+
+async def test_a_right_that_cannot_be_looked_up_is_no_refusal_to_anybody(place: Place) -> None:
+    session = await place.session("eve")
+    for asked in (stats.stat(session, stats.stat_request([web_()])), anext(tap.observe(session, [web_()]))):
+        with pytest.raises(ClientError, match="nobody knows now: the API server is away") as caught:
+            await asked
+        assert (caught.value.code, caught.value.hint, caught.value.lost) == ("unavailable", "ask again", True)
+    for path in ("stats?name=web", "taps?name=web"):
+        watch = "watch/" if path.startswith("taps") else ""
+        async with place.get(f"{ROOT}/{watch}namespaces/shop/{path}", {"X-Remote-User": "eve"}) as response:
+            body = await response.json()
+        assert (response.status, body["code"], body["reason"]) == (503, 503, "ServiceUnavailable")
+        assert body["message"] == "nobody knows now: the API server is away; ask again"
+    assert place.services.open == 0
 
 
 async def test_who_sees_one_namespace_gets_its_figures(place: Place) -> None:
