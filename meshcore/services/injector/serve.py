@@ -53,33 +53,36 @@ class Injector:
         self.requests += 1
         try:
             asked = request_of(json.loads(await request.read()))
-        except (ValueError, ReviewError) as error:
+        except (ValueError, RecursionError, ReviewError) as error:
             log.warning("an admission request cannot be read", extra={"fields": {"reason": str(error)}})
             return web.json_response({"message": str(error)}, status=400)
         try:
             verdict = await self._decide(asked)
         except Exception:
             log.exception("a pod went on without a verdict")
-            pod = asked.get("object")
-            verdict = Verdict(
-                str(asked["uid"]),
-                str(asked.get("namespace", "")),
-                pod if isinstance(pod, dict) else {},
-                [],
-                "the injector failed; its log says more",
-                True,
-            )
+            verdict = _without(asked, "the injector failed; its log says more")
         self.verdicts[verdict.event] += 1
-        self._told(verdict)
+        try:
+            self._told(verdict)
+        except Exception:
+            log.exception("a verdict could not be told")
         return web.json_response(verdict.response())
 
     async def _decide(self, asked: Mapping[str, object]) -> Verdict:
         settings = self._settings()
         if settings is None:
-            pod = asked.get("object")
-            found = pod if isinstance(pod, dict) else {}
-            reason = "the injector has no settings it can use; see ConfigMap meshtui-config"
-            return Verdict(str(asked["uid"]), str(asked.get("namespace", "")), found, [], reason, True)
-        async with asyncio.timeout(NAMESPACE_S):
-            namespace = await self._namespace(str(asked.get("namespace", "")))
+            return _without(asked, "the injector has no settings it can use; see ConfigMap meshtui-config")
+        where = str(asked.get("namespace", ""))
+        try:
+            async with asyncio.timeout(NAMESPACE_S):
+                namespace = await self._namespace(where)
+        except TimeoutError:
+            return _without(asked, f"what namespace {where} asks for could not be read in time")
         return review(asked, namespace, settings, self._anchors(), sleeps=self._sleeps())
+
+
+def _without(asked: Mapping[str, object], reason: str) -> Verdict:
+    """Return the verdict on a pod that goes on as it came, and of which that is not known to be right."""
+    pod = asked.get("object")
+    found = pod if isinstance(pod, dict) else {}
+    return Verdict(str(asked["uid"]), str(asked.get("namespace", "")), found, [], reason, True)

@@ -23,6 +23,7 @@ def pod(inject: str | None = None, **spec: Any) -> dict[str, Any]:
         ("enabled", "disabled", True),
         ("enabled", "enabled", True),
         ("disabled", None, False),
+        ("disabled", "disabled", False),
         ("disabled", "enabled", False),
     ],
 )

@@ -28,3 +28,14 @@ def test_a_preStop_that_this_kubernetes_does_not_know_is_left_out(sleeps: bool) 
     assert not verdict.reason
     patch = json.loads(base64.b64decode(verdict.response()["response"]["patch"]))
     assert any(one["path"] == "/spec/containers" for one in patch) is sleeps
+
+
+def test_a_workload_whose_name_is_no_label_goes_on_without() -> None:
+    owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "my.db", "uid": "1", "controller": True}
+    pod = {**POD, "metadata": {"name": "my.db-0", "ownerReferences": [owner]}}
+    request = {"uid": "1", "namespace": "shop", "kind": {"kind": "Pod"}, "object": pod}
+    verdict = review(request, WISH, SETTINGS, "anchors", sleeps=True)
+    assert (verdict.event, verdict.loud, verdict.patch) == ("InjectionSkipped", True, [])
+    assert "'my.db' is no DNS label" in verdict.reason
+    (warning,) = verdict.response()["response"]["warnings"]
+    assert "a name without dots" in warning
