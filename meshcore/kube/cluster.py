@@ -1,6 +1,6 @@
 """A cluster as one may ask it: where its API server is, whom to trust there, and who asks.
 
-Made by kubeconfig.py from a person's files, or here from what every pod is given; used by session.py.
+Made by kubeconfig.py from a person's files, or here from what every pod is given; used by transport.py.
 """
 
 import os

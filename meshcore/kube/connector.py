@@ -1,6 +1,6 @@
 """The connections to an API server: straight, or through a SOCKS proxy; kept alive, and many at once.
 
-Made by session.py, once per certificate. HTTP proxies are asked per request, which is the session's.
+Made by transport.py, once per certificate. HTTP proxies are asked per request, which is the transport's.
 """
 
 import socket

@@ -24,16 +24,15 @@ from meshcore.kube.cluster import Cluster
 from meshcore.kube.connector import is_socks
 from meshcore.kube.credentials import (
     Credentials,
-    ExecPlugin,
     Fixed,
     Impersonation,
-    Plugin,
     Provider,
     TokenFile,
     basic,
     bearer,
 )
 from meshcore.kube.failure import KUBECONFIG, KubeError
+from meshcore.kube.plugin import ExecPlugin, Plugin
 from meshcore.kube.proxy import proxy_for
 
 CONTEXTS = "`kubectl config get-contexts` lists them"

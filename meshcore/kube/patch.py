@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meshcore.kube.objects import Object
-from meshcore.kube.session import APPLY, ASK_S, JSON_PATCH, MERGE, Session
+from meshcore.kube.session import APPLY, JSON_PATCH, MERGE, Session
+from meshcore.kube.transport import ASK_S
 
 MANAGER = "meshtui"  # owns the fields that we apply
 

@@ -17,9 +17,10 @@ from typing import Any, Generic
 import msgspec
 
 from meshcore.kube.backoff import Backoff
-from meshcore.kube.failure import GONE, INTERNAL, NO_SUCH_API, UNAVAILABLE, KubeError, from_status
+from meshcore.kube.failure import GONE, INTERNAL, NO_SUCH_API, UNAVAILABLE, KubeError
 from meshcore.kube.lines import Lines, LineTooLong
 from meshcore.kube.objects import Key, Object, key_of, metadata_of, version_of
+from meshcore.kube.refusal import from_status
 from meshcore.kube.session import IDLE_S, PAGE, Session, selectors
 from meshcore.kube.store import Change, Kept, Store
 

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from meshcore.kube import cluster, find
-from meshcore.kube.credentials import ExecPlugin, Impersonation, TokenFile
+from meshcore.kube.credentials import Impersonation, TokenFile
 from meshcore.kube.failure import KubeError
 from meshcore.kube.find import find_cluster, kubeconfig_files
+from meshcore.kube.plugin import ExecPlugin
 
 
 def test_files_by_flag_by_list_and_at_home(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from meshcore.kube.credentials import ExecPlugin, Impersonation, TokenFile
+from meshcore.kube.credentials import Impersonation, TokenFile
 from meshcore.kube.failure import KubeError
 from meshcore.kube.kubeconfig import contexts, load_kubeconfig
+from meshcore.kube.plugin import ExecPlugin
 
 
 def config(context: str = "home", user: dict[str, Any] | None = None, **cluster: Any) -> dict[str, Any]:

@@ -11,10 +11,12 @@ import pytest
 import uvloop
 from aiohttp import web
 
+from meshcore.kube import transport
 from meshcore.kube.cluster import Cluster
-from meshcore.kube.credentials import ExecPlugin, Impersonation, Plugin, TokenFile, bearer
+from meshcore.kube.credentials import Impersonation, TokenFile, bearer
 from meshcore.kube.failure import CONFLICT, EXISTS, FORBIDDEN, NOT_FOUND, THROTTLED, KubeError
 from meshcore.kube.objects import PODS, lean
+from meshcore.kube.plugin import ExecPlugin, Plugin
 from meshcore.kube.session import Session, open_cluster
 from meshcore.kube.watch import Watch
 from tests.cluster.support.authority import Authority
@@ -255,7 +257,8 @@ def test_tls_certificates_and_plugins_over_the_control_planes_loop(tmp_path: Pat
     uvloop.run(ask())
 
 
-async def test_an_authority_that_was_replaced_is_read_again(tmp_path: Path) -> None:
+async def test_an_authority_that_was_replaced_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "AGAIN_S", 0.0)
     for name in ("old", "new"):
         (tmp_path / name).mkdir()
     old, new = Authority(tmp_path / "old", "ca"), Authority(tmp_path / "new", "ca")
@@ -272,7 +275,6 @@ async def test_an_authority_that_was_replaced_is_read_again(tmp_path: Path) -> N
         with pytest.raises(KubeError, match="is not trusted"):
             await session.get(PODS.path())
         now = replace(before, ca=new.pem)
-        session._again_at = 0.0  # a while later
         await session.get(PODS.path())
         await session.close()
 
