@@ -110,6 +110,7 @@ class Traffic:
         runtime.certs.subscribe(fleet.renew)
         self.host = Host(runtime, loop, Dialer(loop, Hops(fleet)), random.random)
         fleet.flow = self.host.outward
+        fleet.violated = self.host.violated
         fleet.meter = runtime.bounds
         self._makers = Makers(partial(Served, self.host, fleet), partial(HopServed, self.host, fleet))
         self._sweeping: asyncio.Task[None] | None = None

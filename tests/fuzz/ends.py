@@ -123,6 +123,9 @@ class Ours(End):
 
     def on_drained(self, stream: Stream) -> None: ...
 
+    def on_excess(self) -> None:
+        raise AssertionError("nobody opens more streams than allowed here")
+
     def on_hello(self, payload: bytes) -> None:
         raise AssertionError("nobody says HELLO here")
 

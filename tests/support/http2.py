@@ -57,6 +57,9 @@ class Ear:
     def on_drained(self, stream: Stream) -> None:
         self.events.append(("drained", stream.id))
 
+    def on_excess(self) -> None:
+        self.events.append(("excess",))
+
     def on_hello(self, payload: bytes) -> None:
         self.events.append(("hello", payload))
 

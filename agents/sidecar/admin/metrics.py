@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from agents.sidecar.admin import process
 from agents.sidecar.admin.exposition import Family, Histogram, join, labels
-from agents.sidecar.state.bounds import BYTES, CONNECTIONS, REQUESTS
+from agents.sidecar.state.bounds import BYTES, CONNECTIONS, REQUESTS, STREAMS
 from agents.sidecar.state.cells import HttpCell
 from agents.sidecar.state.counters import OUTBOUND, Edge
 from agents.sidecar.state.others import Load
@@ -156,7 +156,7 @@ def _mesh(runtime: Runtime, uplinks: Callable[[], Collection[str]]) -> list[Fami
     bounds = runtime.bounds
     limits = Family("meshtui_limit", "gauge", "How much this proxy takes on at once.")
     now = Family("meshtui_limit_used", "gauge", "How much of a limit is in use.")
-    refused = Family("meshtui_limit_refused_total", "counter", "Connections and requests refused at a limit.")
+    refused = Family("meshtui_limit_refused_total", "counter", "Connections, requests and streams refused at a limit.")
     for name, most, used, why in (
         ("connections", bounds.connections, bounds.clients() + others.sum("clients"), CONNECTIONS),
         ("requests", bounds.requests, flying, REQUESTS),
@@ -167,6 +167,14 @@ def _mesh(runtime: Runtime, uplinks: Callable[[], Collection[str]]) -> list[Fami
         now.add(base, used)
         refused.add(base, bounds.refused[why])
     limits.add(labels({"limit": "streams"}), bounds.streams)  # of one client, which is told the number
+    refused.add(labels({"limit": "streams"}), bounds.refused[STREAMS])
+    violations = Family(
+        "meshtui_http2_violations_total",
+        "counter",
+        "HTTP/2 connections ended because the peer broke the protocol or flooded, by the code it was told, and reason.",
+    )
+    for kind, count in runtime.violations.counts.items():
+        violations.add(labels(kind._asdict()), count)
     overflowed = Family(
         "meshtui_series_overflows_total", "counter", "Counts that found no room for a series of their own."
     )
@@ -186,4 +194,6 @@ def _mesh(runtime: Runtime, uplinks: Callable[[], Collection[str]]) -> list[Fami
     up = uplinks()
     for name in ("presence", "policy", "stats", "tap", "trust"):
         uplink.add(labels({"stream": name}), int(name in up))
-    return [ewma, inflight, weight, requests, limits, now, refused, overflowed, names, active, dropped, uplink]
+    return [
+        ewma, inflight, weight, requests, limits, now, refused, violations, overflowed, names, active, dropped, uplink,
+    ]  # fmt: skip

@@ -35,6 +35,7 @@ class Reporter:
             "limit": runtime.bounds.refused,
             "tls": runtime.certs.refusals.counts,
             "name": runtime.counters.names,
+            "violation": runtime.violations.counts,
         }
         self._gains: dict[tuple[str, Any], int] = {}  # told so far
         self._loads: dict[str, worker_pb2.TargetLoad] = {}

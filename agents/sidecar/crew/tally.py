@@ -7,6 +7,7 @@ from agents.sidecar.state.cells import HttpCell
 from agents.sidecar.state.counters import Counters, Edge
 from agents.sidecar.state.peers import Peer
 from agents.sidecar.state.runtime import Runtime
+from agents.sidecar.state.violations import Violation
 from meshcore.wire import stats_pb2, worker_pb2
 
 
@@ -68,6 +69,8 @@ class Tally:
                 self._runtime.bounds.refused[why] += gain.count
             case "tls", direction, reason:
                 self._runtime.certs.refusals.counts[direction, reason] += gain.count
+            case "violation", *kind:
+                self._runtime.violations.add(Violation(*kind), gain.count)
             case "name", direction, port, name:
                 self._counters.named(int(direction), int(port), name, gain.count)
 

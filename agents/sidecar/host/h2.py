@@ -20,6 +20,8 @@ from agents.sidecar.host.h2head import Head
 from agents.sidecar.host.h2relay import Relay
 from agents.sidecar.host.host import HEAD_TICKS, IDLE_TICKS, Host
 from agents.sidecar.host.shed import Mark, Standing
+from agents.sidecar.host.violation import SRC, report
+from agents.sidecar.state.bounds import STREAMS
 from agents.sidecar.state.cells import TcpCell, errno_name
 from agents.sidecar.state.doors import Door
 from agents.sidecar.state.endpoints import Endpoint
@@ -109,6 +111,12 @@ class Served(Edge):
                     return
         relay.begin(verdict)
 
+    def on_excess(self) -> None:
+        host = self.host
+        host.bounds.refused[STREAMS] += 1
+        text = "%s has opened more than its %d streams at once, and those above are refused (max_streams)"
+        host.say("streams", text, self.client.address, self.h2.limits.streams)
+
     def carriers(self, endpoint: Endpoint) -> Carriers:
         """Return the connections to an endpoint that has none yet."""
         return self.fleet.to(endpoint)
@@ -139,6 +147,10 @@ class Served(Edge):
     def on_goaway(self, last: int, code: int) -> None:
         # It closes by itself after this. Closing under what it still says would reset what it has not yet read.
         self.loop.call_later(FAREWELL_S, self.on_room)
+
+    def on_failure(self, code: int, reason: str) -> None:
+        report(self.host.runtime, self.door.direction, SRC, self.client, code, reason)
+        super().on_failure(code, reason)
 
     def drain(self) -> None:
         """Take no further request, let the open ones end; the client is told before it is refused."""

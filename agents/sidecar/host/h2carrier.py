@@ -122,6 +122,7 @@ class Carrier(Edge):
         super().on_goaway(last, code)
 
     def on_failure(self, code: int, reason: str) -> None:
+        self.carriers.fleet.violated(self.carriers.endpoint, code, reason)
         self.carriers.left(self)
         super().on_failure(code, reason)
 
@@ -256,6 +257,7 @@ class Fleet:
         self.contexts = contexts
         self.hello = hello
         self.flow: Callable[[Endpoint], TcpCell | None] = lambda endpoint: None  # where connections are counted
+        self.violated: Callable[[Endpoint, int, str], None] = lambda endpoint, code, reason: None  # where that is told
         self.meter = Meter()  # of bytes that wait, the process's
         self._log = log
         self._all: list[Carriers] = []

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agents.sidecar.engine.balance import choose
-from agents.sidecar.engine.exchange import OUTBOUND
+from agents.sidecar.engine.exchange import INBOUND, OUTBOUND
 from agents.sidecar.engine.http2.limits import APPLICATION
 from agents.sidecar.host.shed import Shed
+from agents.sidecar.host.violation import DST, report
 from agents.sidecar.state.bounds import CONNECTIONS
 from agents.sidecar.state.cells import TcpCell
 from agents.sidecar.state.doors import Door
@@ -135,10 +136,19 @@ class Host:
 
         Opaque connections are counted one by one, not by the connection that carries them.
         """
-        me, peer = self.runtime.me, endpoint.peer
-        if endpoint.opaque or (peer.pod and (peer.namespace, peer.pod) == (me.namespace, me.pod)):
+        if endpoint.opaque or self._beside(endpoint):
             return None
         return self.flow(OUTBOUND, endpoint.link)
+
+    def violated(self, endpoint: Endpoint, code: int, reason: str) -> None:
+        """Tell of a server that has broken HTTP/2."""
+        direction = INBOUND if self._beside(endpoint) else OUTBOUND
+        report(self.runtime, direction, DST, replace(endpoint.peer, address=endpoint.id), code, reason)
+
+    def _beside(self, endpoint: Endpoint) -> bool:
+        """Tell whether it is the application beside this sidecar."""
+        me, peer = self.runtime.me, endpoint.peer
+        return bool(peer.pod) and (peer.namespace, peer.pod) == (me.namespace, me.pod)
 
     def sweep(self, now: float) -> None:
         """Close upstream connections that have been idle for long, forget endpoints that are gone, hurry clients."""

@@ -12,6 +12,7 @@ from agents.sidecar.engine.http2.limits import Meter
 CONNECTIONS = "connections-limit"
 REQUESTS = "requests-limit"
 BYTES = "buffer-limit"
+STREAMS = "streams-limit"
 SPARE = 64  # descriptors for logs, the control plane and the admin port
 
 
@@ -33,7 +34,7 @@ class Bounds(Meter):
         self.waited = waited  # bytes that may wait for slow readers
         self.streams = streams  # that one HTTP/2 client may have open
         self.clients: Callable[[], int] = _none  # how many connections there are now
-        self.refused = {CONNECTIONS: 0, REQUESTS: 0, BYTES: 0}
+        self.refused = {CONNECTIONS: 0, REQUESTS: 0, BYTES: 0, STREAMS: 0}
 
 
 def affordable(connections: int, descriptors: int) -> int:

@@ -6,6 +6,8 @@ lines about one reason are rare however often it happens, fill a disk.
 
 from typing import Final
 
+from agents.sidecar.state.lines import Lines
+
 NO_TLS: Final = "no-tls"  # what answered does not speak TLS
 NO_CERTIFICATE: Final = "no-certificate"
 FOREIGN: Final = "foreign-authority"  # signed by nobody whom the trust bundle knows
@@ -21,24 +23,19 @@ REASONS: Final = (
     NO_TLS, NO_CERTIFICATE, FOREIGN, EXPIRED, EARLY, NO_IDENTITY, MISMATCH, BY_PEER, TIMEOUT, BROKEN_OFF, OTHER,
 )  # fmt: skip
 DIRECTIONS: Final = ("inbound", "outbound")
-QUIET_S: Final = 10.0  # between two lines about the same thing
 
 
 class Refusals:
     """Counts, by direction and reason."""
 
-    __slots__ = ("_said", "counts")
+    __slots__ = ("_lines", "counts")
 
     def __init__(self) -> None:
         self.counts = {(direction, reason): 0 for direction in DIRECTIONS for reason in REASONS}
-        self._said: dict[tuple[str, str], tuple[float, int]] = {}  # when, and the count at that time
+        self._lines = Lines()
 
     def count(self, direction: str, reason: str, now: float) -> int:
         """Count one. Returns how many a line of log is due for, this one included; 0: none is due."""
         key = (direction, reason)
         self.counts[key] = total = self.counts[key] + 1
-        then, told = self._said.get(key, (now - QUIET_S, 0))
-        if now - then < QUIET_S:
-            return 0
-        self._said[key] = (now, total)
-        return total - told
+        return self._lines.due(key, total, now)

@@ -14,6 +14,7 @@ from agents.sidecar.state.endpoints import Directory, EndpointSet
 from agents.sidecar.state.others import Others
 from agents.sidecar.state.peers import Peer
 from agents.sidecar.state.rules import Rules
+from agents.sidecar.state.violations import Violations
 
 
 class Draining(Protocol):
@@ -41,6 +42,7 @@ class Runtime:
     rules: Rules = field(default_factory=Rules)
     bounds: Bounds = field(default_factory=Bounds)
     others: Others = field(default_factory=Others)
+    violations: Violations = field(default_factory=Violations)
     clock: Callable[[], float] = time.perf_counter
 
     def discover(self, target: str) -> EndpointSet:

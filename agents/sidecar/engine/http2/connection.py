@@ -247,6 +247,8 @@ class Connection(Session):
         self.opened += 1
         limits = self.limits
         if len(self.streams) >= limits.streams or self.draining:
+            if not self.draining:
+                self.handler.on_excess()
             self._refuse(number, REFUSED_STREAM)
             return
         if head is None:
@@ -317,6 +319,8 @@ class Connection(Session):
         elif number not in self.ignored:
             self.spend(EMPTY, "data on closed streams")
             self._refuse(number, STREAM_CLOSED)
+        elif not length and self.role == SERVER:  # no window bounds these
+            self.spend(CANCELLATION, "empty DATA frames")
         return None
 
     def _overrun(self, stream: Stream) -> None:
@@ -325,6 +329,8 @@ class Connection(Session):
 
     def _stray_head(self, number: int) -> None:
         if number in self.ignored:
+            if self.role == SERVER:  # a server may well have answered what was cancelled
+                self.spend(CANCELLATION, "heads on closed streams")
             return
         if self.role == SERVER:
             # Every number up to the last was opened unless the client skipped some: only those were never streams.

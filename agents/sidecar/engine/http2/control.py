@@ -1,14 +1,14 @@
 """Frames that carry neither heads nor data: settings, windows, resets, pings, goodbyes, and the mesh's HELLO.
 
-`Connection` hands over what its receive loop has no time for. Whatever asks for an answer costs the peer
-from its budget.
+`Connection` hands over what its receive loop has no time for. Whatever asks for an answer, or
+answers what nobody asked, costs the peer from its budget.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .limits import ANSWERED, EMPTY
+from .limits import ANSWERED, EMPTY, UPDATES, UPDATES_KEPT
 from .wire import (
     ACK,
     DEFAULT_FRAME,
@@ -59,7 +59,12 @@ def dispatch(connection: Connection, kind: int, flags: int, number: int, payload
         _on_zero(number)
         _size(payload, 8)
         if flags & ACK:
-            connection.pongs += 1
+            connection.asked -= 1
+            if connection.asked >= 0:
+                connection.pongs += 1
+            else:
+                connection.asked = 0
+                connection.spend(EMPTY, "unasked acknowledgements")
             return
         connection.spend(ANSWERED, "pings")
         _answer(connection, frame(PING, ACK, 0, payload))
@@ -99,6 +104,13 @@ def _answer(connection: Connection, data: bytes) -> None:
 def _window_update(connection: Connection, number: int, payload: bytes) -> None:
     _size(payload, 4)
     size = int.from_bytes(payload, "big") & 0x7FFFFFFF
+    earned = connection.written + connection.opened
+    free = connection.updates + (earned - connection.earned) * UPDATES
+    connection.earned = earned
+    if free:
+        connection.updates = min(free, UPDATES_KEPT) - 1
+    else:
+        connection.spend(EMPTY, "window updates")
     if not number:
         connection.window += size
         if not size:
@@ -131,6 +143,10 @@ def _opened(connection: Connection, stream: Stream) -> None:
 def _settings(connection: Connection, flags: int, payload: bytes) -> None:
     if flags & ACK:
         _size(payload, 0)
+        connection.unsettled -= 1
+        if connection.unsettled < 0:
+            connection.unsettled = 0
+            connection.spend(EMPTY, "unasked acknowledgements")
         return
     if len(payload) % 6:
         raise ConnectionFault(FRAME_SIZE_ERROR, "SETTINGS of a wrong size")

@@ -42,6 +42,9 @@ class Handler(Protocol):
         `fields` maps each name to its first value, pseudo-header fields included.
         """
 
+    def on_excess(self) -> None:
+        """Server role: the peer opened a stream more than it may. It is refused, and nothing else told of it."""
+
     def on_hello(self, payload: bytes) -> None:
         """The mesh's extension frame came."""
 

@@ -334,6 +334,22 @@ def _number(value: int, mask: int, pattern: int) -> bytes:
     return bytes(out)
 
 
+def neutral(block: bytes) -> bool:
+    """Tell whether a block of an Encoder leaves the peer's table as it is: nobody misses it if it is not sent."""
+    at = 0
+    while at < len(block):
+        if block[at] & 0x80:
+            _, at = _integer(block, at, 0x7F)
+        elif block[at] & 0x60:
+            return False
+        else:
+            index, at = _integer(block, at, 0x0F)
+            for _ in range(1 if index else 2):
+                size, at = _integer(block, at, 0x7F)
+                at += size
+    return True
+
+
 def _integer(block: bytes, at: int, mask: int) -> tuple[int, int]:
     """Read an integer with a prefix; returns it and where it ends."""
     value = block[at] & mask

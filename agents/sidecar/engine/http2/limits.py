@@ -35,7 +35,12 @@ HOP = Limits(
 RAPID_RESET = 20
 CANCELLATION = 1
 ANSWERED = 4  # PING, SETTINGS: a frame in return
-EMPTY = 4  # empty DATA, PRIORITY, unknown frames, frames of streams long closed
+EMPTY = 4  # empty DATA, PRIORITY, unknown frames, unasked acknowledgements, frames of streams long closed
+# WINDOW_UPDATEs are free as long as they may come of something: so many for each stream that the peer opened, and for
+# each piece written to it, of which a frame of DATA is two. Some peers send one for each 4 KiB that they read, on the
+# stream and on the connection; what was earned and not used is kept for one who stops reading for a while.
+UPDATES = 16
+UPDATES_KEPT = 1 << 16
 
 
 class Meter:

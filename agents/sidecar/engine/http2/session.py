@@ -6,20 +6,25 @@ is sent from here, a frame for each stream in turn.
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from .fields import Field, Fields
 from .handler import NOBODY, Handler, Sink
-from .hpack import Encoder
+from .hpack import Encoder, neutral
 from .limits import Budget, Limits, Meter
 from .stream import Stream
 from .wire import (
+    CONTINUATION,
+    DATA,
     DEFAULT_FRAME,
     DEFAULT_WINDOW,
     ENABLE_CONNECT_PROTOCOL,
     ENABLE_PUSH,
+    END_HEADERS,
     ENHANCE_YOUR_CALM,
+    FRAME,
+    HEADERS,
     HELLO,
     INITIAL_WINDOW_SIZE,
     LARGEST_ID,
@@ -33,6 +38,7 @@ from .wire import (
     ConnectionFault,
     frame,
     goaway,
+    rst_stream,
     settings,
     window_update,
 )
@@ -50,19 +56,32 @@ def _asleep() -> None:
     """A connection that is over writes nothing more."""
 
 
+def _frames(out: Iterable[bytes | memoryview]) -> Iterator[tuple[int, bytes | memoryview, bytes | memoryview]]:
+    """Yield stream, head and payload of data and heads; anything else as it is, with 0 for its stream."""
+    parts = iter(out)
+    for part in parts:
+        if len(part) == FRAME.size and part[3] in (DATA, HEADERS, CONTINUATION):
+            yield int.from_bytes(part[5:]), part, next(parts)
+        else:
+            yield 0, part, b""
+
+
 class Session:
     """The state of one connection, and everything that goes out on it."""
 
     __slots__ = (
         "_budget",
         "_pumping",
+        "asked",
         "before",
+        "begun",
         "blocks",
         "closed",
         "credit",
         "credit_mark",
         "crowded",
         "draining",
+        "earned",
         "encoder",
         "expect",
         "frame_room",
@@ -89,9 +108,13 @@ class Session:
         "stream_window",
         "streams",
         "turn",
+        "unsettled",
+        "unwritten",
+        "updates",
         "wake",
         "why",
         "window",
+        "written",
     )
 
     def __init__(
@@ -107,7 +130,12 @@ class Session:
         self.crowded = False  # client role: tell the handler when a stream ends
         # Streams with data and a window of their own, in turn: those without cost nothing until theirs is opened.
         self.ready: OrderedDict[Stream, None] = OrderedDict()
+        self.asked = 0  # pings without an answer yet
         self.pongs = 0
+        self.unsettled = 0  # SETTINGS without an acknowledgement yet
+        self.written = 0  # pieces of output
+        self.earned = 0  # `written` and `opened` as the last WINDOW_UPDATE found them
+        self.updates = 0  # how many more of them are free
         self.window = DEFAULT_WINDOW  # what may be sent
         self.read_total = 0  # bytes of DATA frames so far, and how many there may be
         self.read_allowed = limits.connection_window
@@ -131,6 +159,8 @@ class Session:
         self.last = 0  # the highest stream that the peer opened
         self.opened = 0  # how many streams the peer opened
         self.next = 1 if role == CLIENT else 2
+        self.begun = self.next  # as the last output has it: streams from here on are known to nobody yet
+        self.unwritten: dict[int, int] = {}  # those of them that are reset, and why
         self.ignored: dict[int, None] = {}
         self.before = 0  # `last` as it was when this read began, to tell rapid resets
         self.why = ""  # it was lost, in one word, if whoever ended it knows
@@ -155,6 +185,7 @@ class Session:
             if limits.connect:
                 mine[ENABLE_CONNECT_PROTOCOL] = 1
         self.out.append(settings(mine))
+        self.unsettled += 1
         if hello:
             self.out.append(frame(HELLO, 0, 0, hello))
         if limits.connection_window > DEFAULT_WINDOW:
@@ -162,10 +193,33 @@ class Session:
 
     def take_output(self) -> bytes:
         """Everything to write now; empties the output."""
+        if self.unwritten:
+            self._take_back()
+        self.begun = self.next
         out = self.out
         data = b"".join(out)
+        self.written += len(out)
         out.clear()
         return data
+
+    def _take_back(self) -> None:
+        """Drop streams that were opened and reset since the last output. A peer that counts rapid resets would end the
+        connection, which others share, for what one client does."""
+        reset, self.unwritten = self.unwritten, {}
+        frames = list(_frames(self.out))
+        told = {  # those whose heads the peer has to read, for the sake of its table
+            number
+            for number, head, payload in frames
+            if number in reset and head[3] != DATA and not (head[4] & END_HEADERS and neutral(bytes(payload)))
+        }
+        self.out.clear()
+        for number, head, payload in frames:
+            if number not in reset or (number in told and head[3] != DATA):
+                self.out += (head, payload) if number else (head,)
+            elif head[3] == DATA:
+                self.window += len(payload)
+        self.out += [rst_stream(number, reset[number]) for number in told]
+        self.pump()
 
     @property
     def room(self) -> bool:
@@ -199,6 +253,7 @@ class Session:
 
     def ping(self, payload: bytes = b"\0" * 8) -> None:
         """Ask for a sign of life; `pongs` counts the answers."""
+        self.asked += 1
         self.answer(frame(PING, 0, 0, payload))
 
     def shutdown(self, *, final: bool = True, code: int = NO_ERROR) -> None:

@@ -139,9 +139,10 @@ class Stream:
         connection = self.connection
         if self.local_closed and self.remote_closed:
             return
-        if not connection.out:
-            connection.wake()
-        connection.out.append(rst_stream(self.id, code))
+        if connection.role and self.id >= connection.begun:
+            connection.unwritten[self.id] = code  # its head is still in the output
+        else:
+            connection.answer(rst_stream(self.id, code))
         if not self.remote_closed:
             connection.ignore(self.id)
         self.drop()

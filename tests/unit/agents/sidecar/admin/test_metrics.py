@@ -12,6 +12,7 @@ from agents.sidecar.state.counters import INBOUND, OUTBOUND, Counters
 from agents.sidecar.state.peers import TLS_MUTUAL, TLS_NONE, Peer
 from agents.sidecar.state.runtime import Runtime
 from agents.sidecar.state.taps import Taps
+from agents.sidecar.state.violations import Violation
 from meshcore.wire import discovery_pb2
 from meshcore.wire.buckets import index
 
@@ -51,6 +52,8 @@ def runtime():
     made.bounds.clients = lambda: 3
     made.bounds.waiting = 4096
     made.bounds.refused["requests-limit"] = 2
+    made.bounds.refused["streams-limit"] = 5
+    made.violations.count(Violation("inbound", "src", "ENHANCE_YOUR_CALM", "pings"), 0.0)
     made.certs.install(Certificate("spiffe://x", b"", b"", "", 0.0, 86400.0, "1"), "A")
     put = discovery_pb2.Endpoint(id="voting-0", ip="127.0.0.1", port=1, weight=1)
     made.directory.discover("voting.emojivoto:8080").apply(discovery_pb2.EndpointsUpdate(exists=True, put=[put]))
@@ -92,6 +95,8 @@ IN = 'direction="inbound",target_port="80",tls="no_identity",no_tls_reason="no_t
         'meshtui_limit_used{limit="connections"} 3',
         'meshtui_limit_used{limit="waiting_bytes"} 4096',
         'meshtui_limit_refused_total{limit="requests"} 2',
+        'meshtui_limit_refused_total{limit="streams"} 5',
+        'meshtui_http2_violations_total{direction="inbound",peer="src",code="ENHANCE_YOUR_CALM",reason="pings"} 1',
         'meshtui_tls_refused_total{direction="inbound",reason="expired"} 0',
         'meshtui_endpoint_inflight_requests{target="voting.emojivoto:8080",endpoint="voting-0"} 0',
     ],

@@ -14,12 +14,14 @@ from agents.sidecar.state.peers import TLS_MUTUAL, TLS_NONE, Peer
 from agents.sidecar.state.refusals import EXPIRED
 from agents.sidecar.state.runtime import Runtime
 from agents.sidecar.state.taps import Taps
+from agents.sidecar.state.violations import Violation
 from meshcore.wire import discovery_pb2, worker_pb2
 
 ME = Peer(namespace="emojivoto", kind="deployment", name="web", pod="web-0")
 VOTING = Peer("emojivoto", "deployment", "voting", "voting-0", "voting", "spiffe://v", "10.0.0.1:80", TLS_MUTUAL)
 STRANGER = Peer(address="10.1.1.1:42", tls=TLS_NONE, no_tls_reason="no_tls_from_remote")
 EXTERNAL = Peer(address="93.184.216.34:443", tls=TLS_NONE, no_tls_reason="not_provided_by_service_discovery")
+BROKEN = Violation("inbound", "src", "ENHANCE_YOUR_CALM", "pings")
 
 
 class Traffic:
@@ -179,6 +181,7 @@ def test_what_was_refused_and_asked_for_by_name_is_added_up(lead):
     for each in (mine, worker.runtime):
         each.bounds.refused[REQUESTS] += 1
         each.certs.refusals.count("inbound", EXPIRED, 0.0)
+        each.violations.count(BROKEN, 0.0)
         each.counters.named(OUTBOUND, 443, "example.org")
     tally.take(worker.report())
     worker.counters.named(OUTBOUND, 443, "example.org")
@@ -187,6 +190,7 @@ def test_what_was_refused_and_asked_for_by_name_is_added_up(lead):
     tally.take(worker.report())
     assert mine.bounds.refused[REQUESTS] == 2
     assert mine.certs.refusals.counts["inbound", EXPIRED] == 2
+    assert mine.violations.counts == {BROKEN: 2}
     assert lead.names == {(OUTBOUND, 443, "example.org"): 3, (INBOUND, 443, ""): 1}
 
 

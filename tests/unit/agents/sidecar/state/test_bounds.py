@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.sidecar.state.bounds import BYTES, CONNECTIONS, REQUESTS, Bounds, affordable
+from agents.sidecar.state.bounds import BYTES, CONNECTIONS, REQUESTS, STREAMS, Bounds, affordable
 
 
 @pytest.mark.parametrize(
@@ -16,4 +16,4 @@ def test_connections_leave_descriptors_for_the_other_side_of_each(wanted: int, d
 def test_nothing_is_in_use_or_refused_at_first() -> None:
     bounds = Bounds()
     assert (bounds.clients(), bounds.waiting) == (0, 0)
-    assert bounds.refused == {CONNECTIONS: 0, REQUESTS: 0, BYTES: 0}
+    assert bounds.refused == {CONNECTIONS: 0, REQUESTS: 0, BYTES: 0, STREAMS: 0}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from agents.sidecar.state.refusals import EXPIRED, FOREIGN, QUIET_S, REASONS, Refusals
+from agents.sidecar.state.lines import QUIET_S
+from agents.sidecar.state.refusals import EXPIRED, FOREIGN, REASONS, Refusals
 
 
 def test_the_first_is_said_at_once_and_the_next_after_a_while_with_the_number() -> None:

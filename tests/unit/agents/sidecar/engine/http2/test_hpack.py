@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.sidecar.engine.http2.fields import Fields
-from agents.sidecar.engine.http2.hpack import STATIC, Decoder, Encoder, HpackError, OversizedError
+from agents.sidecar.engine.http2.hpack import STATIC, Decoder, Encoder, HpackError, OversizedError, neutral
 
 LIMIT = 1 << 20
 names = st.sampled_from([b":path", b":status", b"cookie", b"x-a", b"x-b", b"grpc-status", b"content-type", b"date"])
@@ -143,3 +143,11 @@ def test_a_bomb_is_defused() -> None:
         decoder.decode(b"\xbe" * 59)
     with pytest.raises(OversizedError):
         decoder.decode(b"\xbe" * 1000)
+
+
+def test_a_block_is_neutral_if_it_leaves_the_table_alone() -> None:
+    encoder = Encoder()
+    fields = [(b":method", b"GET", False), (b":path", b"/a", False), (b"x", b"y" * 300, False), (b"k", b"v", True)]
+    assert [neutral(encoder.encode(fields)) for _ in range(3)] == [True, False, True]
+    encoder.resize(100)
+    assert not neutral(encoder.encode(fields))

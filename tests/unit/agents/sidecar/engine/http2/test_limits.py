@@ -7,9 +7,11 @@ import pytest
 from agents.sidecar.engine.http2 import wire
 from agents.sidecar.engine.http2.connection import CLIENT, SERVER, Connection
 from agents.sidecar.engine.http2.hpack import Encoder
-from agents.sidecar.engine.http2.limits import APPLICATION, Budget, Limits
+from agents.sidecar.engine.http2.limits import ANSWERED, APPLICATION, UPDATES_KEPT, Budget, Limits
 from agents.sidecar.engine.http2.stream import Stream
 from tests.support.http2 import REQUEST, Ear, Pair, head
+
+NOTHING = Limits(burst=ANSWERED, refill=0)  # is left to waste after the first SETTINGS
 
 
 class Attacker:
@@ -66,6 +68,41 @@ def _unknown(attacker: Attacker, turn: int) -> None:
     attacker.send(0x99, 0, 0, b"")
 
 
+def _window_update(attacker: Attacker, turn: int) -> None:
+    attacker.server.receive(wire.window_update(0, 1))
+
+
+def _stream_window_update(attacker: Attacker, turn: int) -> None:
+    if not turn:
+        attacker.server.receive(attacker.request(1, end=False))
+    attacker.server.receive(wire.window_update(1, 1))
+
+
+def _ping_ack(attacker: Attacker, turn: int) -> None:
+    attacker.send(wire.PING, wire.ACK, 0, b"\0" * 8)
+
+
+def _settings_ack(attacker: Attacker, turn: int) -> None:
+    attacker.send(wire.SETTINGS, wire.ACK, 0, b"")
+
+
+def _cancelled(attacker: Attacker) -> None:
+    attacker.server.receive(attacker.request(1, end=False))
+    attacker.ear.streams[0].reset(wire.CANCEL)
+
+
+def _late_data(attacker: Attacker, turn: int) -> None:
+    if not turn:
+        _cancelled(attacker)
+    attacker.send(wire.DATA, 0, 1, b"")
+
+
+def _late_heads(attacker: Attacker, turn: int) -> None:
+    if not turn:
+        _cancelled(attacker)
+    attacker.server.receive(attacker.request(1))
+
+
 def _continuation(attacker: Attacker, turn: int) -> None:
     attacker.send(wire.CONTINUATION if turn else wire.HEADERS, 0, 1, b"")
 
@@ -76,7 +113,23 @@ def _malformed(attacker: Attacker, turn: int) -> None:
 
 @pytest.mark.parametrize(
     "flood",
-    [_rapid_reset, _cancel, _ping, _settings, _empty_data, _priority, _unknown, _continuation, _malformed],
+    [
+        _rapid_reset,
+        _cancel,
+        _ping,
+        _settings,
+        _empty_data,
+        _priority,
+        _unknown,
+        _continuation,
+        _malformed,
+        _window_update,
+        _stream_window_update,
+        _ping_ack,
+        _settings_ack,
+        _late_data,
+        _late_heads,
+    ],
 )
 def test_floods_end_the_connection(flood: Callable[[Attacker, int], None]) -> None:
     attacker = Attacker()
@@ -91,6 +144,44 @@ def test_floods_end_the_connection(flood: Callable[[Attacker, int], None]) -> No
     assert wire.goaway(attacker.server.last, wire.ENHANCE_YOUR_CALM)[9:17] in output
     attacker.server.receive(attacker.request(99_999))
     assert attacker.server.take_output() == b""
+
+
+@pytest.mark.parametrize("flood", [_ping_ack, _settings_ack])
+def test_acknowledgements_that_were_asked_for_cost_nothing(flood: Callable[[Attacker, int], None]) -> None:
+    attacker = Attacker(NOTHING)
+    attacker.server.ping()
+    flood(attacker, 0)
+    assert attacker.failure is None
+    assert attacker.server.pongs == (flood is _ping_ack)
+    flood(attacker, 1)
+    assert attacker.failure == wire.ENHANCE_YOUR_CALM
+    assert attacker.server.pongs == (flood is _ping_ack)
+
+
+def test_windows_may_be_opened_as_often_as_there_is_something_to_open_them_for() -> None:
+    """As Go does it: an update of the stream and of the connection for every 4 KiB of a frame of 16."""
+    attacker = Attacker(NOTHING)
+    attacker.server.receive(attacker.request(1))
+    (stream,) = attacker.ear.streams
+    stream.send_headers([(b":status", b"200", False)])
+    for _ in range(3000):
+        assert stream.send_data(bytes(16_384))
+        attacker.server.take_output()
+        attacker.server.receive((wire.window_update(0, 4096) + wire.window_update(1, 4096)) * 4)
+    assert attacker.failure is None
+
+
+def test_windows_that_were_not_opened_may_be_later_but_not_for_ever() -> None:
+    attacker = Attacker(NOTHING)
+    attacker.server.receive(attacker.request(1) + wire.window_update(0, 1 << 30) + wire.window_update(1, 1 << 30))
+    (stream,) = attacker.ear.streams
+    for _ in range(10_000):
+        stream.send_data(b"a little")
+        attacker.server.take_output()
+    attacker.server.receive(wire.window_update(1, 1) * UPDATES_KEPT)
+    assert attacker.failure is None
+    attacker.server.receive(wire.window_update(1, 1))
+    assert attacker.failure == wire.ENHANCE_YOUR_CALM
 
 
 def test_what_comes_slowly_is_no_flood() -> None:
@@ -118,6 +209,7 @@ def test_too_many_streams_are_refused_one_by_one() -> None:
     pair.exchange()
     refused = [event[1] for event in pair.asked.events if event[:1] == ("reset",) and event[2] == wire.REFUSED_STREAM]
     assert refused == [stream.id for stream in streams[3:]]
+    assert pair.served.events.count(("excess",)) == 2
     assert pair.client.peer_streams == 3
     assert not pair.client.room
 
@@ -175,6 +267,7 @@ def test_a_window_that_opens_by_one_byte_costs_no_copies() -> None:
     served.send_headers([(b":status", b"200", False)])
     served.send_data(b"y" * 200_000, True)
     for _ in range(2000):
+        pair.server.take_output()
         pair.server.receive(wire.window_update(1, 1))
     assert served.queued == 200_000 - 2001
     assert isinstance(served.queue.parts[0], memoryview)  # type: ignore[union-attr]
