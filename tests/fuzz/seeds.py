@@ -19,7 +19,7 @@ _LIMIT = 4000  # bytes of a seed: what is longer is slow and says no more
 REPLY = head((b":status", b"200"), (b"content-type", b"application/grpc"))
 TALKS = [
     talk
-    for talk in (*(case.data for case in ACCEPTED.values()), *REFUSED.values(), *BROKEN.values())
+    for talk in (case.data for cases in (ACCEPTED, REFUSED, BROKEN) for case in cases.values())
     if len(talk) < _LIMIT
 ]
 REPLIES = [reply for reply in ANSWERS.values() if len(reply) < _LIMIT] + [

@@ -4,7 +4,16 @@ test_smuggling sends them through sidecars. A name says what is wrong, or what i
 here was taken from another suite; the classes follow RFC 9110 and 9112, and what request smuggling has been made of.
 """
 
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
+
+
+class Refused(NamedTuple):
+    """What the client gets: this reason in this answer."""
+
+    data: bytes
+    error: str
+    status: int
 
 
 class Accepted(NamedTuple):
@@ -51,8 +60,10 @@ _LENGTHS = {
     "64 bits and one more": b"18446744073709551621",
     "very long": b"0" * 400 + b"5",
     "Arabic digits": "٥".encode(),
-    "vertical tab": b"\x0b5",
     "no-break space": b"\xa05",
+}
+_UNREADABLE_LENGTHS = {
+    "vertical tab": b"\x0b5",
     "followed by NUL": b"5\x00",
 }
 _CODINGS = {
@@ -68,13 +79,15 @@ _CODINGS = {
     "parameter": b"chunked;q=1",
     "leading comma": b",chunked",
     "trailing comma": b"chunked,",
-    "vertical tab before": b"\x0bchunked",
-    "form feed after": b"chunked\x0c",
-    "NUL after": b"chunked\x00",
     "no-break space": b"\xa0chunked",
     "long s": "chunked".replace("c", "\u0441").encode(),
     "empty": b"",
     "inner space": b"chun ked",
+}
+_UNREADABLE_CODINGS = {
+    "vertical tab before": b"\x0bchunked",
+    "form feed after": b"chunked\x0c",
+    "NUL after": b"chunked\x00",
 }
 _NAMES = {
     "space before the colon": b"Transfer-Encoding : chunked",
@@ -133,6 +146,9 @@ _LINES = {
     "target with a raw byte": b"GET /\xff HTTP/1.1",
     "target with DEL": b"GET /\x7f HTTP/1.1",
     "target with bare CR": b"GET /a\rb HTTP/1.1",
+    "very long method": b"A" * 40 + b" / HTTP/1.1",
+}
+_TARGETS = {
     "target without a slash": b"GET a HTTP/1.1",
     "asterisk of GET": b"GET * HTTP/1.1",
     "asterisk and more": b"OPTIONS *a HTTP/1.1",
@@ -145,7 +161,6 @@ _LINES = {
     "connect with a path": b"CONNECT /a HTTP/1.1",
     "connect without a port": b"CONNECT origin HTTP/1.1",
     "connect with a scheme": b"CONNECT http://origin:80 HTTP/1.1",
-    "very long method": b"A" * 40 + b" / HTTP/1.1",
 }
 _ODD_STARTS = {
     "space before the method": b" GET / HTTP/1.1",
@@ -160,7 +175,6 @@ _ODD_STARTS = {
     "bare CR in the method": b"G\rT / HTTP/1.1",
 }
 _HOSTS = {
-    "none": b"",
     "two equal": b"Host: origin\r\nHost: origin\r\n",
     "two different": b"Host: origin\r\nHost: other\r\n",
     "list": b"Host: origin, other\r\n",
@@ -174,10 +188,12 @@ _HOSTS = {
     "open bracket": b"Host: [::1\r\n",
     "words in brackets": b"Host: [origin]\r\n",
     "backslash": b"Host: a\\b\r\n",
+    "raw byte": b"Host: \xff\r\n",
+}
+_UNREADABLE_HOSTS = {
     "folded": b"Host: origin\r\n other\r\n",
     "space before the colon": b"Host : origin\r\n",
     "control": b"Host: ori\x01gin\r\n",
-    "raw byte": b"Host: \xff\r\n",
 }
 _CHUNKS = {
     "size with 0x": b"0x5\r\nhello\r\n0\r\n\r\n",
@@ -204,6 +220,8 @@ _CHUNKS = {
     "extension with open quotes": b'5;a="b\r\nhello\r\n0\r\n\r\n',
     "extension of great length": b"5;" + b"a" * 5000 + b"\r\nhello\r\n0\r\n\r\n",
     "comment after the size": b"5 (five)\r\nhello\r\n0\r\n\r\n",
+}
+_TRAILERS = {
     "trailer with framing": b"0\r\nContent-Length: 40\r\n\r\n",
     "trailer with a coding": b"0\r\nTransfer-Encoding: chunked\r\n\r\n",
     "trailer with a host": b"0\r\nHost: other\r\n\r\n",
@@ -215,40 +233,87 @@ _CHUNKS = {
 }
 _LENGTH = b"Content-Length: 5"
 _FRAMINGS = {
-    "length, then coding": _post(b"Content-Length: 40", _CHUNKED, body=b"0\r\n\r\n" + _HIDDEN),
-    "coding, then length": _post(_CHUNKED, b"Content-Length: 4", body=b"0\r\n\r\n" + _HIDDEN),
-    "length and gzip": _post(_LENGTH, b"Transfer-Encoding: gzip", body=b"hello"),
-    "two equal lengths": _post(_LENGTH, _LENGTH, body=b"hello"),
-    "two lengths": _post(b"Content-Length: 5", b"Content-Length: 40", body=b"hello" + _HIDDEN),
-    "two lengths, one in capitals": _post(b"Content-Length: 5", b"CONTENT-LENGTH: 6", body=b"hello!"),
-    "two codings": _post(_CHUNKED, b"Transfer-Encoding: identity", body=_BODY),
-    "two equal codings": _post(_CHUNKED, _CHUNKED, body=_BODY),
-    "coding in HTTP/1.0": b"POST / HTTP/1.0\r\nHost: origin\r\n" + _CHUNKED + b"\r\n\r\n" + _BODY,
-    "coding of GET with a length": _get(_CHUNKED, b"Content-Length: 5") + _BODY,
-    "length named by Connection": _post(b"Content-Length: 5", b"Connection: content-length", b"Content-Length: 6"),
-    "head of bare LF": b"GET / HTTP/1.1\nHost: origin\n\n",
-    "blank line of bare LF": b"GET / HTTP/1.1\r\nHost: origin\r\n\n" + _HIDDEN,
-    "blank line of LF CR LF": b"GET / HTTP/1.1\nHost: origin\r\n\r\n",
-    "first line ended by CR": b"GET / HTTP/1.1\rHost: origin\r\n\r\n",
-    "white space after the first line": b"GET / HTTP/1.1\r\n Host: origin\r\n\r\n",
-    "very long target": _get(line=b"GET /" + b"a" * 9000 + b" HTTP/1.1"),
-    "very long line without an end": b"GET /" + b"a" * 40_000,
-    "very long field": _get(b"X: " + b"a" * 40_000),
-    "very many fields": _get(*[b"X%d: 1" % number for number in range(6000)]),
+    "bad-framing": {
+        "length, then coding": _post(b"Content-Length: 40", _CHUNKED, body=b"0\r\n\r\n" + _HIDDEN),
+        "coding, then length": _post(_CHUNKED, b"Content-Length: 4", body=b"0\r\n\r\n" + _HIDDEN),
+        "coding in HTTP/1.0": b"POST / HTTP/1.0\r\nHost: origin\r\n" + _CHUNKED + b"\r\n\r\n" + _BODY,
+        "coding of GET with a length": _get(_CHUNKED, b"Content-Length: 5") + _BODY,
+    },
+    "bad-transfer-encoding": {
+        "length and gzip": _post(_LENGTH, b"Transfer-Encoding: gzip", body=b"hello"),
+        "two codings": _post(_CHUNKED, b"Transfer-Encoding: identity", body=_BODY),
+        "two equal codings": _post(_CHUNKED, _CHUNKED, body=_BODY),
+    },
+    "bad-content-length": {
+        "two equal lengths": _post(_LENGTH, _LENGTH, body=b"hello"),
+        "two lengths": _post(b"Content-Length: 5", b"Content-Length: 40", body=b"hello" + _HIDDEN),
+        "two lengths, one in capitals": _post(b"Content-Length: 5", b"CONTENT-LENGTH: 6", body=b"hello!"),
+        "length named by Connection": _post(b"Content-Length: 5", b"Connection: content-length", b"Content-Length: 6"),
+    },
+    "bad-head": {
+        "head of bare LF": b"GET / HTTP/1.1\nHost: origin\n\n",
+        "blank line of bare LF": b"GET / HTTP/1.1\r\nHost: origin\r\n\n" + _HIDDEN,
+        "blank line of LF CR LF": b"GET / HTTP/1.1\nHost: origin\r\n\r\n",
+        "first line ended by CR": b"GET / HTTP/1.1\rHost: origin\r\n\r\n",
+        "white space after the first line": b"GET / HTTP/1.1\r\n Host: origin\r\n\r\n",
+    },
+    "target-too-long": {
+        "very long target": _get(line=b"GET /" + b"a" * 9000 + b" HTTP/1.1"),
+        "very long line without an end": b"GET /" + b"a" * 40_000,
+    },
+    "head-too-long": {
+        "very long field": _get(b"X: " + b"a" * 40_000),
+        "very many fields": _get(*[b"X%d: 1" % number for number in range(6000)]),
+    },
 }
 
-REFUSED: dict[str, bytes] = {
-    **{f"length {name}": _post(b"Content-Length: " + value, body=b"hello") for name, value in _LENGTHS.items()},
-    **{f"coding {name}": _post(b"Transfer-Encoding: " + value, body=_BODY) for name, value in _CODINGS.items()},
-    **{f"name {name}": _post(_LENGTH, line, body=b"hello") for name, line in _NAMES.items()},
-    **{f"value {name}": _post(_LENGTH, line, body=b"hello") for name, line in _VALUES.items()},
-    **{f"line {name}": _get(line=line) for name, line in _LINES.items()},
-    **{f"start {name}": _get(line=line) for name, line in _ODD_STARTS.items()},
-    **{f"host {name}": _get(host=lines) for name, lines in _HOSTS.items()},
-    **{f"framing {name}": data for name, data in _FRAMINGS.items()},
+
+def _refused(group: str, error: str, cases: Mapping[str, bytes], make: Callable[[bytes], bytes]) -> dict[str, Refused]:
+    return {f"{group} {name}": Refused(make(part), error, _STATUSES.get(error, 400)) for name, part in cases.items()}
+
+
+def _with_length(value: bytes) -> bytes:
+    return _post(b"Content-Length: " + value, body=b"hello")
+
+
+def _with_coding(value: bytes) -> bytes:
+    return _post(b"Transfer-Encoding: " + value, body=_BODY)
+
+
+def _with_field(line: bytes) -> bytes:
+    return _post(_LENGTH, line, body=b"hello")
+
+
+def _with_line(line: bytes) -> bytes:
+    return _get(line=line)
+
+
+def _with_host(lines: bytes) -> bytes:
+    return _get(host=lines)
+
+
+_STATUSES = {"target-too-long": 414, "head-too-long": 431}
+REFUSED: dict[str, Refused] = {
+    **_refused("length", "bad-content-length", _LENGTHS, _with_length),
+    **_refused("length", "bad-head", _UNREADABLE_LENGTHS, _with_length),
+    **_refused("coding", "bad-transfer-encoding", _CODINGS, _with_coding),
+    **_refused("coding", "bad-head", _UNREADABLE_CODINGS, _with_coding),
+    **_refused("name", "bad-head", _NAMES, _with_field),
+    **_refused("value", "bad-head", _VALUES, _with_field),
+    **_refused("line", "bad-head", _LINES, _with_line),
+    **_refused("line", "bad-target", _TARGETS, _with_line),
+    **_refused("start", "bad-head", _ODD_STARTS, _with_line),
+    **_refused("host", "bad-host", _HOSTS, _with_host),
+    **_refused("host", "bad-head", _UNREADABLE_HOSTS, _with_host),
+    **_refused("host", "no-host", {"none": b""}, _with_host),
 }
+for _error, _cases in _FRAMINGS.items():
+    REFUSED |= _refused("framing", _error, _cases, bytes)
 # Refused after the head has gone on: the origin gets an unfinished request, never a finished one.
-BROKEN: dict[str, bytes] = {f"chunk {name}": _chunks(body) for name, body in _CHUNKS.items()}
+BROKEN: dict[str, Refused] = {
+    **_refused("chunk", "bad-chunk", _CHUNKS, _chunks),
+    **_refused("chunk", "bad-trailers", _TRAILERS, _chunks),
+}
 
 ACCEPTED: dict[str, Accepted] = {
     "plain": Accepted(_get()),

@@ -4,24 +4,27 @@ import asyncio
 import resource
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
 from agents.sidecar.engine.http2 import wire
 from tests.peers.origin import Origin
-from tests.support.local import Local, free_port, inside
+from tests.support.h2client import Client
+from tests.support.local import Local, free_ports, inside
 
 pytestmark = pytest.mark.timeout(60)
 
-PORT = free_port()
+PORT, *_UNABLE = free_ports(4)
+UNABLE_PORTS = dict(zip(("garbage", "close", "stall"), _UNABLE, strict=True))  # applications that know no HTTP/2
 MIB = 1 << 20
 ROUTE = {"name": "limited", "port": "main", "pathPrefix": "/bad/stall", "timeout": "1s"}
 
 
 @pytest.fixture(scope="module")
 def mesh() -> Iterator[Local]:
-    with Local({"web": inside(PORT, routes=[ROUTE])}) as mesh:
+    workloads = {"web": PORT, **UNABLE_PORTS}
+    with Local({name: inside(port, routes=[ROUTE]) for name, port in workloads.items()}) as mesh:
         yield mesh
 
 
@@ -69,10 +72,10 @@ async def test_bad_answers(mesh: Local, origin: Origin, port: int, how: str, met
     assert await counted(mesh, f'error="{reason.decode()}"', f'status_code="{status}"')
 
 
-async def counted(mesh: Local, *labels: str) -> bool:
+async def counted(mesh: Local, *labels: str, of: str = "web") -> bool:
     """Tell whether one of the sidecars comes to count a response with these labels; it looks once a second."""
     for _ in range(30):
-        lines = (mesh.metrics("web") + mesh.metrics("caller")).splitlines()
+        lines = (mesh.metrics(of) + mesh.metrics("caller")).splitlines()
         if any(line.startswith("response_total") and all(label in line for label in labels) for line in lines):
             return True
         await asyncio.sleep(0.1)
@@ -99,32 +102,49 @@ async def test_a_second_answer_reaches_nobody(origin: Origin, port: int) -> None
     writer.close()
 
 
-@pytest.mark.parametrize("how", ["garbage", "close", "stall"])
-async def test_http_2_to_an_application_that_has_none(origin: Origin, port: int, how: str) -> None:
-    """A client with prior knowledge is answered, too: 502 or a gRPC code, at once or when the route's time is over."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    block = b"\x83\x86" + b"\x04%c" % (len(how) + 5) + b"/bad/" + how.encode() + b"\x01\x03web"
-    writer.write(wire.PREFACE + wire.settings({}) + wire.frame(wire.HEADERS, 5, 1, block))
-    seen = b""
-    while not answered(seen):
-        data = await asyncio.wait_for(reader.read(65536), 30)
-        assert data, seen
-        seen += data
-    writer.close()
+@asynccontextmanager
+async def unable(how: str) -> AsyncIterator[None]:
+    """Have an application listen that makes nothing of HTTP/2's preface."""
+    everyone: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        everyone.append(writer)
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readexactly(len(wire.PREFACE))
+            if how == "garbage":
+                writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            if how != "stall":
+                writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", UNABLE_PORTS[how])
+    try:
+        yield
+    finally:
+        server.close()
+        for writer in everyone:
+            writer.close()
 
 
-def answered(seen: bytes) -> bool:
-    """Tell whether the first stream has been answered, be it with an error of the protocol."""
-    return bool({wire.HEADERS, wire.RST_STREAM} & {kind for kind, stream in frames(seen) if stream == 1})
+UNABLE = {
+    "garbage": (502, b"bad-response", b"14"),
+    "close": (502, b"upstream-closed", b"14"),
+    "stall": (504, b"timeout", b"4"),
+}
 
 
-def frames(data: bytes) -> list[tuple[int, int]]:
-    """Return kind and stream of each frame."""
-    found = []
-    while len(data) >= 9:
-        found.append((data[3], int.from_bytes(data[5:9], "big")))
-        data = data[9 + int.from_bytes(data[:3], "big") :]
-    return found
+@pytest.mark.parametrize("how", UNABLE)
+async def test_http_2_to_an_application_that_has_none(mesh: Local, how: str) -> None:
+    """A client with prior knowledge is answered, too: at once, or when the route's time is over."""
+    status, reason, code = UNABLE[how]
+    async with unable(how):
+        for port in (mesh.inbound(how), mesh.outbound(how)):
+            client = await Client.to(port)
+            answer = await client.ask(f"/bad/{how}".encode(), limit=30)
+            assert (answer.status, answer.error) == (status, reason)
+            answer = await client.ask(f"/bad/{how}".encode(), grpc=True, limit=30)
+            assert (answer.status, answer.error, answer.fields[b"grpc-status"]) == (200, reason, code)
+            client.transport.abort()
+    assert await counted(mesh, f'error="{reason.decode()}"', f'status_code="{status}"', of=how)
 
 
 async def test_a_slow_reader_of_much(mesh: Local, origin: Origin) -> None:

@@ -40,6 +40,14 @@ def free_port() -> int:
             return port
 
 
+def free_ports(count: int) -> list[int]:
+    """Return ports as free_port does, all different."""
+    ports: set[int] = set()
+    while len(ports) < count:
+        ports.add(free_port())
+    return list(ports)
+
+
 def _free(port: int) -> bool:
     with suppress(OSError), socket.create_server(("127.0.0.1", port)):
         return True
