@@ -44,6 +44,8 @@ from agents.sidecar.state.taps import Taps
 from meshcore.wire import common_pb2, discovery_pb2
 
 SWEEP_S = 5.0
+CUT_S = 0.5  # for the last words to those who are cut off
+DRAINING = "draining"  # why they are
 Opened = tuple[socket.socket | None, str, int]  # the listening socket, if it is this process's, and its address
 
 
@@ -141,12 +143,20 @@ class Traffic:
             connection.drain()
 
     async def finish(self, limit_s: float) -> None:
-        """Wait until the last connection is closed, or the time is over."""
+        """Wait until the last connection is closed; what is open when the time is over is cut off, told and counted."""
+        if await self._emptied(limit_s):
+            return
+        still = tuple(self.host.open)
+        self._runtime.log.warning("%d connections were still open after %g s, and are cut off", len(still), limit_s)
+        for connection in still:
+            connection.cut(DRAINING)
+        await self._emptied(CUT_S)
+
+    async def _emptied(self, limit_s: float) -> bool:
         deadline = time.monotonic() + limit_s
         while self.host.open and time.monotonic() < deadline:  # noqa: ASYNC110 - the last to close does not know it
             await asyncio.sleep(0.05)
-        if self.host.open:
-            self._runtime.log.warning("%d connections were still open after %g s", len(self.host.open), limit_s)
+        return not self.host.open
 
     def _listen(self, config: SidecarConfig) -> None:
         runtime = self._runtime

@@ -166,7 +166,7 @@ async def test_a_control_plane_that_forgot_is_told_again_with_all_keys():
         count(runtime, 5)
         await until(lambda: counted(plane) == 5)
         await plane.cut()
-        plane.acked = 0
+        plane.acked.clear()
         plane.reports.clear()
         await plane.start()
         count(runtime, 2)

@@ -83,7 +83,7 @@ class Plane(
         self.watched = []
         self.hellos = []
         self.reports = []
-        self.acked = 0
+        self.acked = {}  # by boot_id
         self.acking = True
         self.taps = []
         self.tapped = asyncio.Queue()
@@ -167,12 +167,13 @@ class Plane(
     async def Push(self, request_iterator, context):
         hello = await anext(request_iterator)
         self.hellos.append(hello.hello)
-        yield stats_pb2.StatsAck(seq=self.acked)
+        stream, boot_id = len(self.hellos), hello.hello.boot_id
+        yield stats_pb2.StatsAck(seq=self.acked.get(boot_id, 0))
         async for report in request_iterator:
-            self.reports.append((len(self.hellos), report))
+            self.reports.append((stream, report))
             if self.acking:
-                self.acked = max(self.acked, report.seq)
-            yield stats_pb2.StatsAck(seq=self.acked)
+                self.acked[boot_id] = max(self.acked.get(boot_id, 0), report.seq)
+            yield stats_pb2.StatsAck(seq=self.acked.get(boot_id, 0))
 
     async def Attach(self, request_iterator, context):
         await anext(request_iterator)

@@ -127,14 +127,21 @@ class Rogue(Edge):
 class Plain(asyncio.Protocol):
     """One connection that speaks HTTP/1 or nothing known."""
 
+    open: ClassVar[set["Plain"]] = set()
+
     def __init__(self) -> None:
         self.transport: Any = None
         self._held = b""
         self._left = 0
         self._stuck = False
+        self.stalled = False  # something was asked that it never answers by itself
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
+        self.open.add(self)
+
+    def connection_lost(self, error: BaseException | None) -> None:
+        self.open.discard(self)
 
     def data_received(self, data: bytes) -> None:
         self._held += data
@@ -158,7 +165,9 @@ class Plain(asyncio.Protocol):
             self._send(MUCH)
         elif word == b"close":
             self.transport.close()
-        elif word != b"stall":
+        elif word == b"stall":
+            self.stalled = True
+        else:
             self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell")
 
     def _send(self, size: int) -> None:

@@ -105,10 +105,14 @@ class Solo:
     async def __aexit__(self, *_: object) -> None:
         for sidecar in self.sidecars:
             sidecar.process.terminate()
-        for sidecar in self.sidecars:
-            await asyncio.to_thread(sidecar.process.wait, 20)
-        await self.plane.cut()
-        self._folder.cleanup()
+        try:
+            for sidecar in self.sidecars:
+                await asyncio.to_thread(sidecar.process.wait, 20)
+        finally:
+            for sidecar in self.sidecars:
+                sidecar.process.kill()  # does nothing to one that has ended
+            await self.plane.cut()
+            self._folder.cleanup()
 
     async def inbound(self, name: str, application: int, **more: Any) -> Sidecar:
         """Start the sidecar of an application."""

@@ -67,6 +67,8 @@ class Served(Edge):
         if self.flow is not None:
             self.flow.opening()
         self.h2.start()
+        if self.host.draining:
+            self.drain()  # its handshake was under way when the others were told
 
     def connection_lost(self, error: BaseException | None) -> None:
         self.host.open.discard(self)
@@ -158,6 +160,14 @@ class Served(Edge):
             self._leaving = True
             self.h2.shutdown(final=False)
             self.loop.call_later(GOODBYE_S, self._goodbye)
+
+    def cut(self, why: str) -> None:
+        """End its requests for this reason, then the connection; byte streams of the hop are cut as what they carry."""
+        for stream in tuple(self.h2.streams.values()):
+            sink = stream.sink
+            if isinstance(sink, Relay):
+                sink.cut(why)
+        self.loop.call_soon(self.close)
 
     def _goodbye(self) -> None:
         self.h2.shutdown()

@@ -22,6 +22,15 @@ ATTEMPTS = 3
 REPLAY_LIMIT = 64 * 1024  # bytes that are kept to be said again
 
 
+class UncarriedError(ConnectionResetError):
+    """Nobody has heard a word of what a stream was to carry: all of it, `said` and `shut`, may be said elsewhere."""
+
+    def __init__(self, error: str, said: bytes, shut: bool) -> None:
+        super().__init__(error)
+        self.said = said
+        self.shut = shut
+
+
 class ByteStream:
     """Transport towards `protocol`, sink towards the engine."""
 
@@ -168,7 +177,7 @@ class ByteStream:
     def uncarried(self, error: str) -> None:
         """There is no other connection."""
         self._closing = True
-        self._lose(ConnectionResetError(error))
+        self._lose(UncarriedError(error, bytes(self._unheard or b""), self._shut))
 
     @property
     def wanted(self) -> bool:

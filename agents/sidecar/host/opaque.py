@@ -13,6 +13,7 @@ from typing import Any
 from agents.sidecar.engine.balance import fail, observe, pick
 from agents.sidecar.engine.exchange import OUTBOUND
 from agents.sidecar.host.backlog import backlog
+from agents.sidecar.host.hopstream import UncarriedError
 from agents.sidecar.host.host import HOLD_S, Host
 from agents.sidecar.host.shed import Mark, Standing
 from agents.sidecar.state.cells import TcpCell, errno_name
@@ -141,7 +142,7 @@ class Splice:
         """One of the two has gone: so does the other, after what it has still to write."""
         if self._closed:
             return
-        if end is self.far and end.transport is None and self._again(error):
+        if end is self.far and self._unsaid(error) and self._again():
             return
         self._closed = True
         self.host.open.discard(self)
@@ -221,7 +222,19 @@ class Splice:
             self._target.forget(self._dial)
         self.near.transport.abort()
 
-    def _again(self, error: BaseException | None) -> bool:
+    def _unsaid(self, error: BaseException | None) -> bool:
+        """Tell whether the server has heard nothing; what was said to it is then to be said again."""
+        if self.far.transport is None:
+            return True
+        if not isinstance(error, UncarriedError):
+            return False
+        near = self.near
+        near.other = None
+        near.early.append(error.said)
+        near.early_eof = error.shut
+        return True
+
+    def _again(self) -> bool:
         """The endpoint could not be reached: try another one, if there is one."""
         target, failed = self._target, self._endpoint
         if target is None or failed is None or self._attempts >= 3:
@@ -235,6 +248,7 @@ class Splice:
             self._cell = None
         self._endpoint = None
         self.far = End(self)
+        self.near.transport.resume_reading()  # nobody else will, if the one that is gone was slow
         self._dial()
         return True
 

@@ -147,6 +147,10 @@ class Peeking(asyncio.Protocol):
         """Nothing was said yet that would be lost."""
         self._transport.close()
 
+    def cut(self, why: str) -> None:
+        """Nobody waits for an answer yet."""
+        self._transport.close()
+
     def tick(self) -> None:
         """It has a time limit of its own."""
 

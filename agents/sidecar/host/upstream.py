@@ -16,6 +16,7 @@ from agents.sidecar.engine.http1 import RefusedError, Request, Response, Respons
 from agents.sidecar.engine.reply import UNSENT
 from agents.sidecar.host.backlog import backlog
 from agents.sidecar.host.dial import FULL
+from agents.sidecar.host.hopstream import UncarriedError
 from agents.sidecar.state.cells import TcpCell, errno_name
 
 if TYPE_CHECKING:
@@ -129,12 +130,18 @@ class Upstream(Responses, asyncio.Protocol):
             down.close()
         elif self._lost_before_answer(self.x):
             down.again(self._repeat, self.x, failed=error is not None)
-        elif not reached and down.elsewhere(self.x, b"".join(self._waiting)):
+        elif (unsaid := self._unsaid(error)) is not None and down.elsewhere(self.x, unsaid):
             pass
         else:
             self.down = None
             x, self.x = self.x, None
             down.failed(x, reason(error, reached))
+
+    def _unsaid(self, error: BaseException | None) -> bytes | None:
+        """Return what the endpoint has not heard of the request, if that is all of it."""
+        if self.transport is None:
+            return b"".join(self._waiting)
+        return error.said if isinstance(error, UncarriedError) else None
 
     def _lost_before_answer(self, x: "Exchange") -> bool:
         """Tell whether a request may be sent once more.

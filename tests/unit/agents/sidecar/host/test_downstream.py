@@ -7,6 +7,7 @@ import pytest
 
 from agents.sidecar.engine.exchange import FAILURE, SUCCESS, Exchange
 from agents.sidecar.engine.stack import Reply, Verdict
+from agents.sidecar.host.hopstream import UncarriedError
 from agents.sidecar.state.endpoints import Endpoint, EndpointSet
 from agents.sidecar.state.peers import Peer
 from meshcore.wire import discovery_pb2
@@ -462,6 +463,19 @@ def test_what_an_application_never_saw_is_asked_of_another(parts: int) -> None:
     book.server(1) << post
     book.server(1) >> OK
     book.client << OK
+
+
+def test_what_no_connection_of_the_mesh_would_carry_is_asked_of_another() -> None:
+    target = meshed("10.0.0.1:80", "10.0.0.2:80")
+    book = Playbook(target)
+    target.endpoints[1].inflight = 5
+    post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
+    book.client >> post
+    book.server().lose(UncarriedError("connect-refused", post, False))
+    book.server(1) << post
+    book.server(1) >> OK
+    book.client << OK
+    assert [(x.attempt, x.endpoint, x.error) for x in book.exchanges] == [(2, target.endpoints[1], "")]
 
 
 def test_a_body_that_still_comes_goes_there_too() -> None:

@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 
 from agents.sidecar.engine.exchange import FAILURE, GRPC, HTTP2, SUCCESS, Exchange
 from agents.sidecar.engine.http2 import wire
+from agents.sidecar.engine.http2.connection import CLIENT
 from agents.sidecar.engine.http2.fields import Fields
 from agents.sidecar.engine.http2.limits import Limits
 from agents.sidecar.engine.http2.stream import BODYLESS
 from agents.sidecar.engine.stack import HOLD, Reply, Verdict
+from agents.sidecar.host.h2 import GOODBYE_S, Served
 from agents.sidecar.state.peers import Peer
 from tests.support.h2book import Book
 from tests.support.http2 import REQUEST, head, plain
-from tests.support.playbook import endpoints
+from tests.support.playbook import ME, endpoints
 
 CALL = [*REQUEST, (b"content-type", b"application/grpc", False)]
 OK = head((b":status", b"200"), (b"content-type", b"application/grpc"))
@@ -588,3 +590,28 @@ def test_a_server_that_is_only_slow_is_waited_for_and_not_pestered() -> None:
     book.ask(CALL)
     book.run(10)
     assert book.links[-1][0].h2.pongs == 3
+
+
+def test_at_the_end_of_the_grace_period_every_request_is_ended_for_that_reason() -> None:
+    book = _book()
+    silent, begun = book.ask(CALL), book.ask(CALL)
+    book.ears[0].streams[1].send_headers(OK)
+    book.run()
+    book.served.cut("draining")
+    book.run()
+    assert [(x.error, x.status) for x in book.exchanges] == [("draining", 200), ("draining", 200)]
+    (_, number, answer, end), _ = book.heard("headers")[::-1]
+    assert (number, end, dict(answer)[b"meshtui-error"]) == (silent.id, True, b"draining")
+    assert book.heard("reset") == [("reset", begun.id, wire.CANCEL)]
+    assert book.served.side.closed  # type: ignore[attr-defined]
+
+
+def test_who_comes_when_it_drains_already_is_told_at_once() -> None:
+    book = _book()
+    book.host.draining = True
+    late = Served(book.host, book.fleet, book.served.door, ME, None)
+    ear = book.far(late, CLIENT, Limits())
+    late.connection_made(late.side)  # type: ignore[attr-defined]
+    book.run(2 * GOODBYE_S)
+    assert [event[0] for event in ear.events] == ["goaway", "goaway"]
+    assert late.side.closed  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from agents.sidecar.engine.exchange import INBOUND, OUTBOUND
 from agents.sidecar.engine.stack import Stack
+from agents.sidecar.host.hopstream import UncarriedError
 from agents.sidecar.host.host import Host
 from agents.sidecar.host.opaque import Splice
 from agents.sidecar.state.cells import TcpCell
@@ -150,6 +151,24 @@ def test_an_endpoint_that_is_away_is_replaced() -> None:
     server = book.connect()
     server >> b"hello"
     book.client << b"hello"
+    assert sum(endpoint.inflight for endpoint in target.endpoints) == 1
+
+
+def test_what_a_stream_of_the_hop_was_not_carried_is_said_to_another_endpoint() -> None:
+    target = endpoints("10.0.0.1:80", "10.0.0.2:80")
+    book = Book(target)
+    first = book.dials.opened[0][0]
+    server = book.connect()
+    book.client >> b"hello"
+    server << b"hello"
+    book.client.hang_up()
+    server.lose(UncarriedError("connect-refused", b"hello", True))
+    assert book.dials.opened[-1][0] is not first
+    other = book.connect()
+    other << b"hello"
+    assert other.eof
+    other >> b"bye"
+    book.client << b"bye"
     assert sum(endpoint.inflight for endpoint in target.endpoints) == 1
 
 
