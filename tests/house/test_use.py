@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +25,9 @@ from meshcore.server.issuer import Issuer
 from meshcore.server.publish import Publisher
 from meshcore.services.discovery.registry import Registry
 from tests.support.apiserver import ApiServer, api_server, asking
+from tests.support.wait import until
 
 MESH = "meshtui"
-
-
-async def until(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
-        while not true():
-            await asyncio.sleep(0.02)
 
 
 async def work(server: ApiServer, session: Session, folder: Path) -> None:

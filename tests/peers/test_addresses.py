@@ -66,7 +66,7 @@ class Alone:
             ],
         }
         self._run("agents", "sidecar", "--config", "-", stdin=json.dumps(config).encode())
-        assert eventually(lambda: bool(self.admin("ready")), 20)
+        assert eventually(lambda: bool(self.admin("ready")), 60)
 
     def admin(self, page: str) -> str:
         """Return a page of the sidecar's own, empty while it has none."""

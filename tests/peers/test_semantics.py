@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.local import Local, free_port, inside
 
-pytestmark = pytest.mark.timeout(40)
+pytestmark = pytest.mark.timeout(120)
 
 PORT = free_port()
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -16,7 +16,7 @@ from tests.support.local import Local, free_port, inside
 from tests.support.mesh import Mesh
 from tests.support.tools import need
 
-pytestmark = pytest.mark.timeout(40)
+pytestmark = pytest.mark.timeout(120)
 
 PORT = free_port()
 MIB = 1 << 20

@@ -43,7 +43,9 @@ def main() -> None:
         shell.run("demo", "--detach", "--rate", "20")
         try:
             asyncio.run(asyncio.sleep(WARM_S))
-            eventually(lambda: shell.deployments(NAMESPACE)["voting"]["requests"]["failure"] > 0, 30)
+            assert eventually(
+                lambda: (shell.deployments(NAMESPACE)["voting"]["requests"] or {"failure": 0})["failure"] > 0, 60
+            )
             os.environ["XDG_RUNTIME_DIR"] = home
             recording = asyncio.run(record(LocalMesh(find("demo")), RECORD_S))
             for answer in recording.find("check", Scope()):

@@ -18,7 +18,7 @@ class Terminal:
 
     def call(self, *words: str) -> str:
         done = subprocess.run(
-            [*self._tmux, *words], env=self._environment, capture_output=True, text=True, timeout=10, check=False
+            [*self._tmux, *words], env=self._environment, capture_output=True, text=True, timeout=60, check=False
         )
         return done.stdout
 
@@ -38,7 +38,7 @@ class Terminal:
     def screen(self) -> str:
         return self.call("capture-pane", "-p", "-t", "flow")
 
-    def shows(self, *words: str, within: float = 10.0) -> bool:
+    def shows(self, *words: str, within: float = 60.0) -> bool:
         """Tell whether all words are on the screen together before the time is over."""
         end = time.monotonic() + within
         while time.monotonic() < end:

@@ -112,7 +112,7 @@ def test_profiles_and_routes_name_the_requests_of_a_pod_within_two_seconds(
         took = shows(web, "/list/1", "renamed", lambda: cluster.apply(profile, namespace=namespace))
         assert took < SOON, f"its change took {took:.1f} s"
         # The Gateway API came after the control plane, which looks for it every 15 s to 30 s; from then on it is told.
-        shows(web, "/old/1", "old", lambda: cluster.apply(http_route("old", "/old"), namespace=namespace), within=60)
+        shows(web, "/old/1", "old", lambda: cluster.apply(http_route("old", "/old"), namespace=namespace))
         took = shows(web, "/new/1", "new", lambda: cluster.apply(http_route("new", "/new"), namespace=namespace))
         assert took < SOON, f"the HTTPRoute took {took:.1f} s"
         path = f"/apis/observe.meshtui.dev/v1alpha1/namespaces/{namespace}/stats?kind=deployment&name=web&routes=true"
@@ -215,7 +215,7 @@ def http_route(name: str, prefix: str) -> dict[str, Any]:
     }
 
 
-def shows(web: Sidecar, path: str, route: str, act: Callable[[], None], within: float = 30) -> float:
+def shows(web: Sidecar, path: str, route: str, act: Callable[[], None], within: float = 60) -> float:
     """Act, and return how long it is until requests go under a route."""
     act()
     acted = time.monotonic()

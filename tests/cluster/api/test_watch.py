@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import urllib.request
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from meshcore.kube.objects import CONFIG_MAPS, FAULT_INJECTIONS, MESH_GROUP, Obj
 from meshcore.kube.session import Session, open_cluster
 from meshcore.kube.watch import Watch
 from tests.cluster.support.cluster import Cluster
+from tests.support.wait import until
 
 
 def data(each: Object) -> Any:
@@ -77,12 +78,6 @@ async def running(session: Session, path: str, **options: Any) -> AsyncIterator[
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(true: Callable[[], Any], seconds: float = 30) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.02)
 
 
 async def test_changes_are_told_as_they_happen(cluster: Cluster, namespace: str, session: Session) -> None:

@@ -94,7 +94,7 @@ async def _load(mesh: Local, name: str, protocol: str, clients: int = 8, times: 
         who = channel.unary_unary("/t.T/Who")
 
         async def ask() -> Counter[str]:
-            return Counter([(await who(b"", timeout=10)).decode() for _ in range(times)])
+            return Counter([(await who(b"", timeout=60)).decode() for _ in range(times)])
 
         return sum(await asyncio.gather(*[ask() for _ in range(clients)]), Counter())
 

@@ -200,7 +200,7 @@ async def test_a_foreign_authority_is_nobody(application: Application, stranger:
         entry = near.outbound("voting", near.endpoint(far, far.inbound(application.port)))
         async with grpc.aio.insecure_channel(f"127.0.0.1:{entry}", OPTIONS) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as failed:
-                await channel.unary_unary("/t.T/Unary")(b"secret", timeout=5)
+                await channel.unary_unary("/t.T/Unary")(b"secret", timeout=60)
         assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
         assert near.ended.exchanges[0].error in ("tls-failed", "tls-refused")
         assert not far.ended.exchanges

@@ -9,7 +9,7 @@ from agents.launcher.ending import SIGNALS, Ending
 
 
 async def ended(ending: Ending) -> str:
-    await asyncio.wait_for(ending.wait(), 5)
+    await asyncio.wait_for(ending.wait(), 60)
     return ending.reason
 
 
@@ -41,7 +41,7 @@ async def test_a_second_signal_is_in_a_hurry(ending: Ending) -> None:
     await asyncio.sleep(0)
     assert not hurried.done()
     os.kill(os.getpid(), signal.SIGINT)
-    await asyncio.wait_for(hurried, 5)
+    await asyncio.wait_for(hurried, 60)
     assert ending.reason == "SIGTERM"
 
 

@@ -1,9 +1,8 @@
 """What is said about an object is written once and counted, not too fast, and never in anybody's way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,7 @@ from meshcore.kube.events import Recorder, reference
 from meshcore.kube.objects import PODS
 from meshcore.kube.session import Session
 from tests.support.apiserver import ApiServer, api_server, asking
+from tests.support.wait import until
 
 POD = PODS.new("web-0", "shop")
 POD["metadata"]["uid"] = "7"
@@ -51,12 +51,6 @@ async def recorder(session: Session) -> AsyncIterator[tuple[Recorder, Time]]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
-        while not true():
-            await asyncio.sleep(0.005)
 
 
 async def test_an_event_says_who_what_and_why(server: ApiServer, session: Session) -> None:

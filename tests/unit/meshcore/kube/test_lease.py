@@ -42,7 +42,7 @@ class Time:
 
     async def settle(self) -> None:
         """Wait until each candidate has done what was due."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await asyncio.sleep(0.001)  # those who are due wake
             while self._asleep < self.candidates:
                 await asyncio.sleep(0.001)

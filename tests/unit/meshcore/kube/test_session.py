@@ -242,9 +242,9 @@ def test_tls_certificates_and_plugins_over_the_control_planes_loop(tmp_path: Pat
             async with asking(server, ca=authority.pem, credentials=plugin) as session:
                 watch = Watch(session, PODS.path(), lean)
                 task = asyncio.create_task(watch.run())
-                await asyncio.wait_for(watch.synced.wait(), 10)
+                await asyncio.wait_for(watch.synced.wait(), 60)
                 server.put(POD, spec={"a": 1})
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     while not watch.state.events:
                         await asyncio.sleep(0.01)
                 task.cancel()

@@ -18,6 +18,7 @@ from meshcore.kube.session import Session
 from meshcore.kube.store import Change
 from meshcore.kube.watch import Watch
 from tests.support.apiserver import ApiServer, api_server, asking, refusal
+from tests.support.wait import until
 
 ALL = PODS.path()
 
@@ -67,18 +68,12 @@ async def running(session: Session, path: str = ALL, **options: Any) -> AsyncIte
     watch.on_change(note)
     task = asyncio.create_task(watch.run())
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await watch.synced.wait()
         yield watch, told
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
-        while not true():
-            await asyncio.sleep(0.005)
 
 
 def shown(name: str, app: str) -> dict[str, Any]:

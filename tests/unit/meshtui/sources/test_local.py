@@ -15,7 +15,7 @@ from meshtui.sources import local
 
 async def take(source: Any, count: int) -> list[Any]:
     found = []
-    async with aclosing(source) as answers, asyncio.timeout(10):
+    async with aclosing(source) as answers, asyncio.timeout(60):
         async for answer in answers:
             found.append(answer)
             if len(found) == count:

@@ -19,7 +19,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def take(source: Any, count: int) -> list[Any]:
     found = []
-    async with aclosing(source) as answers, asyncio.timeout(5):
+    async with aclosing(source) as answers, asyncio.timeout(60):
         async for answer in answers:
             found.append(answer)
             if len(found) == count:

@@ -24,6 +24,7 @@ from meshcore.services.access.serve import Access
 from meshcore.services.access.tls import Contexts
 from meshcore.wire import common_pb2, control_pb2, stats_pb2, tap_pb2, version
 from meshcore.wire.observe import ROOT
+from tests.support.wait import until
 from tests.support.x509 import Ca
 
 Resource = common_pb2.Resource
@@ -199,11 +200,7 @@ async def test_a_stream_ends_with_its_reader(place: Place) -> None:
     assert (await anext(stream)).sidecars == 1
     assert place.services.open == 1
     await stream.aclose()  # type: ignore[attr-defined]
-    for _ in range(200):
-        if not place.services.open:
-            break
-        await asyncio.sleep(0.01)
-    assert place.services.open == 0
+    await until(lambda: place.services.open == 0)
 
 
 async def test_a_stream_in_which_nothing_happens_gives_signs_of_life(

@@ -13,6 +13,7 @@ from meshcore.wire import peers_pb2, peers_pb2_grpc
 from meshcore.wire.peers_pb2 import Happening
 from meshcore.wire.version import OLDEST, PROTOCOL
 from tests.support.replicas import ME, NAME, STRANGER, Replica, link, make_authority, show
+from tests.support.wait import until
 
 ROOT = make_authority()
 
@@ -90,12 +91,6 @@ async def followed(world: World) -> AsyncIterator[Link]:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_what_was_comes_first_and_then_what_happens(world: World, followed: Link) -> None:

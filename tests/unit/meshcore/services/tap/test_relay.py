@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from meshcore.services.tap.serve import Switchboard, TapQuery
 from meshcore.wire import common_pb2, peers_pb2_grpc, tap_pb2
 from tests.support.replicas import NAME, Replica, make_authority, show
 from tests.support.traffic import peer, pod
+from tests.support.wait import until
 
 if TYPE_CHECKING:
     from meshcore.wire.peers_pb2_grpc import PeersAsyncStub
@@ -100,12 +101,6 @@ async def world() -> AsyncIterator[World]:
         world.stubs = {"a": stub}
         yield world
     await world.replica.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_a_viewer_sees_the_requests_of_all_replicas_sidecars(world: World) -> None:
