@@ -19,10 +19,11 @@ from meshcore.server.access import caller
 from meshcore.server.check import Facts, Span, check
 from meshcore.server.control import Control
 from meshcore.server.gauge import Gauge, rss_bytes
-from meshcore.services.discovery.inventory import Behind
+from meshcore.services.discovery.inventory import Inventory
 from meshcore.services.discovery.registry import Registry
 from meshcore.services.discovery.resolve import View
-from meshcore.services.discovery.serve import Discovery, Inventory
+from meshcore.services.discovery.rows import Behind
+from meshcore.services.discovery.serve import Discovery
 from meshcore.services.identity.serve import Identity, Noted, Redeem, Told, unnoted, untold
 from meshcore.services.identity.serving import Serving
 from meshcore.services.identity.store import Store

@@ -1,100 +1,131 @@
-"""Rows of the inventory: every instance with its sidecar's state, and which of them somebody asked for.
+"""The inventory over gRPC: launchers report what they look after, people see every instance with its sidecar.
 
-Pure; serve.py sends the rows, the server's status and checks count them.
+The server puts `Inventory` on the Unix socket, or behind a cluster's API server, over the Registry that serve.py is
+over, too. What a row says is rows.py's; which sidecars other replicas hold, elsewhere.py's.
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from meshcore.services.discovery.registry import Entry, Registry
-from meshcore.wire.common_pb2 import Resource
-from meshcore.wire.discovery_pb2 import RUNNING, InstanceStatus, Pod, ProxyStatus
-from meshcore.wire.ids import SpiffeId, join
-from meshcore.wire.peers_pb2 import Presence
+import grpc
 
-# What a sidecar last said of itself, by namespace and pod.
-Proxies = Callable[[str, str], ProxyStatus | None]
+from meshcore.services.discovery.elsewhere import Elsewhere
+from meshcore.services.discovery.registry import Registry, ServiceKey
+from meshcore.services.discovery.rows import Behind, Proxies, asked, canonical, rows
+from meshcore.wire import common_pb2, discovery_pb2, discovery_pb2_grpc
+from meshcore.wire.ids import is_label
 
-# The sidecar of a pod that another replica of the control plane holds, by namespace and pod.
-Away = Callable[[str, str], Presence | None]
+if TYPE_CHECKING:
+    from meshcore.wire.discovery_pb2_grpc import _ServicerContext as Context
 
-# The pods behind a service, by namespace and name; locally a service is the workload of its name.
-Behind = Callable[[str, str], set[str]]
-
-BY_CHOICE = "runs without a sidecar by choice (mesh: false)"
-
-
-def nowhere(namespace: str, pod: str) -> None:
-    """Stand for other replicas where there are none."""
+BURST_S = 0.1  # changes that come closer together are told together
+FRESH_MS = 200  # how old the rows may be that an answer is made of
+MAX_PODS = 10_000
 
 
-def rows(registry: Registry, proxies: Proxies, *, trust_domain: str, node: str, away: Away = nowhere) -> list[Pod]:
-    """Return one row per instance, by namespace and pod."""
-    entries = sorted(registry.entries(), key=lambda entry: (entry.namespace, entry.pod))
-    return [
-        row(entry, proxies, trust_domain=trust_domain, node=node, away=away(entry.namespace, entry.pod))
-        for entry in entries
-    ]
+class Inventory(discovery_pb2_grpc.InventoryServicer):
+    """What runs, for launchers to say and people to see. `behind` says which pods stand behind a service.
 
+    Without `reports`, launchers are not heard. `note()` says what of other replicas is missing.
+    """
 
-def row(entry: Entry, proxies: Proxies, *, trust_domain: str, node: str, away: Presence | None = None) -> Pod:
-    """Return the row of one instance; `away` is its sidecar at another replica."""
-    known = entry.uplink or away or entry.last
-    status = entry.status or _unreported(entry)
-    pod = Pod(status=status, meshed=entry.meshed or away is not None, node=status.node or node)
-    if not pod.meshed:
-        pod.unmeshed_reason = status.unmeshed_reason or BY_CHOICE
-    else:
-        account = known.instance.service_account if known else status.service_account
-        pod.uplink = entry.uplink is not None or away is not None
-        pod.uplink_since_ms = entry.uplink_since_ms if entry.uplink or not away else away.since_ms
-        pod.identity = known.identity if known else str(SpiffeId(trust_domain, entry.namespace, account or status.name))
-        pod.proxy_version = known.instance.proxy_version if known else ""
-        proxy = proxies(entry.namespace, entry.pod)
-        if proxy is not None:
-            pod.proxy.CopyFrom(proxy)
-    pod.labels.update(status.labels)
-    if known:
-        pod.labels.update(known.instance.labels)
-    first = next(iter(known.instance.ports if known else status.ports), None)
-    if first is not None:
-        pod.address = join(first.proxy_ip or "127.0.0.1", first.proxy_port or first.port)
-    return pod
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        proxies: Proxies,
+        trust_domain: str,
+        node: str,
+        wall_ms: Callable[[], int],
+        behind: Behind | None = None,
+        reports: bool = True,
+        note: Callable[[], str] = lambda: "",
+    ) -> None:
+        self.registry = registry
+        self.elsewhere = Elsewhere(self._touch)
+        self._note = note
+        self._behind = behind
+        self._reports = reports
+        self._proxies = proxies
+        self._trust_domain = trust_domain
+        self._node = node
+        self._wall_ms = wall_ms
+        self._watchers: set[asyncio.Event] = set()
+        self._rows: list[discovery_pb2.Pod] | None = None
+        self._rows_ms = 0
+        registry.listen(self._touch)
 
+    def pods(self) -> Sequence[discovery_pb2.Pod]:
+        """Return every row; a moment old at most, and shared: every viewer's every question begins here."""
+        now = self._wall_ms()
+        if self._rows is None or not 0 <= now - self._rows_ms < FRESH_MS:
+            self._rows = rows(
+                self.registry,
+                self._proxies,
+                trust_domain=self._trust_domain,
+                node=self._node,
+                away=self.elsewhere.find,
+            )
+            self._rows_ms = now
+        return self._rows
 
-def asked(pod: Pod, targets: Sequence[Resource], behind: Behind | None = None) -> bool:
-    """Tell whether a row is among the resources asked for; none asked for means all."""
-    return not targets or any(_matches(pod.status, target, behind) for target in targets)
+    async def Report(
+        self, request_iterator: AsyncIterator[discovery_pb2.LauncherReport], context: "Context"
+    ) -> AsyncIterator[discovery_pb2.LauncherReply]:
+        """Take in what a launcher looks after, for as long as its stream lasts and a little longer."""
+        launcher = ""
+        if not self._reports:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "only Kubernetes says what runs in a cluster")
+        try:
+            async for report in request_iterator:
+                if not launcher:
+                    launcher = report.launcher
+                    if not launcher:
+                        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "a report names its launcher")
+                    self.registry.arrive(launcher)
+                if len(report.instances) > MAX_PODS:
+                    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"at most {MAX_PODS} instances a launcher")
+                for status in report.instances:
+                    if not (is_label(status.namespace) and is_label(status.name) and status.pod):
+                        await context.abort(
+                            grpc.StatusCode.INVALID_ARGUMENT, "an instance needs a namespace, a name and a pod"
+                        )
+                    status.kind = canonical(status.kind)
+                self.registry.report(launcher, report.instances)
+                yield discovery_pb2.LauncherReply()
+        finally:
+            if launcher:
+                self.registry.leave(launcher)
 
+    async def Pods(self, request: discovery_pb2.PodsRequest, context: "Context") -> discovery_pb2.PodsResponse:
+        """Return the rows asked for."""
+        return self._answer(request)
 
-def _matches(status: InstanceStatus, target: Resource, behind: Behind | None) -> bool:
-    if target.kind == "namespace":
-        return target.name in ("", status.namespace)
-    if target.namespace and target.namespace != status.namespace:
-        return False
-    if target.kind == "pod":
-        return target.name in ("", status.pod)
-    if target.kind == "service" and target.name and behind is not None:
-        return status.pod in behind(status.namespace, target.name)
-    if target.kind and target.kind not in ("service", status.kind or "deployment"):
-        return False
-    return target.name in ("", status.name)
+    async def WatchPods(
+        self, request: discovery_pb2.PodsRequest, context: "Context"
+    ) -> AsyncIterator[discovery_pb2.PodsResponse]:
+        """Return them again at every interval, and soon after each change."""
+        interval = (request.interval_ms or 1000) / 1000
+        event = asyncio.Event()
+        self._watchers.add(event)
+        try:
+            while True:
+                yield self._answer(request)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(event.wait(), max(interval, BURST_S))
+                    await asyncio.sleep(BURST_S)
+                event.clear()
+        finally:
+            self._watchers.discard(event)
 
+    def _answer(self, request: discovery_pb2.PodsRequest) -> discovery_pb2.PodsResponse:
+        targets: list[common_pb2.Resource] = list(request.targets)
+        pods = (pod for pod in self.pods() if asked(pod, targets, self._behind))
+        return discovery_pb2.PodsResponse(time_ms=self._wall_ms(), pods=pods, note=self._note())
 
-def _unreported(entry: Entry) -> InstanceStatus:
-    """Return what can be said of an instance that no launcher speaks for."""
-    uplink = entry.uplink
-    if uplink is None:
-        return InstanceStatus(namespace=entry.namespace, pod=entry.pod)
-    one = uplink.instance
-    return InstanceStatus(
-        namespace=one.namespace,
-        kind=one.kind or "deployment",
-        name=one.name,
-        pod=one.pod,
-        phase=RUNNING,
-        ready=not uplink.draining,
-        proxy_pid=one.proxy_pid,
-        meshed=True,
-        started_ms=one.started_ms,
-        service_account=one.service_account,
-    )
+    def _touch(self, services: set[ServiceKey]) -> None:
+        self._rows = None
+        for event in self._watchers:
+            event.set()

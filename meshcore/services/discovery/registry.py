@@ -1,6 +1,6 @@
 """Which instances there are: what sidecars said when they registered, joined with what launchers report.
 
-Pure state with a clock; serve.py feeds it, resolve.py and inventory.py read it. A change names the services it
+Pure state with a clock; serve.py feeds it, resolve.py and rows.py read it. A change names the services it
 touched, so that only their watchers look again.
 """
 

@@ -1,25 +1,23 @@
-"""Discovery and inventory over gRPC: sidecars register and watch targets, launchers report, people look.
+"""Discovery over gRPC: sidecars register and watch targets.
 
-The server puts `Discovery` on the mutual-TLS listener and `Inventory` on the Unix socket, both over one `Registry`.
-What a target means is resolve.py's; who may say what is the server's interceptor's.
+The server puts `Discovery` on the mutual-TLS listener, over the Registry that inventory.py is over, too. What a target
+means is resolve.py's; who may say what is the server's interceptor's.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 import grpc
 
-from meshcore.services.discovery.elsewhere import Elsewhere
-from meshcore.services.discovery.inventory import Behind, Proxies, asked, rows
 from meshcore.services.discovery.registry import Registry, ServiceKey, Uplink
 from meshcore.services.discovery.resolve import View
+from meshcore.services.discovery.rows import canonical
 from meshcore.services.discovery.topic import Topic, Topics
-from meshcore.wire import common_pb2, discovery_pb2, discovery_pb2_grpc
+from meshcore.wire import discovery_pb2, discovery_pb2_grpc
 from meshcore.wire.ids import Target, is_label, parse_address, parse_target
-from meshcore.wire.kinds import parse_kind
 from meshcore.wire.version import OLDEST, PROTOCOL, VERSION, meet
 
 if TYPE_CHECKING:
@@ -30,9 +28,6 @@ log = logging.getLogger("meshcore.discovery")
 SETTLE_S = 3.0  # after a restart, how long sidecars have to register again before anybody is told of their absence
 STABLE_S = 0.5  # endpoints that did not change for so long are believed earlier
 EXPIRE_S = 1.0
-BURST_S = 0.1  # changes to the inventory that come closer together are told together
-FRESH_MS = 200
-MAX_PODS = 10_000
 MAX_PORTS = 100
 MAX_ADDRESSES = 16
 
@@ -161,123 +156,12 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
                 f"this control plane ({VERSION}) speaks wire protocol {OLDEST} to {PROTOCOL}, the sidecar "
                 f"({instance.proxy_version}) {_range(instance)}; upgrade one version at a time",
             )
-        instance.kind = _canonical(instance.kind)
-
-
-class Inventory(discovery_pb2_grpc.InventoryServicer):
-    """What runs, for launchers to say and people to see. `behind` says which pods stand behind a service.
-
-    Without `reports`, launchers are not heard. `note()` says what of other replicas is missing.
-    """
-
-    def __init__(
-        self,
-        registry: Registry,
-        *,
-        proxies: Proxies,
-        trust_domain: str,
-        node: str,
-        wall_ms: Callable[[], int],
-        behind: Behind | None = None,
-        reports: bool = True,
-        note: Callable[[], str] = lambda: "",
-    ) -> None:
-        self.registry = registry
-        self.elsewhere = Elsewhere(self._touch)
-        self._note = note
-        self._behind = behind
-        self._reports = reports
-        self._proxies = proxies
-        self._trust_domain = trust_domain
-        self._node = node
-        self._wall_ms = wall_ms
-        self._watchers: set[asyncio.Event] = set()
-        self._rows: list[discovery_pb2.Pod] | None = None
-        self._rows_ms = 0
-        registry.listen(self._touch)
-
-    def pods(self) -> Sequence[discovery_pb2.Pod]:
-        """Return every row; a moment old at most, and shared: every viewer's every question begins here."""
-        now = self._wall_ms()
-        if self._rows is None or not 0 <= now - self._rows_ms < FRESH_MS:
-            self._rows = rows(
-                self.registry,
-                self._proxies,
-                trust_domain=self._trust_domain,
-                node=self._node,
-                away=self.elsewhere.find,
-            )
-            self._rows_ms = now
-        return self._rows
-
-    async def Report(
-        self, request_iterator: AsyncIterator[discovery_pb2.LauncherReport], context: "Context"
-    ) -> AsyncIterator[discovery_pb2.LauncherReply]:
-        """Take in what a launcher looks after, for as long as its stream lasts and a little longer."""
-        launcher = ""
-        if not self._reports:
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "only Kubernetes says what runs in a cluster")
-        try:
-            async for report in request_iterator:
-                if not launcher:
-                    launcher = report.launcher
-                    if not launcher:
-                        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "a report names its launcher")
-                    self.registry.arrive(launcher)
-                if len(report.instances) > MAX_PODS:
-                    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"at most {MAX_PODS} instances a launcher")
-                for status in report.instances:
-                    if not (is_label(status.namespace) and is_label(status.name) and status.pod):
-                        await context.abort(
-                            grpc.StatusCode.INVALID_ARGUMENT, "an instance needs a namespace, a name and a pod"
-                        )
-                    status.kind = _canonical(status.kind)
-                self.registry.report(launcher, report.instances)
-                yield discovery_pb2.LauncherReply()
-        finally:
-            if launcher:
-                self.registry.leave(launcher)
-
-    async def Pods(self, request: discovery_pb2.PodsRequest, context: "Context") -> discovery_pb2.PodsResponse:
-        """Return the rows asked for."""
-        return self._answer(request)
-
-    async def WatchPods(
-        self, request: discovery_pb2.PodsRequest, context: "Context"
-    ) -> AsyncIterator[discovery_pb2.PodsResponse]:
-        """Return them again at every interval, and soon after each change."""
-        interval = (request.interval_ms or 1000) / 1000
-        event = asyncio.Event()
-        self._watchers.add(event)
-        try:
-            while True:
-                yield self._answer(request)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(event.wait(), max(interval, BURST_S))
-                    await asyncio.sleep(BURST_S)
-                event.clear()
-        finally:
-            self._watchers.discard(event)
-
-    def _answer(self, request: discovery_pb2.PodsRequest) -> discovery_pb2.PodsResponse:
-        targets: list[common_pb2.Resource] = list(request.targets)
-        pods = (pod for pod in self.pods() if asked(pod, targets, self._behind))
-        return discovery_pb2.PodsResponse(time_ms=self._wall_ms(), pods=pods, note=self._note())
-
-    def _touch(self, services: set[ServiceKey]) -> None:
-        self._rows = None
-        for event in self._watchers:
-            event.set()
+        instance.kind = canonical(instance.kind)
 
 
 def _range(instance: discovery_pb2.Instance) -> str:
     lowest, highest = instance.oldest_protocol or instance.protocol, instance.protocol
     return str(highest) if lowest == highest else f"{lowest} to {highest}"
-
-
-def _canonical(kind: str) -> str:
-    known = parse_kind(kind) if kind else None
-    return known.name if known else kind.lower() or "deployment"
 
 
 def _names(instance: discovery_pb2.Instance) -> dict[str, dict[str, str]]:

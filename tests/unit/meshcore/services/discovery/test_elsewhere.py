@@ -1,8 +1,8 @@
 """Sidecars of other replicas: told of when they come and go, and in the inventory like our own."""
 
 from meshcore.services.discovery.elsewhere import Elsewhere, Follower
-from meshcore.services.discovery.inventory import rows
 from meshcore.services.discovery.registry import Registry
+from meshcore.services.discovery.rows import rows
 from meshcore.wire.discovery_pb2 import RUNNING, Instance, InstanceStatus
 from meshcore.wire.peers_pb2 import Happening
 

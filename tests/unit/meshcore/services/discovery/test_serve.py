@@ -11,14 +11,12 @@ import pytest
 from meshcore.services.discovery import serve
 from meshcore.services.discovery.registry import Registry
 from meshcore.services.discovery.resolve import Declared, DeclaredPort, resolve
-from meshcore.services.discovery.serve import Discovery, Inventory
+from meshcore.services.discovery.serve import Discovery
 from meshcore.wire.discovery_pb2 import (
     EndpointsUpdate,
     Instance,
     InstancePort,
     InstanceStatus,
-    PodsRequest,
-    PodsResponse,
     WatchRequest,
 )
 
@@ -121,12 +119,3 @@ async def test_what_is_declared_anew_is_looked_at_again(registry: Registry) -> N
     ports.append(DeclaredPort("http", 8080))
     one.redeclared()
     assert (await anext(stream)).exists
-
-
-async def test_pods_are_told_soon_after_a_change(registry: Registry) -> None:
-    inventory = Inventory(registry, proxies=lambda *_: None, trust_domain="local", node="here", wall_ms=lambda: 5)
-    stream: AsyncIterator[PodsResponse] = inventory.WatchPods(PodsRequest(interval_ms=60_000), cast(Any, None))
-    assert not (await anext(stream)).pods
-    registry.report("up", [status("web-0")])
-    answer = await asyncio.wait_for(anext(stream), 30)
-    assert [pod.status.pod for pod in answer.pods] == ["web-0"]
