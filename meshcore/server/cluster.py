@@ -45,7 +45,7 @@ from meshcore.services.injector import serve as injector
 from meshcore.services.injector.review import Verdict
 from meshcore.services.policy.cluster import ClusterPolicy, Served
 from meshcore.services.policy.serve import Policy
-from meshcore.services.stats.serve import open_store
+from meshcore.services.stats.store import open_store
 from meshcore.services.validator import serve as validator
 from meshcore.wire.ids import SpiffeId
 

@@ -28,8 +28,9 @@ from meshcore.services.identity.serve import Identity, Noted, Redeem, Told, unno
 from meshcore.services.identity.serving import Serving
 from meshcore.services.identity.store import Store
 from meshcore.services.policy.serve import Policy
-from meshcore.services.stats.serve import Stats, StatsQuery
-from meshcore.services.stats.serve import Store as Counts
+from meshcore.services.stats.answer import StatsQuery
+from meshcore.services.stats.serve import Stats
+from meshcore.services.stats.store import Store as Counts
 from meshcore.services.tap.serve import Reach, Switchboard, Tap, TapQuery, nowhere
 from meshcore.wire import (
     common_pb2,

@@ -27,7 +27,7 @@ from meshcore.services.identity.serving import Serving
 from meshcore.services.identity.store import Store
 from meshcore.services.identity.tokens import Tokens
 from meshcore.services.policy.serve import Policy
-from meshcore.services.stats.serve import open_store
+from meshcore.services.stats.store import open_store
 from meshcore.wire import identity_pb2_grpc
 from meshcore.wire.version import VERSION
 

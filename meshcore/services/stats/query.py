@@ -1,7 +1,7 @@
 """Stat: one row per resource, from the numbers of the rollup joined with the instances of the roster. Pure.
 
 A resource's own row is what its sidecars received; with `to` or `from` it is what the senders' sidecars sent, and
-so is a service's. Rows are LEFT JOINed: what is idle is there, with no numbers. serve.py asks, edges.py uses
+so is a service's. Rows are LEFT JOINed: what is idle is there, with no numbers. answer.py asks, edges.py uses
 Frame too.
 """
 

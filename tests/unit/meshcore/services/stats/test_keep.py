@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from meshcore.services.stats import keep
-from meshcore.services.stats.serve import open_store
+from meshcore.services.stats.store import open_store
 from tests.support.traffic import NOW, Mesh
 
 

@@ -8,7 +8,9 @@ import grpc
 import pytest
 
 from meshcore.client.failure import HINT
-from meshcore.services.stats.serve import GRACE_S, SETTLE_S, Stats, StatsQuery, Store, open_store
+from meshcore.services.stats.answer import GRACE_S, SETTLE_S, StatsQuery
+from meshcore.services.stats.serve import Stats
+from meshcore.services.stats.store import Store, open_store
 from meshcore.wire import common_pb2, discovery_pb2, stats_pb2, stats_pb2_grpc
 from meshcore.wire.ids import SpiffeId
 from tests.support.traffic import peer, pod
