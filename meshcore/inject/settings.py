@@ -53,6 +53,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     """What is certified."""
 
     leaf_lifetime: str = "24h"  # of a sidecar's certificate, which is renewed after about two thirds of it
+    external: bool = False  # somebody else (cert-manager) keeps the issuer: the control plane never makes one
 
     @property
     def leaf_life(self) -> timedelta:

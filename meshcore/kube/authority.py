@@ -1,6 +1,6 @@
 """The mesh's authority as the objects that hold it in a cluster: a ConfigMap of trust anchors, a Secret of the issuer.
 
-The control plane makes them at its first start, `meshtui install` before that; both here, so that they are the same.
+The control plane makes them at its first start, `meshtui install` before that, both here, so that they are the same.
 """
 
 import base64
@@ -8,7 +8,7 @@ import time
 
 from meshcore.inject.names import ANCHORS_KEY, ANCHORS_MAP, ISSUER_SECRET
 from meshcore.kube.objects import CONFIG_MAPS, SECRETS, Kind, Object
-from meshcore.pki.authority import AuthorityError, create_anchor, create_issuer, key_pem, load, pem, utc
+from meshcore.pki.authority import AuthorityError, create_anchor, create_issuer, key_pem, load, load_anchors, pem, utc
 
 LABELS = {"app.kubernetes.io/part-of": "meshtui"}
 
@@ -30,11 +30,25 @@ def given(namespace: str, anchors: bytes, issuer: bytes, key: bytes) -> list[tup
     return _objects(namespace, anchors, issuer, key)
 
 
+def anchored(namespace: str, anchors: bytes) -> tuple[Kind, Object]:
+    """Return the bundle of an issuer that somebody else keeps; raises ValueError if nothing could be under it."""
+    try:
+        load_anchors(anchors, utc(time.time()))
+    except AuthorityError as error:
+        raise ValueError(str(error)) from None
+    return CONFIG_MAPS, bundle(namespace, anchors)
+
+
+def bundle(namespace: str, anchors: bytes) -> Object:
+    """Return the ConfigMap of trust anchors."""
+    made = CONFIG_MAPS.new(ANCHORS_MAP, namespace, data={ANCHORS_KEY: anchors.decode()})
+    made["metadata"]["labels"] = dict(LABELS)
+    return made
+
+
 def _objects(namespace: str, anchors: bytes, issuer: bytes, key: bytes) -> list[tuple[Kind, Object]]:
-    bundle = CONFIG_MAPS.new(ANCHORS_MAP, namespace, data={ANCHORS_KEY: anchors.decode()})
     parts = {"anchors.pem": anchors, "issuer.pem": issuer, "issuer.key": key}
     data = {name: base64.b64encode(part).decode() for name, part in parts.items()}
     secret = SECRETS.new(ISSUER_SECRET, namespace, type="Opaque", data=data)
-    for each in (bundle, secret):
-        each["metadata"]["labels"] = dict(LABELS)
-    return [(CONFIG_MAPS, bundle), (SECRETS, secret)]
+    secret["metadata"]["labels"] = dict(LABELS)
+    return [(CONFIG_MAPS, bundle(namespace, anchors)), (SECRETS, secret)]

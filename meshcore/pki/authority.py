@@ -102,6 +102,19 @@ def create_issuer(
     return _sign_ca(key.public_key(), subject, anchor.subject, anchor_key, now, life, path_length=0, under=anchor), key
 
 
+def load_anchors(anchors_pem: bytes, now: datetime) -> tuple[x509.Certificate, ...]:
+    """Return the anchors of a file; raises AuthorityError unless all are authorities, and one is valid now."""
+    try:
+        anchors = tuple(x509.load_pem_x509_certificates(anchors_pem))
+    except ValueError as error:
+        raise AuthorityError(f"the trust anchors cannot be read: {str(error).splitlines()[0][:200]}") from None
+    if not all(map(_is_ca, anchors)):
+        raise AuthorityError("a trust anchor is not the certificate of an authority (basicConstraints CA)")
+    if not any(each.not_valid_before_utc - SKEW <= now < each.not_valid_after_utc for each in anchors):
+        raise AuthorityError("no trust anchor is valid now")
+    return anchors
+
+
 def load(anchors_pem: bytes, issuer_pem: bytes, key_pem: bytes, now: datetime) -> Authority:
     """Return the authority of three files' contents; raises AuthorityError unless it could issue now."""
     try:

@@ -14,7 +14,6 @@ from datetime import timedelta
 from typing import Any
 
 import grpc
-from prometheus_client import CollectorRegistry
 
 from meshcore.kube.events import Recorder
 from meshcore.kube.lease import Election
@@ -25,7 +24,7 @@ from meshcore.kube.session import Session
 from meshcore.pki.authority import LEAF_LIFE
 from meshcore.server.access import Access as Proven
 from meshcore.server.core import Core, Home, wall_ms
-from meshcore.server.doors import Certificates, Doors, admin, webhooks
+from meshcore.server.doors import Certificates, Doors, webhooks
 from meshcore.server.follow import Cluster
 from meshcore.server.issuer import Issuer
 from meshcore.server.listeners import credentials, open_control, open_identity, open_loopback
@@ -58,7 +57,7 @@ ACCOUNT = "meshtui-controller"
 class ClusterPlane:
     """A cluster's control plane. Making it opens the authority; `listen` opens the doors."""
 
-    def __init__(self, options: ClusterOptions, session: Session, issuer: Issuer | None) -> None:
+    def __init__(self, options: ClusterOptions, session: Session, issuer: Issuer | None, doors: Doors) -> None:
         """Without an issuer to follow, the authority is the options' folder. Raises AuthorityError or OSError."""
         self.options = options
         self.issuer = issuer
@@ -121,7 +120,7 @@ class ClusterPlane:
         )
         self.election = Election(session, options.namespace, LEADER, options.pod or socket.gethostname())
         self.publisher = Publisher(session, self._anchors, self.election.leading)
-        self.doors = Doors(options.listen)
+        self.doors = doors
         self._certificates = Certificates()
 
     async def listen(self) -> list[grpc.aio.Server]:
@@ -151,9 +150,8 @@ class ClusterPlane:
             servers.append(people)
         else:
             await self._open_to_api_server()
-        metrics = CollectorRegistry()
-        metrics.register(Collector(self))
-        await self.doors.open("admin", ports.admin, admin(self.unready, metrics), None)
+        self.doors.health.metrics.register(Collector(self))
+        self.doors.health.unready = self.unready
         (options.folder / "control.json").write_text(json.dumps(self.doors.ports) + "\n")
         return servers
 

@@ -19,11 +19,21 @@ DRAIN_S = 2.0
 BODY_LIMIT = 8 << 20  # an admission request holds an object twice at most, and those are at most 1.5 MiB
 
 
-class Doors:
-    """Opens HTTP ports and closes them again; `ports` says where each listens."""
+class Health:
+    """What the admin port tells: open from the start, so that nobody restarts what only waits."""
 
-    def __init__(self, listen: str) -> None:
+    def __init__(self, unready: Callable[[], Iterable[str]]) -> None:
+        """`unready` says what is still missing."""
+        self.unready = unready
+        self.metrics = CollectorRegistry()
+
+
+class Doors:
+    """Opens HTTP ports and closes them again; `ports` says where each listens, `health` what admin tells."""
+
+    def __init__(self, listen: str, health: Health) -> None:
         self.ports: dict[str, int] = {}
+        self.health = health
         self._listen = listen
         self._runners: list[web.AppRunner] = []
 
@@ -39,8 +49,8 @@ class Doors:
 
     async def close(self) -> None:
         """Close every door; answers in the making have a moment."""
-        for runner in self._runners:
-            await runner.cleanup()
+        while self._runners:
+            await self._runners.pop().cleanup()
 
 
 class Certificates:
@@ -74,21 +84,21 @@ def webhooks(handlers: Mapping[str, Handler]) -> web.Application:
     return app
 
 
-def admin(unready: Callable[[], Iterable[str]], metrics: CollectorRegistry) -> web.Application:
-    """Return the application of the admin port; `unready` says what is still missing."""
+def admin(health: Health) -> web.Application:
+    """Return the application of the admin port."""
 
     async def live(request: web.Request) -> web.Response:
         return web.Response(text="live\n")
 
     async def ready(request: web.Request) -> web.Response:
-        missing = list(unready())
+        missing = list(health.unready())
         if missing:
             return web.Response(status=503, text="".join(f"not ready: {one}\n" for one in missing))
         return web.Response(text="ready\n")
 
     async def scrape(request: web.Request) -> web.Response:
         kind = "text/plain; version=0.0.4; charset=utf-8"
-        return web.Response(body=generate_latest(metrics), headers={"Content-Type": kind})
+        return web.Response(body=generate_latest(health.metrics), headers={"Content-Type": kind})
 
     app = web.Application()
     app.router.add_get("/live", live)

@@ -12,11 +12,16 @@ import stat
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from meshcore.server.memory import share_heap
 from meshcore.server.options import ClusterOptions, Options
 from meshcore.server.plane import Plane
+
+if TYPE_CHECKING:
+    from meshcore.kube.session import Session
+    from meshcore.server.doors import Doors
+    from meshcore.server.issuer import Issuer
 
 log = logging.getLogger("meshcore.server")
 
@@ -45,7 +50,7 @@ async def serve_cluster(options: ClusterOptions) -> None:
     """Run a cluster's control plane until SIGTERM or SIGINT; raises StartError, AuthorityError or OSError."""
     from meshcore.kube.failure import KubeError
     from meshcore.kube.session import open_cluster
-    from meshcore.server.cluster import ClusterPlane
+    from meshcore.server.doors import Doors, Health
     from meshcore.server.issuer import Issuer
 
     share_heap()
@@ -55,16 +60,39 @@ async def serve_cluster(options: ClusterOptions) -> None:
             options.kubeconfig or None, options.context or None, in_cluster=not options.kubeconfig
         ) as session:
             issuer = Issuer(session, options.namespace, options.folder / "ca") if options.ca is None else None
-            if issuer is not None:
-                await issuer.ensure()
-            plane = ClusterPlane(options, session, issuer)
-            servers = await plane.listen()
-            log.info("listening", extra={"fields": {"ports": plane.doors.ports, "cluster": session.where}})
-            async with _working(plane.run(), stop):
-                plane.core.discovery.close()
-                await asyncio.gather(plane.close(), *(server.stop(DRAIN_S) for server in servers))
+            doors = Doors(options.listen, Health(issuer.unready if issuer is not None else _starting))
+            try:
+                await _serve_cluster(options, session, issuer, doors, stop)
+            finally:
+                await doors.close()
     except KubeError as error:
         raise StartError(f"{error}; {error.hint}") from None
+
+
+async def _serve_cluster(
+    options: ClusterOptions, session: "Session", issuer: "Issuer | None", doors: "Doors", stop: asyncio.Event
+) -> None:
+    from meshcore.server.cluster import ClusterPlane
+    from meshcore.server.doors import admin
+
+    # First of all: an issuer may be waited for as long as somebody needs to make it, and probes ask meanwhile.
+    await doors.open("admin", options.ports.admin, admin(doors.health), None)
+    if issuer is not None:
+        async with _working(issuer.ensure(), stop):
+            pass
+        if stop.is_set():
+            return
+    doors.health.unready = _starting
+    plane = ClusterPlane(options, session, issuer, doors)
+    servers = await plane.listen()
+    log.info("listening", extra={"fields": {"ports": doors.ports, "cluster": session.where}})
+    async with _working(plane.run(), stop):
+        plane.core.discovery.close()
+        await asyncio.gather(plane.close(), *(server.stop(DRAIN_S) for server in servers))
+
+
+def _starting() -> Iterator[str]:
+    yield "it is starting"
 
 
 def _stopping() -> asyncio.Event:

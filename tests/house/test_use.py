@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from meshcore.inject.names import CONFIG_KEY, CONFIG_MAP
+from meshcore.inject.settings import write
 from meshcore.kube.act import Act
 from meshcore.kube.events import Recorder
 from meshcore.kube.lease import Election, Terms
@@ -12,6 +14,7 @@ from meshcore.kube.needs import CONTROL_PLANE, INJECTOR, LEADER, NEEDS, OBSERVE,
 from meshcore.kube.objects import (
     ACCESS_REVIEWS,
     API_SERVICES,
+    CONFIG_MAPS,
     MUTATING_WEBHOOKS,
     PODS,
     TOKEN_REVIEWS,
@@ -24,6 +27,7 @@ from meshcore.server.follow import Cluster
 from meshcore.server.issuer import Issuer
 from meshcore.server.publish import Publisher
 from meshcore.services.discovery.registry import Registry
+from meshtui.cli.manifests import load, settings_of
 from tests.support.apiserver import ApiServer, api_server, asking
 from tests.support.wait import until
 
@@ -70,6 +74,8 @@ async def test_each_right_of_the_control_plane_is_used(tmp_path: Path) -> None:
         server.put(VALIDATING_WEBHOOKS.path(name=VALIDATOR), kind=VALIDATING_WEBHOOKS.kind, **hook)
         server.put(API_SERVICES.path(name=OBSERVE), kind=API_SERVICES.kind, spec={"service": {"name": "x"}})
         server.put("/api/v1/namespaces/shop")
+        document = write(settings_of(load()))
+        server.put(CONFIG_MAPS.path(MESH, CONFIG_MAP), kind=CONFIG_MAPS.kind, data={CONFIG_KEY: document})
         server.reviews = {
             TOKEN_REVIEWS.path(): lambda spec: {"authenticated": False},
             ACCESS_REVIEWS.path(): lambda spec: {"allowed": True},

@@ -46,6 +46,7 @@ def test_defaults_are_the_documents_own() -> None:
         ("proxy: {appPreStop: later}", r"no.*duration.*\$.proxy.appPreStop"),
         ("proxy: {workers: 65}", r"<= 64.*\$.proxy.workers"),
         ("identity: {leafLifetime: 59s}", r"shorter than a minute.*\$.identity.leafLifetime"),
+        ("identity: {external: 'yes'}", r"\$.identity.external"),
         ("identity: {leafLifetime: 24}", r"\$.identity.leafLifetime"),
         ("identity: {leafLife: 24h}", r"unknown field `leafLife` - at `\$.identity`"),
         ("proxy: {memoryLimit: lots}", r"\$.proxy.memoryLimit"),
@@ -56,6 +57,11 @@ def test_defaults_are_the_documents_own() -> None:
 def test_what_is_wrong_is_named_with_its_place(extra: str, where: str) -> None:
     with pytest.raises(SettingsError, match=where):
         read(DOCUMENT + extra)
+
+
+def test_the_issuer_is_ours_to_make_unless_somebody_says_otherwise() -> None:
+    assert read(DOCUMENT).identity.external is False
+    assert read(DOCUMENT + "identity: {external: true}").identity.external is True
 
 
 def test_an_empty_document_is_told() -> None:
