@@ -39,8 +39,9 @@ KeyFile = Annotated[str, typer.Option("--identity-issuer-key", help="Its key, PE
 HA = typer.Option(False, "--ha", help="Three replicas, a disruption budget, and pods that wait for their sidecar.")
 KEEP_HA = typer.Option(None, "--ha/--no-ha", help="With three replicas, or with one; else as it is installed.")
 EXTERNAL = typer.Option(
-    False, "--identity-external", help=f"Somebody else (cert-manager) keeps Secret {ISSUER_SECRET}."
+    False, "--identity-external", help=f"Secret {ISSUER_SECRET} is somebody else's (cert-manager's) to keep."
 )
+EXTERNAL_USE = "say --identity-external --identity-anchors FILE: pods are told whom to trust before there is an issuer"
 NAMESPACED = typer.Option(
     False,
     "--namespaced",
@@ -68,9 +69,13 @@ def install(
     _refuse_both(ha, namespaced=namespaced)
     objects = manifests.load(ha=ha, namespaced=namespaced)
     settings = _settings(manifests.settings_of(objects), namespace, prefix, tag, trust_domain, changes or [])
+    if settings.identity.external and not external:
+        raise Fault("--set identity.external is not enough", EXTERNAL_USE, status=USAGE)
     identity = _identity(namespace, anchors, issuer, issuer_key, external=external)
+    if external:
+        settings = manifests.changed(settings, ["identity.external=true"])
     if not ignore_cluster:
-        _ask(lambda cluster: _refuse_second(cluster, namespace))
+        _ask(lambda cluster: _refuse_second(cluster, namespace, namespaced=namespaced, external=external))
     found = manifests.adapt(objects, settings, namespace)
     sys.stdout.write(manifests.text([found[0], *identity, *found[1:]]))
 
@@ -90,7 +95,7 @@ def upgrade(
     installed: list[tuple[Settings, bool]] = []
 
     async def look(cluster: "Session") -> None:
-        settings = await _installed(cluster, namespace)
+        settings = await installed_settings(cluster, namespace)
         unsaid = ha is None and not namespaced
         installed.append((settings, await _replicated(cluster, namespace) if unsaid else bool(ha)))
 
@@ -180,28 +185,31 @@ def _tagged(image: str, tag: str) -> str:
 
 
 def _identity(namespace: str, anchors: str, issuer: str, key: str, *, external: bool) -> list[Any]:
-    """Return the objects of the authority: made, or from files; none where somebody else keeps them."""
+    """Return the objects of the authority: made, or from files; the anchors alone where somebody else is to issue."""
+    from meshcore.kube.authority import anchored, fresh, given
+
     files = {"--identity-anchors": anchors, "--identity-issuer": issuer, "--identity-issuer-key": key}
     missing = [flag for flag, file in files.items() if not file]
-    if external:
-        if len(missing) < len(files) - 1 or issuer or key:
-            raise Fault("--identity-external takes no issuer of yours", "give --identity-anchors at most", status=USAGE)
-        return []
+    if external and (issuer or key):
+        raise Fault("--identity-external takes no issuer of yours", "give --identity-anchors alone", status=USAGE)
+    if external and not anchors:
+        raise Fault("--identity-external needs the trust anchors that the issuer is under", EXTERNAL_USE, status=USAGE)
     if len(missing) == len(files):
-        from meshcore.kube.authority import fresh
-
         return [each for _, each in fresh(namespace)]
-    if missing:
+    if missing and not external:
         raise Fault(f"{missing[0]} is missing", f"give all of {', '.join(files)}, or none", status=USAGE)
-    from meshcore.kube.authority import given
-
     try:
-        parts = [Path(file).read_bytes() for file in (anchors, issuer, key)]
-        return [each for _, each in given(namespace, *parts)]
+        parts = [Path(file).read_bytes() for file in files.values() if file]
     except OSError as error:
         raise Fault(f"{error.filename}: {error.strerror}", status=USAGE) from None
+    try:
+        if external:
+            return [anchored(namespace, *parts)[1]]
+        return [each for _, each in given(namespace, *parts)]
     except ValueError as error:
-        raise Fault(str(error), "give an issuer that the anchors have signed, with its own key", status=USAGE) from None
+        hint = "give an issuer that the anchors have signed, with its own key"
+        hint = "give certificates of authorities, PEM" if external else hint
+        raise Fault(str(error), hint, status=USAGE) from None
 
 
 def _ask(look: Callable[["Session"], Awaitable[None]]) -> None:
@@ -221,24 +229,27 @@ def _ask(look: Callable[["Session"], Awaitable[None]]) -> None:
     run(verb)
 
 
-async def _refuse_second(cluster: "Session", namespace: str) -> None:
+async def _refuse_second(cluster: "Session", namespace: str, *, namespaced: bool, external: bool) -> None:
     """Raise Fault if there is a mesh already: a second anchor would make its pods strangers to each other."""
-    from meshcore.kube.failure import NOT_FOUND, KubeError
-    from meshcore.kube.objects import CONFIG_MAPS
+    from meshcore.kube.failure import NO_SUCH_API, NOT_FOUND, KubeError
+    from meshtui.sources.checks import earlier
 
-    try:
-        await cluster.get(CONFIG_MAPS.path(namespace, ANCHORS_MAP))
-    except KubeError as error:
-        if error.code == NOT_FOUND:
-            return
-        raise Fault(error.message, f"{error.hint}; or say --ignore-cluster") from None
-    raise Fault(
-        f"a mesh is installed already: ConfigMap {namespace}/{ANCHORS_MAP} holds its trust anchor",
-        "`meshtui upgrade` keeps it; `meshtui identity rotate` says how to replace it",
-    )
+    found: dict[Any, Any] = {}
+    for kind, space, name in earlier.places(namespace, scoped=namespaced):
+        try:
+            found[kind, space, name] = await cluster.get(kind.path(space or None, name))
+        except KubeError as error:
+            if error.code not in (NOT_FOUND, NO_SUCH_API):
+                raise Fault(error.message, f"{error.hint}; or say --ignore-cluster") from None
+    flags = " --namespaced" * namespaced
+    flags += "" if namespace == manifests.NAMESPACE else f" --mesh-namespace {namespace}"
+    for trace in earlier.traces(namespace, found, f"`meshtui upgrade{flags}`").values():
+        if not (external and trace.issuer):
+            raise Fault(trace.error if trace.issuer else f"a mesh is installed already: {trace.error}", trace.hint)
 
 
-async def _installed(cluster: "Session", namespace: str) -> Settings:
+async def installed_settings(cluster: "Session", namespace: str) -> Settings:
+    """Return the settings of the mesh that a namespace has; raises Fault or KubeError."""
     from meshcore.kube.failure import NOT_FOUND, KubeError
     from meshcore.kube.objects import CONFIG_MAPS
 

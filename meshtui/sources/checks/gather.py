@@ -16,8 +16,8 @@ from meshcore.client.failure import ClientError
 from meshcore.inject.names import COMPONENT
 from meshcore.kube.act import Act
 from meshcore.kube.failure import NO_SUCH_API, NOT_FOUND, KubeError
-from meshcore.kube.needs import OBSERVE, TRUST
-from meshcore.kube.objects import API_SERVICES, CONFIG_MAPS, DEPLOYMENTS, OBSERVE_GROUP, PODS, Kind, Object, labels_of
+from meshcore.kube.needs import OBSERVE
+from meshcore.kube.objects import API_SERVICES, DEPLOYMENTS, OBSERVE_GROUP, PODS, Kind, Object, labels_of
 from meshcore.kube.review import Reviews, Verdict, review
 from meshcore.kube.session import Session
 from meshcore.kube.version import PATH as VERSION
@@ -63,9 +63,7 @@ async def gather(
         return Facts(where=where, now=now, mesh=mesh or NAMESPACE, me=me, version=version)
     if mode == PRE:
         mesh = mesh or NAMESPACE
-        places = [(CONFIG_MAPS, mesh, TRUST)]
-        if not namespaced:
-            places.append((CONFIG_MAPS, setup.SYSTEM, setup.FRONT_PROXY))
+        places = setup.places(mesh, scoped=namespaced)
         found = dict(zip(places, await asyncio.gather(*map(one, places)), strict=True))
         verdicts = await _seen(_verdicts(cluster, mesh, namespaced), "create selfsubjectaccessreviews")
         return Facts(

@@ -9,13 +9,13 @@ may escalate. Which those are stands in meshcore/kube/needs.
 from collections.abc import Iterator
 
 from meshcore.kube.act import Act
-from meshcore.kube.needs import CONTROL_PLANE, NEEDS, PEOPLE, SCOPED, TRUST
-from meshcore.kube.objects import CLUSTER_ROLES, CONFIG_MAPS, LEASES, ROLES
+from meshcore.kube.needs import CONTROL_PLANE, NEEDS, PEOPLE, SCOPED
+from meshcore.kube.objects import CLUSTER_ROLES, CONFIG_MAPS, LEASES, MUTATING_WEBHOOKS, ROLES, SECRETS
 from meshcore.kube.parts import DISRUPTION_BUDGETS, KINDS, SCOPED_KINDS
 from meshcore.wire.control_pb2 import CheckItem
-from meshtui.model.check import bad, judge, some
-from meshtui.sources.checks import api
-from meshtui.sources.checks.facts import Facts, unseen
+from meshtui.model.check import bad, good, judge, some, weak
+from meshtui.sources.checks import api, earlier
+from meshtui.sources.checks.facts import Facts, Place, unseen
 
 SYSTEM = "kube-system"
 FRONT_PROXY = "extension-apiserver-authentication"
@@ -30,6 +30,12 @@ OWNER = (
 )
 # Made by the control plane itself, or by --ha only.
 _LATER = (LEASES, DISRUPTION_BUDGETS)
+
+
+def places(mesh: str, *, scoped: bool = False) -> list[Place]:
+    """Return the objects that these checks look at."""
+    found = earlier.places(mesh, scoped=scoped)
+    return found if scoped else [*found, (CONFIG_MAPS, SYSTEM, FRONT_PROXY)]
 
 
 def made(mesh: str, *, scoped: bool = False) -> dict[str, Act]:
@@ -63,7 +69,7 @@ def asked(mesh: str, *, scoped: bool = False) -> list[Act]:
 
 def ready(facts: Facts) -> Iterator[CheckItem]:
     """Yield the category."""
-    yield _free(facts)
+    yield from _free(facts)
     if facts.verdicts.value is None:
         what = "what this user may do is known"
         yield unseen(what, facts.verdicts) or bad(what, "the API server does not say", "`kubectl auth can-i --list`")
@@ -86,11 +92,22 @@ def ready(facts: Facts) -> Iterator[CheckItem]:
     yield from api.clock(facts)
 
 
-def _free(facts: Facts) -> CheckItem:
-    what = f"no mesh is installed in namespace {facts.mesh} yet"
-    seen = facts.see(CONFIG_MAPS, TRUST, facts.mesh)
-    error = "" if seen.value is None else f"ConfigMap {facts.mesh}/{TRUST} holds its trust anchor"
-    return unseen(what, seen) or judge(what, error, f"`meshtui check` looks at it, {facts.upgrade} renews it")
+def _free(facts: Facts) -> Iterator[CheckItem]:
+    """Yield whether another mesh, or what was left of one, is in the way."""
+    what = {
+        CONFIG_MAPS: f"no mesh is installed in namespace {facts.mesh} yet",
+        SECRETS: f"no issuer is left in namespace {facts.mesh}",
+        MUTATING_WEBHOOKS: "no mesh is installed in another namespace",
+    }
+    wanted = earlier.places(facts.mesh, scoped=facts.scoped)
+    found = earlier.traces(facts.mesh, {each: facts.objects[each].value for each in wanted}, facts.upgrade)
+    for place in wanted:
+        said = what[place[0]]
+        trace = found.get(place)
+        if trace is None:
+            yield unseen(said, facts.objects[place]) or good(said)
+        else:
+            yield (weak if trace.foreign else bad)(said, trace.error, trace.hint)
 
 
 def _aggregation(facts: Facts) -> CheckItem:

@@ -12,11 +12,13 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from meshcore.inject.names import ANCHORS_KEY, ANCHORS_MAP, ISSUER_SECRET
+from meshcore.inject.names import ANCHORS_KEY, ANCHORS_MAP, CONFIG_KEY, CONFIG_MAP, ISSUER_SECRET
+from meshcore.inject.settings import SettingsError, read
 from meshcore.kube.objects import CONFIG_MAPS, SECRETS
 from meshcore.pki.authority import signed_by
 from meshcore.wire.control_pb2 import CheckItem
 from meshtui.model.check import bad, good, judge, warn
+from meshtui.sources.checks.existence import ACCOUNT
 from meshtui.sources.checks.facts import Facts, Place, absent
 
 LEFT = timedelta(days=60)
@@ -56,13 +58,13 @@ def authority(facts: Facts) -> Iterator[CheckItem]:
     now = facts.now
     seen = facts.see(CONFIG_MAPS, ANCHORS_MAP, facts.mesh)
     what = f"ConfigMap {ANCHORS_MAP} holds the trust anchors"
-    item = absent(what, seen, "it does not exist", _lost(facts.mesh))
+    item = absent(what, seen, "it does not exist", _lost(facts))
     anchors: list[x509.Certificate] = []
     if item is None:
         try:
             anchors = anchors_of(seen.value)
         except ValueError as problem:
-            item = bad(what, f"they cannot be read: {_line(problem)}", _lost(facts.mesh))
+            item = bad(what, f"they cannot be read: {_line(problem)}", _lost(facts))
     yield item or good(f"{what} ({len(anchors)})")
     if anchors:
         ended = [each for each in anchors if not each.not_valid_before_utc <= now < each.not_valid_after_utc]
@@ -79,9 +81,7 @@ def _issuer(facts: Facts, anchors: Sequence[x509.Certificate]) -> Iterator[Check
     seen = facts.see(SECRETS, ISSUER_SECRET, facts.mesh)
     what = f"Secret {ISSUER_SECRET} holds the issuer"
     again = f"put a good issuer into Secret {facts.mesh}/{ISSUER_SECRET}, it is taken up at once; {ROTATE}"
-    item = absent(
-        what, seen, "it does not exist", "restart the control plane: it makes one; or have cert-manager make it"
-    )
+    item = absent(what, seen, "it does not exist", _gone(facts))
     if item is not None:
         yield item
         return
@@ -104,11 +104,46 @@ def _issuer(facts: Facts, anchors: Sequence[x509.Certificate]) -> Iterator[Check
         yield judge("the issuer is signed by a trust anchor", "" if chains else "by none of the bundle's", again)
 
 
-def _lost(mesh: str) -> str:
+def _lost(facts: Facts) -> str:
+    mesh = facts.mesh
+    if facts.see(SECRETS, ISSUER_SECRET, mesh).absent and not _external(facts):
+        return f"put both back from a copy: `kubectl apply -f FILE`; without one, begin anew: {_anew(mesh)}"
     return (
         f"put the anchors back: `kubectl create configmap {ANCHORS_MAP} -n {mesh} --from-file={ANCHORS_KEY}=FILE`; "
-        f"Secret {ISSUER_SECRET} has a copy in {ANCHORS_KEY}"
+        f"Secret {ISSUER_SECRET} has a copy in {ANCHORS_KEY}, unless cert-manager made it"
     )
+
+
+def _gone(facts: Facts) -> str:
+    """Return what to do about an issuer that is not there: one that is made anew is under another anchor."""
+    mesh = facts.mesh
+    if _external(facts):
+        return (
+            f"have cert-manager make it (`kubectl describe certificates.cert-manager.io -n {mesh}`): secretName "
+            f"{ISSUER_SECRET}, isCA, an ECDSA key; it is taken up at once"
+        )
+    if facts.see(CONFIG_MAPS, ANCHORS_MAP, mesh).absent:
+        return f"put both back from a copy: `kubectl apply -f FILE`; without one, begin anew: {_anew(mesh)}"
+    return (
+        "put it back from a copy, it is taken up at once: `kubectl apply -f FILE`; without one, begin anew: "
+        f"`kubectl delete configmap {ANCHORS_MAP} -n {mesh}`, then {_anew(mesh)}"
+    )
+
+
+def _anew(mesh: str) -> str:
+    return (
+        f"`kubectl rollout restart deployment {ACCOUNT} -n {mesh}` makes a new authority, which pods trust once "
+        "they are restarted"
+    )
+
+
+def _external(facts: Facts) -> bool:
+    """Tell whether the settings leave the issuer to somebody else; those that cannot be read leave it to us."""
+    config = facts.see(CONFIG_MAPS, CONFIG_MAP, facts.mesh).value
+    try:
+        return read(((config or {}).get("data") or {}).get(CONFIG_KEY, "")).identity.external
+    except SettingsError:
+        return False
 
 
 def _line(error: Exception) -> str:

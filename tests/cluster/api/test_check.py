@@ -228,6 +228,10 @@ BROKEN: dict[str, tuple[Break, str, str, str, str]] = {
     "issuer of somebody else": (
         issuer(stranger=True), "meshtui-identity", "signed by a trust anchor", "by none", "identity rotate",
     ),
+    "issuer Secret missing": (
+        remove("secret", names.ISSUER_SECRET, NAMESPACE),
+        "meshtui-identity", "holds the issuer", "does not exist", f"kubectl delete configmap {names.ANCHORS_MAP}",
+    ),
     "anchors missing": (
         remove("configmap", names.ANCHORS_MAP, NAMESPACE),
         "meshtui-identity", "holds the trust anchors", "does not exist", "kubectl create configmap",

@@ -1,11 +1,14 @@
 """`meshtui install | kubectl apply -f -` and its kin, against a real API server."""
 
+import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import yaml
 from kubernetes.client import ApiException
 
+from meshcore.inject.names import ANCHORS_MAP, ISSUER_SECRET
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.people import meshtui
 from tests.cluster.support.wait import until
@@ -24,6 +27,15 @@ def printed(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout
 
 
+def in_the_way(kubeconfig: Path, namespace: str) -> dict[str, str]:
+    """Return what `meshtui check --pre` finds wrong with a namespace."""
+    words = ("check", "--pre", "--mesh-namespace", namespace, "--wait", "0", "-o", "json")
+    done = meshtui(*words, kubeconfig=kubeconfig)
+    assert done.returncode == 1, done.stderr
+    items = [item for each in json.loads(done.stdout)["categories"] for item in each["checks"]]
+    return {item["description"]: item["error"] for item in items if item["result"] == "error"}
+
+
 def test_installed_upgraded_and_gone_again(cluster: Cluster) -> None:
     admin = cluster.plane.admin
     here = ["--mesh-namespace", NAMESPACE]
@@ -37,6 +49,18 @@ def test_installed_upgraded_and_gone_again(cluster: Cluster) -> None:
     assert again.returncode == 1
     assert "a mesh is installed already" in again.stderr
     assert "meshtui upgrade" in again.stderr
+
+    elsewhere = meshtui("install", "--mesh-namespace", "mesh-beside", kubeconfig=admin)
+    assert elsewhere.returncode == 1
+    assert f"that of the mesh in namespace {NAMESPACE}" in elsewhere.stderr
+    assert f"in namespace {NAMESPACE}" in in_the_way(admin, "mesh-beside")["no mesh is installed in another namespace"]
+    printed(meshtui("install", "--namespaced", "--mesh-namespace", "mesh-beside", kubeconfig=admin))
+
+    cluster.kubectl("delete", "configmap", ANCHORS_MAP, "-n", NAMESPACE)
+    half = meshtui("install", *here, kubeconfig=admin)
+    assert half.returncode == 1
+    assert f"Secret {NAMESPACE}/{ISSUER_SECRET} holds the issuer of an earlier mesh" in half.stderr
+    assert "an earlier mesh" in in_the_way(admin, NAMESPACE)[f"no issuer is left in namespace {NAMESPACE}"]
 
     newer = list(yaml.safe_load_all(printed(meshtui("upgrade", *here, "--image-tag", "9.9", kubeconfig=admin))))
     assert not [each for each in newer if each["kind"] == "Secret"]

@@ -99,6 +99,12 @@ class Mesh:
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
+        self.launch()
+        until(self.is_ready, START_S, f"the control plane; its log is {self.folder}/controller.log")
+        until(self.is_reached, START_S, "the API server's word that it reaches the control plane")
+
+    def launch(self) -> None:
+        """Start its process."""
         command = [
             *module("meshcore", self.speaks), "--home", "kubernetes", "--dir", str(self.folder),
             "--namespace", NAMESPACE, "--kubeconfig", str(self.kubeconfig), "--listen", "127.0.0.1",
@@ -108,8 +114,6 @@ class Mesh:
             command += ["--port", f"{door}={port}"]
         with (self.folder / "controller.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        until(self.is_ready, START_S, f"the control plane; its log is {self.folder}/controller.log")
-        until(self.is_reached, START_S, "the API server's word that it reaches the control plane")
 
     def is_ready(self) -> bool:
         assert self.process is not None
