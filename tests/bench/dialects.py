@@ -209,7 +209,7 @@ class Grpc(Dialect):
     def _nothing(self, *_: object) -> None:
         """What else a connection tells is of no interest here."""
 
-    wake = on_stream = on_excess = on_hello = on_settings = on_room = on_drained = _nothing
+    wake = on_stream = on_oversized = on_excess = on_hello = on_settings = on_room = on_drained = _nothing
 
 
 class GrpcStream(Grpc):

@@ -159,7 +159,9 @@ class Grpc(Side):
     def nothing(self, *_: object) -> None:
         """What else a connection tells is of no interest here."""
 
-    on_headers = on_excess = on_hello = on_settings = on_room = on_goaway = on_trailers = on_drained = nothing
+    on_headers = on_oversized = on_excess = on_hello = on_settings = on_room = on_goaway = on_trailers = on_drained = (
+        nothing
+    )
 
     def on_failure(self, code: int, reason: str) -> None:
         self.flush()

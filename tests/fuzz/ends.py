@@ -123,6 +123,9 @@ class Ours(End):
 
     def on_drained(self, stream: Stream) -> None: ...
 
+    def on_oversized(self, stream: Stream, end: bool) -> None:
+        raise AssertionError("nobody says that much here")
+
     def on_excess(self) -> None:
         raise AssertionError("nobody opens more streams than allowed here")
 

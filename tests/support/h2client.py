@@ -88,7 +88,9 @@ class Client(Edge):
         super().connection_lost(error)
         self.over.set()
 
-    def begin(self, path: bytes, *, grpc: bool = False, end: bool = True, reading: bool = True) -> Answer:
+    def begin(
+        self, path: bytes, *, grpc: bool = False, end: bool = True, reading: bool = True, more: Fields = ()
+    ) -> Answer:
         """Send a request."""
         answer = Answer(reading)
         head: Fields = [
@@ -99,6 +101,7 @@ class Client(Edge):
         ]
         if grpc:
             head += [(b"content-type", b"application/grpc", False), (b"te", b"trailers", False)]
+        head += more
         self.streams.append(self.h2.open(head, end, answer))
         return answer
 

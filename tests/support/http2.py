@@ -57,6 +57,11 @@ class Ear:
     def on_drained(self, stream: Stream) -> None:
         self.events.append(("drained", stream.id))
 
+    def on_oversized(self, stream: Stream, end: bool) -> None:
+        stream.sink = self
+        self.streams.append(stream)
+        self.events.append(("oversized", stream.id, end))
+
     def on_excess(self) -> None:
         self.events.append(("excess",))
 

@@ -121,6 +121,7 @@ class Plane:
         certs.subscribe(self.fleet.renew)
         self.fleet.meter = self.runtime.bounds
         self.host = Host(self.runtime, loop, Dialer(loop, Hops(self.fleet)), random.random)
+        self.fleet.violated = self.host.violated
         self.makers = Makers(partial(Served, self.host, self.fleet), partial(HopServed, self.host, self.fleet))
         self.ended = Ended()
         self.listeners: list[Listener] = []

@@ -104,6 +104,9 @@ class Rogue(Edge):
         self.flush()
         self.transport.close()
 
+    def do_flood(self, stream: Stream) -> None:
+        self.transport.write(wire.frame(wire.PING, 0, 0, bytes(8)) * 10_000)
+
     def do_no_status(self, stream: Stream) -> None:
         stream.send_headers(OK)
         stream.send_data(b"no status", True)

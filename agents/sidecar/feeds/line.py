@@ -107,6 +107,9 @@ class Line(asyncio.Protocol):
     def on_stream(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
         stream.reset(REFUSED_STREAM)
 
+    def on_oversized(self, stream: Stream, end: bool) -> None:
+        stream.reset(REFUSED_STREAM)
+
     def on_excess(self) -> None:
         """A client is asked for nothing."""
 

@@ -14,6 +14,7 @@ from agents.sidecar.engine.http2.fields import Fields
 from agents.sidecar.engine.http2.limits import Limits
 from agents.sidecar.engine.http2.stream import Stream
 from agents.sidecar.engine.http2.wire import ENHANCE_YOUR_CALM
+from agents.sidecar.engine.stack import Reply
 from agents.sidecar.host.h2carrier import Carriers, Fleet
 from agents.sidecar.host.h2edge import Edge
 from agents.sidecar.host.h2head import Head
@@ -112,6 +113,18 @@ class Served(Edge):
                     relay.up = connection.open(headers, end, relay)
                     return
         relay.begin(verdict)
+
+    def on_oversized(self, stream: Stream, end: bool) -> None:
+        door = self.door
+        x = Exchange(door.direction, HTTP2, self.client, perf_counter())
+        x.connection = self.number
+        x.stream = stream.id
+        x.service = door.service
+        x.port = door.port
+        x.link = self.link or (door.target.link if door.target is not None else None)
+        self.host.runtime.counters.inflight += 1  # its head passes no stage, its end does
+        relay = stream.sink = Relay(self, stream, x, [], end)
+        relay.begin(Reply(431, "head-too-long"))
 
     def on_excess(self) -> None:
         host = self.host

@@ -62,6 +62,9 @@ class Edge(asyncio.Protocol):
     def on_stream(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
         """A server's concern."""
 
+    def on_oversized(self, stream: Stream, end: bool) -> None:
+        """A server's concern."""
+
     def on_excess(self) -> None:
         """A server's concern."""
 

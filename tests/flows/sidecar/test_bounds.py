@@ -191,6 +191,28 @@ async def test_streams(application: int) -> None:
         await settled(web)
 
 
+@pytest.mark.parametrize("way", ["inbound", "outbound"])
+async def test_heads(application: int, way: str) -> None:
+    """Over the limit, in HTTP/1 and HTTP/2: 431, with the reason, and counted by it."""
+    async with Solo() as solo:
+        web = await solo.inbound("web", application)
+        full = web if way == "inbound" else await solo.outbound("caller", web)
+        client = await Client.to(full.port)
+        large = [(b"x-%d" % number, b"x" * 1000, True) for number in range(80)]
+        answer = client.begin(b"/well", more=large)
+        await asyncio.wait_for(answer.ended.wait(), 60)
+        assert (answer.status, answer.error) == (431, b"head-too-long")
+        assert (await client.ask(b"/well")).body == b"well"  # the connection goes on
+        asked = Asked(*await asyncio.open_connection("127.0.0.1", full.port))
+        asked.writer.write(b"GET /well HTTP/1.1\r\nHost: web\r\nX: " + b"x" * 80_000 + b"\r\n\r\n")
+        assert (await asked.head()).startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+        asked.leave()
+        labels = ('error="head-too-long"', 'status_code="431"', f'direction="{way}"')
+        assert await full.until(2, "response_total", *labels) == 2
+        client.transport.abort()
+        await settled(full)
+
+
 @pytest.mark.parametrize("way", ["inbound", "pair"])
 async def test_bytes_that_wait(application: int, way: str) -> None:
     async with Solo() as solo:
@@ -212,7 +234,9 @@ async def test_bytes_that_wait(application: int, way: str) -> None:
         assert (await (await ask(full.port)).head()).startswith(b"HTTP/1.1 200 OK")
 
 
-async def test_a_handshake_that_never_ends(application: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_handshake_that_never_ends(
+    application: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(listener, "HANDSHAKE_S", 0.2)
     context = ssl.create_default_context()
     context.set_alpn_protocols(["meshtui/1"])
@@ -225,10 +249,14 @@ async def test_a_handshake_that_never_ends(application: int, monkeypatch: pytest
         writer.write(outgoing.read())
         with suppress(ConnectionResetError):
             await asyncio.wait_for(reader.read(), 30)  # the server's half, and then the end
-        await asyncio.sleep(0.05)
-        assert web.host.connections == 0
+        async with asyncio.timeout(60):
+            while web.host.connections:
+                await asyncio.sleep(0.01)
         assert web.runtime.certs.refusals.counts["inbound", "timeout"] == 1
         writer.close()
+    (line,) = [line for line in caplog.messages if "no mutual TLS" in line]
+    assert line.startswith("no mutual TLS with 127.0.0.1:")
+    assert ": timeout (" in line
 
 
 @pytest.mark.parametrize("way", ["inbound", "pair"])

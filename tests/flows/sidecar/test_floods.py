@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,8 +17,12 @@ import pytest_asyncio
 
 from agents.sidecar.engine.detect import MESH_ALPN
 from agents.sidecar.engine.http2 import wire
+from agents.sidecar.engine.http2.limits import HOP
+from agents.sidecar.host import hop
+from agents.sidecar.state.violations import Violation
 from meshcore.pki import authority
 from tests.support.h2client import Client
+from tests.support.mesh import Mesh
 from tests.support.plane import free_port
 from tests.support.rogue import serving
 from tests.support.solo import NAMESPACE, Sidecar, Solo
@@ -29,6 +33,8 @@ VIOLATIONS = "meshtui_http2_violations_total"
 IDENTITY = f"spiffe://local/ns/{NAMESPACE}/sa/attacker"
 BLOCK = b"\x83\x86\x04\x06/stall\x01\x03web"  # POST http://web/stall, nothing of it for the table
 PIECE = 1 << 14
+STREAMS = 500  # that a client may open
+OVER = 5
 MOST = 64 << 20  # bytes that no flood may need
 CALM = "ENHANCE_YOUR_CALM"
 
@@ -103,6 +109,17 @@ class Attacker:
             data = data[end:]
         return found
 
+    def hear(self, kind: int, count: int) -> list[tuple[int, bytes]]:
+        """Return the frames of a kind once there are so many of them, or nothing comes any more."""
+        while not self.over and len(self.frames(kind)) < count:
+            self.read()
+        return self.frames(kind)
+
+    def answers(self) -> bool:
+        """Tell whether the connection is still alive."""
+        self.send(wire.frame(wire.PING, 0, 0, b"still on"))
+        return self.hear(wire.PING, 1) == [(0, b"still on")]
+
     def flood(self, flood: Flood) -> tuple[str, str]:
         """Do it, and return code and reason of the last word."""
         self.send(flood.first)
@@ -123,6 +140,7 @@ class Scene:
     """A sidecar that is attacked, a client that is not to notice, and how attackers connect."""
 
     web: Sidecar
+    application: int
     client: Client
     context: ssl.SSLContext | None
 
@@ -151,11 +169,15 @@ def stranger(solo: Solo, folder: Path) -> ssl.SSLContext:
     leaf = solo.plane.authority.issue(key.public_key(), IDENTITY, datetime.now(UTC))
     path = folder / "attacker.pem"
     path.write_bytes(authority.key_pem(key) + leaf.pem)
+    return trusted(path)
+
+
+def trusted(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols([MESH_ALPN.decode()])
-    context.load_cert_chain(path)
+    context.load_cert_chain(certificate)
     return context
 
 
@@ -164,13 +186,13 @@ async def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     port = free_port()
     async with serving(port), Solo() as solo:
         solo.plane.orders.clear()
-        web = await solo.inbound("web", port)
+        web = await solo.inbound("web", port, max_streams=STREAMS)
         if request.param == "plain":
-            made = Scene(web, await Client.to(web.port), None)
+            made = Scene(web, port, await Client.to(web.port), None)
         else:
             near = await solo.outbound("caller", web)
             context = stranger(solo, tmp_path_factory.mktemp("attacker"))
-            made = Scene(web, await Client.to(near.port), context)
+            made = Scene(web, port, await Client.to(near.port), context)
         yield made
         made.client.transport.abort()
 
@@ -201,3 +223,79 @@ async def test_a_crowd_of_them_writes_few_lines(scene: Scene) -> None:
     await scene.comes_to(30, flood)
     assert 1 <= len(scene.lines(flood)) < 30  # one in ten seconds
     assert (await scene.client.ask(b"/well", limit=60)).body == b"well"
+
+
+def overfill(attacker: Attacker, limit: int) -> None:
+    """Open more streams than allowed, and see to it that those are refused which are too many."""
+    attacker.send(b"".join(request(2 * number + 1) for number in range(limit + OVER)))
+    refused = attacker.hear(wire.RST_STREAM, OVER)
+    wanted = wire.REFUSED_STREAM.to_bytes(4)
+    assert refused == [(2 * number + 1, wanted) for number in range(limit, limit + OVER)]
+
+
+@pytest.mark.parametrize("scene", ["plain"], indirect=True)
+async def test_streams_over_the_limit_are_refused_and_the_connection_goes_on(scene: Scene) -> None:
+    attacker = scene.attacker()
+    await asyncio.to_thread(overfill, attacker, STREAMS)
+    assert await scene.web.until(OVER, "meshtui_limit_refused_total", 'limit="streams"') == OVER
+    log = scene.web.log.read_text()
+    assert log.count(f"{attacker.name} has opened more than its {STREAMS} streams at once") == 1
+    assert (await scene.client.ask(b"/well", limit=60)).body == b"well"
+    assert await asyncio.to_thread(attacker.answers)
+    attacker.socket.close()
+    assert await scene.web.until(0, "meshtui_inflight_requests") == 0
+
+
+async def test_streams_of_another_sidecar_over_its_limit(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In one process with the test: it may open more than any application takes, so the limit is another here."""
+    monkeypatch.setattr(hop, "HOP", replace(HOP, streams=STREAMS))
+    port = free_port()
+    async with serving(port), Mesh() as mesh:
+        web = mesh.sidecar("web")
+        entry = web.inbound(port)
+        context = trusted(Path(mesh.certificate(IDENTITY).path))
+        attacker = await asyncio.to_thread(Attacker, entry, context)
+        await asyncio.to_thread(overfill, attacker, STREAMS)
+        assert web.runtime.bounds.refused["streams-limit"] == OVER
+        assert await asyncio.to_thread(attacker.answers)
+        attacker.socket.close()
+    (line,) = [line for line in caplog.messages if "has opened more than its" in line]
+    assert line.startswith(f"{attacker.name} has")
+
+
+async def test_an_application_that_floods_is_let_go_of(scene: Scene) -> None:
+    labels = ('direction="inbound"', 'peer="dst"', f'code="{CALM}"', 'reason="pings"')
+    before = await scene.web.metrics(VIOLATIONS, *labels)
+    answer = await scene.client.ask(b"/flood", limit=60)
+    assert (answer.status, answer.error) == (502, b"bad-response")
+    assert await scene.web.until(before + 1, VIOLATIONS, *labels) == before + 1
+    assert f"ended HTTP/2 with 127.0.0.1:{scene.application}: pings ({CALM})" in scene.web.log.read_text()
+    assert (await scene.client.ask(b"/well", limit=60)).body == b"well"
+
+
+async def test_another_sidecar_that_floods_its_clients_is_let_go_of(caplog: pytest.LogCaptureFixture) -> None:
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readexactly(len(wire.PREFACE))
+            writer.write(wire.settings({}) + wire.frame(wire.PING, 0, 0, bytes(8)) * 50_000)
+            while await reader.read(1 << 16):
+                pass
+        writer.close()
+
+    async with Mesh() as mesh:
+        web, near = mesh.sidecar("web"), mesh.sidecar("caller")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_alpn_protocols([MESH_ALPN.decode()])
+        context.load_cert_chain(mesh.certificate(web.me.identity).path)
+        server = await asyncio.start_server(flood, "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        client = await Client.to(near.outbound("web", near.endpoint(web, port)))
+        answer = await client.ask(b"/", limit=60)
+        assert (answer.status, answer.error) == (502, b"bad-response")
+        kind = Violation("outbound", "dst", CALM, "pings")
+        assert near.runtime.violations.counts.keys() == {kind}
+        client.transport.abort()
+        server.close()
+    assert f"ended HTTP/2 with {web.me.identity} at 127.0.0.1:{port}: pings ({CALM})" in caplog.messages

@@ -76,6 +76,14 @@ def _refused(plane: Plane) -> dict[tuple[str, str], int]:
     return {key: count for key, count in plane.runtime.certs.refusals.counts.items() if count}
 
 
+async def _refuses(plane: Plane, wanted: dict[tuple[str, str], int]) -> None:
+    """See to it that so many come to be refused for these reasons, and none for others."""
+    async with asyncio.timeout(60):
+        while sum(_refused(plane).values()) < sum(wanted.values()):
+            await asyncio.sleep(0.01)
+    assert _refused(plane) == wanted
+
+
 def _lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if "no mutual TLS" in record.getMessage()]
 
@@ -100,8 +108,7 @@ async def test_clients(application: tuple[Heard, int], caplog: pytest.LogCapture
         context = _context(ssl.PROTOCOL_TLS_CLIENT, _made(mesh, kind))
         for _ in range(TIMES):
             assert await asyncio.to_thread(_knock, entry, context) == b""
-        await asyncio.sleep(0.1)
-        assert _refused(far) == {("inbound", kind): TIMES}
+        await _refuses(far, {("inbound", kind): TIMES})
         text = "".join(metrics.render(far.runtime, set))
         assert f'meshtui_tls_refused_total{{direction="inbound",reason="{kind}"}} {TIMES}\n' in text
         assert not far.ended.exchanges
@@ -148,7 +155,9 @@ async def test_servers(caplog: pytest.LogCaptureFixture, kind: str, request_: by
         server.close()
 
 
-async def test_a_client_whose_certificate_is_refused_learns_of_it(application: tuple[Heard, int]) -> None:
+async def test_a_client_whose_certificate_is_refused_learns_of_it(
+    application: tuple[Heard, int], caplog: pytest.LogCaptureFixture
+) -> None:
     heard, port = application
     async with Mesh() as mesh:
         far, near = mesh.sidecar("voting"), mesh.sidecar("web", new_authority())
@@ -158,9 +167,14 @@ async def test_a_client_whose_certificate_is_refused_learns_of_it(application: t
         answer = await asyncio.wait_for(reader.read(65536), 30)
         assert answer.startswith(b"HTTP/1.1 502 ")
         assert b"meshtui-error: tls-refused" in answer
-        assert set(_refused(far)) == {("inbound", "foreign-authority")}
+        assert set(_refused(far)) == {("inbound", "foreign-authority")}  # before it said so in an alert
         assert set(_refused(near)) == {("outbound", "refused-by-peer")}
         writer.close()
+    far_line, near_line = sorted(_lines(caplog))
+    assert far_line.startswith("no mutual TLS with 127.0.0.1:")
+    assert ": foreign-authority (" in far_line
+    assert near_line.startswith("no mutual TLS with spiffe://local/ns/default/sa/voting at 127.0.0.1:")
+    assert ": refused-by-peer (" in near_line
     assert heard.connections == 0
 
 
@@ -173,13 +187,12 @@ async def test_a_crowd_of_strangers_writes_one_line(
         entry = far.inbound(port)
         context = _context(ssl.PROTOCOL_TLS_CLIENT, None)
         await asyncio.gather(*[asyncio.to_thread(_knock, entry, context) for _ in range(60)])
-        await asyncio.sleep(0.1)
-        assert _refused(far) == {("inbound", "no-certificate"): 60}
+        await _refuses(far, {("inbound", "no-certificate"): 60})
     assert len(_lines(caplog)) == 1
 
 
 async def test_who_says_nothing_after_hello_is_let_go(
-    application: tuple[Heard, int], monkeypatch: pytest.MonkeyPatch
+    application: tuple[Heard, int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, port = application
     monkeypatch.setattr("agents.sidecar.host.listener.HANDSHAKE_S", 0.2)
@@ -200,5 +213,6 @@ async def test_who_says_nothing_after_hello_is_let_go(
                 while await asyncio.wait_for(reader.read(4096), 30):
                     pass
             writer.close()
-        await asyncio.sleep(0.1)
-        assert _refused(far) == {("inbound", "timeout"): 1}
+        await _refuses(far, {("inbound", "timeout"): 1})
+    (line,) = _lines(caplog)
+    assert ": timeout (" in line

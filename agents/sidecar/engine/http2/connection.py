@@ -23,7 +23,6 @@ from .wire import (
     FRAME_SIZE_ERROR,
     HEADERS,
     LARGEST_ID,
-    NO_ERROR,
     PREFACE,
     PROTOCOL_ERROR,
     REFUSED_STREAM,
@@ -265,8 +264,7 @@ class Connection(Session):
         if end:
             stream.remote_closed = True
         if head is LARGE:
-            stream.send_headers([(b":status", b"431", False)], True)
-            stream.reset(NO_ERROR)
+            self.handler.on_oversized(stream, end == 1)
             return
         self.handler.on_stream(stream, headers, found, end == 1)
 

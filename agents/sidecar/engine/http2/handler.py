@@ -42,6 +42,9 @@ class Handler(Protocol):
         `fields` maps each name to its first value, pseudo-header fields included.
         """
 
+    def on_oversized(self, stream: Stream, end: bool) -> None:
+        """Server role: a request began whose head is larger than allowed. Set `stream.sink` and answer it, or reset."""
+
     def on_excess(self) -> None:
         """Server role: the peer opened a stream more than it may. It is refused, and nothing else told of it."""
 

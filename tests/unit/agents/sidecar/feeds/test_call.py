@@ -47,7 +47,9 @@ class End:
     def nothing(self, *_):
         pass
 
-    wake = on_settings = on_room = on_goaway = on_failure = on_excess = on_hello = on_drained = on_trailers = nothing
+    wake = on_settings = on_room = on_goaway = on_failure = on_oversized = on_excess = on_hello = on_drained = (
+        on_trailers
+    ) = nothing
 
 
 class Pair:

@@ -42,6 +42,20 @@ def _reply(book: Book, server: int = 0, stream: int = -1, fields: Fields = DONE)
     book.run()
 
 
+def test_a_head_over_the_limit_is_answered_and_counted() -> None:
+    book = _book()
+    for end in (True, False):
+        stream = book.ask([*CALL, *[(b"x-%d" % n, b"v" * 1000, True) for n in range(80)]], end=end)
+        book.run()
+        said = next(event[2] for event in book.answers.events if event[:2] == ("headers", stream.id))
+        assert {(b":status", b"431"), (b"meshtui-error", b"head-too-long")} <= set(said)
+    assert [(x.protocol, x.status, x.error, x.classification) for x in book.exchanges] == [
+        (HTTP2, 431, "head-too-long", SUCCESS)
+    ] * 2
+    assert not book.ears  # nobody was dialled for it
+    assert not book.served.h2.streams
+
+
 def test_a_call_goes_through_as_it_is() -> None:
     book = _book()
     stream = book.ask(CALL, end=False)
