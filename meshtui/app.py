@@ -23,6 +23,7 @@ from meshcore.wire.control_pb2 import CheckCategory
 from meshcore.wire.version import VERSION
 from meshtui import commands, keys, registry
 from meshtui.messages import Arrived, MeshFound, NamespaceAsked, PromptDone, ViewAsked
+from meshtui.model.past import Past
 from meshtui.model.scope import Scope, Trouble
 from meshtui.pump import Pump
 from meshtui.screens.scene import Scene
@@ -70,8 +71,7 @@ class MeshApp(App[int]):
         self.scene = Scene(mesh, self._complete, ascii=ascii, namespace=namespace, clock=clock, machine=machine)
         self._first = view
         self._folder = folder or state_folder() / "screens"
-        self._past: list[commands.Step] = []
-        self._here = -1
+        self._past: Past[commands.Step] = Past(REMEMBERED)
         self._looking: Timer | None = None  # while the control plane is lost
         self.crash = ""
         self._filters.append(Bare())
@@ -230,9 +230,7 @@ class MeshApp(App[int]):
             self._say("no mesh runs yet: enter starts the demo", "warn")
         elif step.view:
             step = step._replace(scope=self._allowed(step.scope))
-            del self._past[self._here + 1 :]
-            self._past = [*self._past, step][-REMEMBERED:]
-            self._here = len(self._past) - 1
+            self._past.add(step)
             await self._go_to(step)
 
     def _allowed(self, scope: Scope) -> Scope:
@@ -255,17 +253,17 @@ class MeshApp(App[int]):
 
     async def action_past(self, step: int) -> None:
         """Go through the commands that were typed."""
-        where = self._here + step
-        if 0 <= where < len(self._past):
-            self._here = where
-            await self._go_to(self._past[where])
+        found = self._past.go(step)
+        if found is not None:
+            await self._go_to(found)
         else:
             self._say("no command before this one" if step < 0 else "no command after this one", "warn")
 
     async def action_last(self) -> None:
         """Change between the last two commands."""
-        if len(self._past) > 1:
-            await self.action_past(-1 if self._here else 1)
+        found = self._past.turn()
+        if found is not None:
+            await self._go_to(found)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A text that is being typed may hold the keys that open a prompt."""
