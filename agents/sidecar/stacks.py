@@ -8,8 +8,6 @@ from random import random
 
 from agents.sidecar.engine.stack import Stack
 from agents.sidecar.stages.balance import Balance
-from agents.sidecar.stages.classify import Classify
-from agents.sidecar.stages.identity import Identity
 from agents.sidecar.stages.limit import Limit
 from agents.sidecar.stages.measure import Measure
 from agents.sidecar.stages.route import Route
@@ -20,9 +18,7 @@ from agents.sidecar.state.runtime import Runtime
 def inbound_stack(runtime: Runtime) -> Stack:
     """What comes from others, to the application beside this sidecar."""
     return Stack(
-        Classify(),  # first at the end: whoever counts or shows a request needs its class
-        Measure(runtime.counters),  # before anything that may refuse, so that refusals are counted too
-        Identity(runtime.me),  # who is at both ends
+        Measure(runtime.counters),  # first at the end: whoever shows a request needs its class
         Route(runtime.rules),  # under which name it is counted, and how long it may take
         Limit(runtime.counters, runtime.bounds),  # after all that a refusal is counted under
         Tap(runtime.taps),  # after all that says more about the request
@@ -32,8 +28,7 @@ def inbound_stack(runtime: Runtime) -> Stack:
 def outbound_stack(runtime: Runtime) -> Stack:
     """What the application sends to others."""
     return Stack(
-        Classify(),  # first at the end, as above
-        Measure(runtime.counters),
+        Measure(runtime.counters),  # first at the end, as above
         Route(runtime.rules),  # routes belong to the service, whichever endpoint is taken
         Limit(runtime.counters, runtime.bounds),  # before a place is taken at an endpoint
         Balance(random),  # only what really goes out takes an endpoint's place

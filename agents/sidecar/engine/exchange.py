@@ -107,7 +107,7 @@ class Exchange:
         self.protocol = protocol  # HTTP1, HTTP2 or GRPC
         self.client = client
         self.started = started  # time.perf_counter(), as are replied and ended
-        self.server: Peer | None = None
+        self.server: Peer | None = None  # outbound: who `endpoint` is. Inbound it is this workload.
         self.service: ServiceKey = UNKNOWN_SERVICE
         self.port = 0
         self.target: EndpointSet | None = None  # outbound only

@@ -1,7 +1,8 @@
 """Turns requests away while there are too many in flight, or too many bytes wait for slow readers.
 
-It stands after Measure, which counts what is in flight, and before anything that takes a place elsewhere. Other
-sidecars and clients are told Unavailable: what this process cannot take on, another replica can.
+Each request is counted as in flight here, and Measure takes it off again. Nothing before this stage may refuse or hold
+one, and it stands before anything that takes a place elsewhere. Other sidecars and clients are told Unavailable: what
+this process cannot take on, another replica can.
 """
 
 from agents.sidecar.engine.exchange import Exchange
@@ -11,7 +12,7 @@ from agents.sidecar.state.counters import Counters
 
 
 class Limit:
-    """Two comparisons per request."""
+    """An addition and two comparisons per request."""
 
     __slots__ = ("_bounds", "_counters")
 
@@ -21,7 +22,9 @@ class Limit:
 
     def on_head(self, x: Exchange) -> Reply | None:
         bounds = self._bounds
-        if self._counters.inflight > bounds.requests:
+        counters = self._counters
+        counters.inflight = inflight = counters.inflight + 1
+        if inflight > bounds.requests:
             return refuse(bounds, x, REQUESTS)
         if bounds.waiting > bounds.waited:
             return refuse(bounds, x, BYTES)
@@ -29,18 +32,20 @@ class Limit:
 
     def shut(self) -> "Full":
         """Return what stands here for connections over the limit."""
-        return Full(self._bounds)
+        return Full(self._counters, self._bounds)
 
 
 class Full:
     """Turns every request of a connection away, and the connection with it."""
 
-    __slots__ = ("_bounds",)
+    __slots__ = ("_bounds", "_counters")
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, counters: Counters, bounds: Bounds) -> None:
+        self._counters = counters
         self._bounds = bounds
 
     def on_head(self, x: Exchange) -> Reply:
+        self._counters.inflight += 1
         return refuse(self._bounds, x, CONNECTIONS)
 
 

@@ -1,10 +1,12 @@
 """Counting: each exchange that ends adds one to the cell of its edge, route and outcome, with latency and sizes.
 
-The cell is looked up among those of the link (state/peers) and made at the first use only; nothing is sampled.
+The cell is looked up among those of the link (state/peers) and made at the first use only; nothing is sampled. From
+what a cell stands for follows its class, so that is decided with it.
 """
 
 from bisect import bisect_left
 
+from agents.sidecar.engine.classify import classify
 from agents.sidecar.engine.exchange import INBOUND, Exchange
 from agents.sidecar.state.cells import HttpCell
 from agents.sidecar.state.counters import Counters
@@ -15,7 +17,7 @@ _BOUNDS_MS = tuple(map(float, BOUNDS_MS))  # as latencies are: comparing them wi
 
 
 class Measure:
-    """Adds to Counters."""
+    """Adds to Counters, and says of each exchange whether it failed. What has begun is counted by Limit."""
 
     __slots__ = ("_counters", "_nowhere")
 
@@ -23,20 +25,18 @@ class Measure:
         self._counters = counters
         self._nowhere = Link(UNKNOWN_PEER, UNKNOWN_SERVICE)  # for what never came to have a place to go
 
-    def on_head(self, x: Exchange) -> None:
-        self._counters.inflight += 1
-
     def on_end(self, x: Exchange) -> None:
         self._counters.inflight -= 1
         link = x.link
         if link is None:
             link = self._nowhere
-        key = (x.status, x.route, x.protocol, x.grpc_status, x.error)  # from which the class follows
+        key = (x.status, x.route, x.protocol, x.grpc_status, x.error)
         cell: HttpCell | None = link.cells.get(key)
         if cell is None:
             cell = self._cell(x, link)
             if len(link.cells) < 1000:
                 link.cells[key] = cell
+        x.classification = cell.classification
         latency_ms = (x.ended - x.started) * 1000.0
         cell.count += 1
         cell.buckets[bisect_left(_BOUNDS_MS, latency_ms)] += 1
@@ -58,5 +58,6 @@ class Measure:
             edge = link.edge = self._counters.edge(
                 x.direction, peer, service.namespace, service.name, service.port, peer.tls, peer.no_tls_reason
             )
-        cell: HttpCell = edge.http(x.route, x.protocol, x.status, x.grpc_status, x.classification, x.error)
+        outcome = classify(x.protocol, x.status, x.grpc_status, x.error)
+        cell: HttpCell = edge.http(x.route, x.protocol, x.status, x.grpc_status, outcome, x.error)
         return cell

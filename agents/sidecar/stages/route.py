@@ -1,4 +1,9 @@
-"""Names the route that a request falls under, as policy defines routes for its port or service."""
+"""Names the route that a request falls under, as policy defines routes for its port or service.
+
+While policy defines none at all, it sleeps and costs nothing.
+"""
+
+from collections.abc import Callable
 
 from agents.sidecar.engine.exchange import OUTBOUND, Exchange
 from agents.sidecar.state.rules import Rules
@@ -11,6 +16,14 @@ class Route:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
+
+    @property
+    def asleep(self) -> bool:
+        return not self._rules.routed
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call `changed` when it falls asleep or wakes up."""
+        self._rules.watchers.append(changed)
 
     def on_head(self, x: Exchange) -> None:
         if x.direction == OUTBOUND:

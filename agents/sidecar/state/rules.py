@@ -26,6 +26,8 @@ class Rules:
         self.detect_timeout_s = detect_timeout_s
         self._detect_timeout_s = detect_timeout_s  # where policy says nothing
         self.refused: tuple[str, ...] = ()
+        self.routed = False  # there are routes, of whatever port or service
+        self.watchers: list[Callable[[], None]] = []  # called when that changes
         self.told: Callable[[policy_pb2.WorkloadPolicy], None] = _nobody  # called with each policy that is applied
         self._inbound: dict[int, Routes] = {}
         self._outbound: dict[tuple[str, str, int], Routes] = {}
@@ -43,6 +45,11 @@ class Rules:
         self.detect_timeout_s = policy.detect_timeout_ms / 1000 or self._detect_timeout_s
         self.refused = tuple(refused)
         self.version = policy.version
+        routed = not all(routes.empty for routes in (*self._inbound.values(), *self._outbound.values()))
+        if routed != self.routed:
+            self.routed = routed
+            for watcher in self.watchers:
+                watcher()
         self.told(policy)
 
     def inbound(self, port: int) -> Routes:

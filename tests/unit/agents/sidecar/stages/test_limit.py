@@ -17,7 +17,7 @@ def request() -> Exchange:
 
 @pytest.mark.parametrize(
     ("inflight", "waiting", "why"),
-    [(2, 10, ""), (3, 10, REQUESTS), (2, 11, BYTES), (3, 11, REQUESTS)],
+    [(1, 10, ""), (2, 10, REQUESTS), (1, 11, BYTES), (2, 11, REQUESTS)],
 )
 def test_the_limit_itself_is_within(inflight: int, waiting: int, why: str) -> None:
     counters, bounds = Counters(), Bounds(requests=2, waited=10)
@@ -25,11 +25,11 @@ def test_the_limit_itself_is_within(inflight: int, waiting: int, why: str) -> No
     verdict = Limit(counters, bounds).on_head(request())
     assert (verdict.error if verdict is not None else "") == why
     assert {reason: count for reason, count in bounds.refused.items() if count} == ({why: 1} if why else {})
+    assert counters.inflight == inflight + 1  # one that was turned away, too, is in flight until it ends
 
 
 def test_a_refusal_is_counted_under_the_service_that_was_meant() -> None:
     counters, bounds = Counters(), Bounds(requests=0)
-    counters.inflight = 1
     x = request()
     x.target = endpoints("10.0.0.1:80")
     assert Limit(counters, bounds).on_head(x) is not None
@@ -37,8 +37,8 @@ def test_a_refusal_is_counted_under_the_service_that_was_meant() -> None:
 
 
 def test_what_stands_for_it_on_connections_over_the_limit_lets_nothing_through() -> None:
-    bounds = Bounds()
-    verdict = Limit(Counters(), bounds).shut().on_head(request())
+    counters, bounds = Counters(), Bounds()
+    verdict = Limit(counters, bounds).shut().on_head(request())
     assert isinstance(verdict, Reply)
     assert (verdict.status, verdict.error, verdict.close) == (503, CONNECTIONS, True)
-    assert bounds.refused[CONNECTIONS] == 1
+    assert (bounds.refused[CONNECTIONS], counters.inflight) == (1, 1)

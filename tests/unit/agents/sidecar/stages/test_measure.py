@@ -1,6 +1,6 @@
 """Counting: one cell per outcome, latencies in the right bucket, nothing lost."""
 
-from agents.sidecar.engine.exchange import HTTP1, OUTBOUND, SUCCESS, Exchange
+from agents.sidecar.engine.exchange import FAILURE, HTTP1, OUTBOUND, SUCCESS, Exchange
 from agents.sidecar.stages.measure import Measure
 from agents.sidecar.state.counters import Counters
 from agents.sidecar.state.peers import TLS_MUTUAL, Link, Peer, ServiceKey
@@ -13,7 +13,6 @@ def ended(link: Link | None, latency_ms: float, status: int = 200, route: str = 
     x.link = link
     x.status = status
     x.route = route
-    x.classification = SUCCESS
     x.ended = 10.0 + latency_ms / 1000
     x.request_bytes, x.response_bytes = 3, 5
     return x
@@ -24,7 +23,6 @@ def test_cells() -> None:
     measure = Measure(counters)
     link = Link(LINK_PEER, ServiceKey("n", "emoji", 8080))
     for x in (ended(link, 0.9), ended(link, 1.5), ended(link, 1.5, 404), ended(link, 70_000, route="slow")):
-        measure.on_head(x)
         measure.on_end(x)
     (edge,) = counters.all()
     assert (edge.direction, edge.service_namespace, edge.service_name, edge.port, edge.tls) == (
@@ -41,7 +39,6 @@ def test_cells() -> None:
     assert cells[200, "slow"].buckets[-1] == 1
     assert (usual.request_bytes, usual.response_bytes) == (6, 10)
     assert abs(usual.latency_sum_ms - 2.4) < 1e-6
-    assert counters.inflight == 0
 
 
 def test_links_of_the_same_ends_share_an_edge() -> None:
@@ -49,7 +46,6 @@ def test_links_of_the_same_ends_share_an_edge() -> None:
     measure = Measure(counters)
     for _ in range(2):
         x = ended(Link(LINK_PEER, ServiceKey("n", "emoji", 8080)), 1)
-        measure.on_head(x)
         measure.on_end(x)
     (edge,) = counters.all()
     assert [cell.count for cell in edge.cells.values()] == [2]
@@ -58,8 +54,15 @@ def test_links_of_the_same_ends_share_an_edge() -> None:
 def test_what_had_no_edge_is_over_all_the_same() -> None:
     counters = Counters()
     measure = Measure(counters)
-    x = ended(None, 1)
-    measure.on_head(x)
-    assert counters.inflight == 1
-    measure.on_end(x)
+    counters.inflight = 1
+    measure.on_end(ended(None, 1))
     assert counters.inflight == 0
+
+
+def test_an_exchange_has_the_class_of_its_cell() -> None:
+    measure = Measure(Counters())
+    link = Link(LINK_PEER, ServiceKey("n", "emoji", 8080))
+    exchanges = [ended(link, 1, status) for status in (200, 200, 500, 500)]
+    for x in exchanges:
+        measure.on_end(x)
+    assert [x.classification for x in exchanges] == [SUCCESS, SUCCESS, FAILURE, FAILURE]

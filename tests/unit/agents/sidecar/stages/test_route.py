@@ -44,3 +44,19 @@ def test_outbound_by_service(rules: Rules) -> None:
     x.target = endpoints("10.0.0.1:80")
     Route(rules).on_head(x)
     assert (x.route, x.deadline) == ("out", 0.0)
+
+
+def test_it_sleeps_while_there_is_no_route(rules: Rules) -> None:
+    none = Rules()
+    route, calls = Route(none), list[bool]()
+    route.watch(lambda: calls.append(route.asleep))
+    assert route.asleep
+    none.apply(policy_pb2.WorkloadPolicy(inbound=[policy_pb2.PortPolicy(port=80)]))
+    assert not calls
+    policy = policy_pb2.WorkloadPolicy()
+    policy.inbound.add(port=80).routes.add(name="in")
+    none.apply(policy)
+    none.apply(policy)
+    none.apply(policy_pb2.WorkloadPolicy())
+    assert calls == [False, True]
+    assert not Route(rules).asleep

@@ -2,9 +2,8 @@
 
 import pytest
 
-from agents.sidecar.engine.exchange import FAILURE, GRPC, HTTP1, INBOUND, SUCCESS, Exchange
-from agents.sidecar.stages.classify import Classify
-from agents.sidecar.state.peers import Peer
+from agents.sidecar.engine.classify import classify
+from agents.sidecar.engine.exchange import FAILURE, GRPC, HTTP1, SUCCESS
 
 
 @pytest.mark.parametrize(
@@ -38,7 +37,4 @@ from agents.sidecar.state.peers import Peer
     ],
 )
 def test_table(protocol: int, status: int, grpc_status: int | None, error: str, expected: int) -> None:
-    x = Exchange(INBOUND, protocol, Peer(), 0.0)
-    x.status, x.grpc_status, x.error = status, grpc_status, error
-    Classify().on_end(x)
-    assert x.classification == expected
+    assert classify(protocol, status, grpc_status, error) == expected
