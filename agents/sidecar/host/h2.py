@@ -10,14 +10,13 @@ from typing import Any
 
 from agents.sidecar.engine.exchange import GRPC, HTTP2, OUTBOUND, Exchange
 from agents.sidecar.engine.http2.connection import SERVER
-from agents.sidecar.engine.http2.fields import Fields
+from agents.sidecar.engine.http2.fields import Fields, Section
 from agents.sidecar.engine.http2.limits import Limits
 from agents.sidecar.engine.http2.stream import Stream
 from agents.sidecar.engine.http2.wire import ENHANCE_YOUR_CALM
 from agents.sidecar.engine.stack import Reply
 from agents.sidecar.host.h2carrier import Carriers, Fleet
 from agents.sidecar.host.h2edge import Edge
-from agents.sidecar.host.h2head import Head
 from agents.sidecar.host.h2relay import Relay
 from agents.sidecar.host.host import HEAD_TICKS, IDLE_TICKS, Host
 from agents.sidecar.host.shed import Mark, Standing
@@ -89,7 +88,7 @@ class Served(Edge):
         authority = fields.get(b":authority") or fields.get(b"host", b"")
         x.authority = door.shown.get(authority) or door.show(authority)
         x.path = fields.get(b":path", b"")
-        x.request = Head(headers)
+        x.request = headers if isinstance(headers, Section) else Section(headers)
         x.service = door.service
         x.port = door.port
         relay = stream.sink = Relay(self, stream, x, headers, end)

@@ -4,7 +4,6 @@ host/h2relay reads and writes with it. Nothing here knows streams or connections
 """
 
 import re
-from collections.abc import Sequence
 from functools import partial
 from time import perf_counter
 
@@ -28,25 +27,6 @@ _EARLY_S = 0.02  # by so much a client's clock may begin before ours
 # grpc-message is percent-encoded (grpc's PROTOCOL-HTTP2.md, "Responses").
 _decoded = partial(re.compile(rb"%([0-9A-Fa-f]{2})").sub, lambda found: bytes((int(found[1], 16),)))
 _encoded = partial(re.compile(rb"[^ -$&-~]").sub, lambda found: b"%%%02X" % found[0])
-
-
-class Head:
-    """A head for Exchange."""
-
-    __slots__ = ("_headers",)
-
-    def __init__(self, headers: Fields) -> None:
-        self._headers = headers
-
-    def get(self, name: bytes) -> bytes | None:
-        """Return the first value of a field."""
-        for key, value, _ in self._headers:
-            if key == name:
-                return value
-        return None
-
-    def pairs(self) -> Sequence[tuple[bytes, bytes]]:
-        return [(name, value) for name, value, _ in self._headers if name[:1] != b":"]
 
 
 def conclude(x: Exchange, headers: Fields) -> None:

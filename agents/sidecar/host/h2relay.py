@@ -13,11 +13,11 @@ from agents.sidecar.engine.exchange import Exchange
 from agents.sidecar.engine.headers import ERROR_HEADER
 from agents.sidecar.engine.http2 import wire
 from agents.sidecar.engine.http2.connection import Connection
-from agents.sidecar.engine.http2.fields import Fields
+from agents.sidecar.engine.http2.fields import Fields, Section
 from agents.sidecar.engine.http2.stream import BODYLESS, Stream
 from agents.sidecar.engine.reply import UNSENT, refusal
 from agents.sidecar.engine.stack import HOLD, Reply, Verdict
-from agents.sidecar.host.h2head import Head, cancelled, conclude, local
+from agents.sidecar.host.h2head import cancelled, conclude, local
 from agents.sidecar.host.host import HOLD_S
 from agents.sidecar.host.shed import Mark
 
@@ -232,11 +232,12 @@ class Relay:
             return
         x.replied = perf_counter()
         x.status = status
-        x.response = Head(headers)
+        x.response = headers if isinstance(headers, Section) else Section(headers)
         self._held = None
         if end:
             conclude(x, headers)
-        self.served.stack_reply(x)
+        if x.tap is not None:  # nobody else asks about an answer that is not our own
+            self.served.stack_reply(x)
         self.down.send_headers(headers, end)
         if end:
             self._finish()

@@ -11,7 +11,7 @@ from typing import Any
 from agents.sidecar.engine.exchange import INBOUND
 from agents.sidecar.engine.headers import CLIENT_HEADER
 from agents.sidecar.engine.hop import ACCEPTED, REFUSED, introduce
-from agents.sidecar.engine.http2.fields import Fields
+from agents.sidecar.engine.http2.fields import Fields, Section
 from agents.sidecar.engine.http2.limits import HOP
 from agents.sidecar.engine.http2.stream import Stream
 from agents.sidecar.engine.http2.wire import NO_ERROR
@@ -27,6 +27,8 @@ from agents.sidecar.state.peers import UNKNOWN_PEER
 from agents.sidecar.state.refusals import NO_IDENTITY
 from meshcore.wire.ids import join
 
+_SIGNED = 32  # heads that are remembered; then all are forgotten
+
 
 class HopServed(Served):
     """A connection that another sidecar opened."""
@@ -38,6 +40,7 @@ class HopServed(Served):
         self._expires = inf
         self._introduced = False
         self._signature = (CLIENT_HEADER, b"", False)  # for the application, on each request
+        self._signed: dict[int, tuple[Fields, Section]] = {}  # by `id`: heads that came, and what goes on of them
         self._generation = host.runtime.certs.generation
 
     def connection_made(self, transport: Any) -> None:
@@ -71,7 +74,7 @@ class HopServed(Served):
             self.flow = self.host.flow(INBOUND, self.link)
             self.flow.opening()
         if name is None:
-            super().on_stream(stream, [*headers, self._signature], fields, end)
+            super().on_stream(stream, self._sign(headers), fields, end)
             return
         protocol: Any = serve(self.host, self.door, self.client, name)
         if protocol is None:
@@ -86,7 +89,21 @@ class HopServed(Served):
         if end:
             bytes_.on_data(stream, b"", True)
 
+    def _sign(self, headers: Fields) -> Fields:
+        """Return a request's head with its client's name. Of one that came before it is the same again."""
+        known = self._signed.get(id(headers))
+        if known is not None:
+            return known[1]
+        if not isinstance(headers, Section):
+            return [*headers, self._signature]
+        if len(self._signed) >= _SIGNED:
+            self._signed.clear()
+        signed = Section((*headers, self._signature))
+        self._signed[id(headers)] = (headers, signed)
+        return signed
+
     def _know(self, payload: bytes) -> None:
         self.client = introduce(self._identity, self._address, payload)
         self.link = self.door.link(self.client)
         self._signature = (CLIENT_HEADER, self._identity.encode(), False)
+        self._signed.clear()

@@ -13,7 +13,7 @@ from typing import Final
 from agents.sidecar.engine.headers import reserved
 
 # As the codec gives and takes them: name, value, "never index" (forwarded as such, RFC 7541 section 7.1.3).
-# Those of a head that may come again are a tuple: the same object each time.
+# Those of a head that may come again are a Section: the same object each time.
 Field = tuple[bytes, bytes, bool]
 Fields = Sequence[Field]
 
@@ -50,6 +50,22 @@ _all_known_plain = _plain_fields.issuperset
 
 class MalformedError(Exception):
     """A head that must not go further."""
+
+
+class Section(tuple[Field, ...]):
+    """Fields that nobody changes any more, as exchanges and taps ask for them (engine/exchange.Headers)."""
+
+    __slots__ = ()
+
+    def get(self, name: bytes) -> bytes | None:
+        """Return the first value of a field."""
+        for key, value, _ in self:
+            if key == name:
+                return value
+        return None
+
+    def pairs(self) -> Sequence[tuple[bytes, bytes]]:
+        return [(name, value) for name, value, _ in self if name[:1] != b":"]
 
 
 def request(headers: list[Field], extended: bool = False) -> dict[bytes, bytes]:

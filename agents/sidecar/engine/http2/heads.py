@@ -3,14 +3,14 @@
 `Connection` has one and asks it for each head. A block of indexes alone means the same until the table changes: clients
 and servers that say the same head again and again, as gRPC's do, have it decoded and looked at once. What is kept is a
 few heads of a connection, of fields that are in its table anyway; a block with any string in it is kept by nobody.
-The encoder knows the fields of these again, too: they are tuples.
+The encoder knows the fields of these again, too: they are a Section.
 """
 
 from collections.abc import Callable
 from typing import Final
 
 from . import fields as _fields
-from .fields import UNTOLD, Field, Fields, MalformedError
+from .fields import UNTOLD, Field, Fields, MalformedError, Section
 from .hpack import SHORT_BLOCK, Decoder, HpackError, OversizedError
 from .limits import Limits
 from .wire import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, ConnectionFault
@@ -92,5 +92,5 @@ class Heads:
             return headers, found, status, length
         if len(self.known) >= _KNOWN:
             self.known.clear()
-        head = self.known[block] = (tuple(headers), found, status, length)
+        head = self.known[block] = (Section(headers), found, status, length)
         return head

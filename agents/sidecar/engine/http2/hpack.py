@@ -14,6 +14,7 @@ from jh2._hazmat import Encoder as _HuffmanEncoder
 from jh2._hazmat import HPACKError
 
 from .fields import Field, Fields
+from .wire import HEADERS
 
 SHORT_BLOCK: Final = 15  # so many entries of the table are never too much
 TABLE: Final = 4096  # bytes, as both sides begin; our encoder never has more
@@ -220,7 +221,8 @@ class Encoder:
         self._table = _Table()
         self._known = _Known(self)  # a field's bytes, as long as indexes stay
         self.lookup: Callable[[Field], bytes] = self._known.__getitem__
-        self.blocks: dict[int, tuple[Fields, bytes]] = {}  # of tuples, by `id`, as long as indexes stay: see `again`
+        # Of sections by `id`: the fields, a HEADERS frame's first word, the block; as long as indexes stay. See `again`.
+        self.blocks: dict[int, tuple[Fields, int, bytes]] = {}
         self._numbers: dict[Field, int] = {}  # of those in the table: how many had been added before
         self._added = 0
         self._seen: dict[Field, None] = {}
@@ -232,12 +234,12 @@ class Encoder:
         return b"".join(map(self.lookup, fields))
 
     def again(self, fields: Fields) -> bytes:
-        """Return the block of a tuple that may come again; kept in `blocks` if it is indexes alone."""
+        """Return the block of a section; kept in `blocks` if it is indexes alone."""
         block = b"".join(map(self.lookup, fields))
         if len(block) == len(fields):  # whatever is no index takes more than a byte
             if len(self.blocks) >= _BLOCKS:
                 self.blocks.clear()
-            self.blocks[id(fields)] = (fields, block)
+            self.blocks[id(fields)] = (fields, len(block) << 8 | HEADERS, block)
         return block
 
     def resize(self, limit: int) -> None:

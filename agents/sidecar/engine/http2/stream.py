@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from .fields import UNTOLD
+from .fields import UNTOLD, Section
 from .wire import CONTINUATION, END_HEADERS, HEADERS, rst_stream, window_update
 from .wire import pack as _pack
 
@@ -81,23 +81,35 @@ class Stream:
         if self.local_closed:
             return
         connection = self.connection
-        if headers.__class__ is tuple:
-            coded = connection.blocks.get(id(headers))
-            block = coded[1] if coded is not None else connection.encoder.again(headers)
-        else:
-            block = _join(map(connection.represent, headers))
-        size = len(block)
+        coded = connection.blocks.get(id(headers))
         out = connection.out
         if not out:
             connection.wake()
-        if size <= connection.peer_frame:
-            out += (_pack(size << 8 | HEADERS, 5 if end else 4, self.id), block)
+        if coded is not None:
+            _, word, block = coded
+            out += (_pack(word, 5 if end else 4, self.id), block)
         else:
-            _send_long(connection, self.id, block, end)
+            self._send_new(headers, end)
         if end:
             self.local_closed = True
             if self.remote_closed:
                 connection.forget(self)
+
+    def _send_new(self, headers: Fields, end: bool) -> None:
+        """A head whose block is not known. What does not fit a frame goes on in others, with nothing in between."""
+        connection = self.connection
+        if isinstance(headers, Section):
+            block = connection.encoder.again(headers)
+        else:
+            block = _join(map(connection.represent, headers))
+        size = connection.peer_frame
+        kind, flags = HEADERS, 1 if end else 0
+        for start in range(0, len(block) or 1, size):
+            part = block[start : start + size]
+            if start + size >= len(block):
+                flags |= END_HEADERS
+            connection.out += (_pack(len(part) << 8 | kind, flags, self.id), part)
+            kind, flags = CONTINUATION, 0
 
     def send_data(self, data: bytes, end: bool = False) -> bool:
         """True when all of it went to the output; False when windows or the transport made it wait (`on_drained`)."""
@@ -249,15 +261,3 @@ class Stream:
         elif queue.size + size >= LOW_MARK > queue.size:
             self.sink.on_drained(self)
         return not last and self.queue is not None  # who was told may have reset it
-
-
-def _send_long(connection: Session, id: int, block: bytes, end: bool) -> None:
-    """A head that needs CONTINUATION frames; they follow each other without anything in between."""
-    size = connection.peer_frame
-    kind, flags = HEADERS, 1 if end else 0
-    for start in range(0, len(block), size):
-        part = block[start : start + size]
-        if start + size >= len(block):
-            flags |= END_HEADERS
-        connection.out += (_pack(len(part) << 8 | kind, flags, id), part)
-        kind, flags = CONTINUATION, 0
