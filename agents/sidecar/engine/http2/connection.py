@@ -85,8 +85,9 @@ class Connection(Session):
         largest = self.limits.frame
         last = size - 9  # where a whole frame's head can still begin
         while pos <= last:
-            word, flags, number = unpack(data, pos)
-            length = word >> 8
+            high, length, kind, flags, number = unpack(data, pos)
+            if high:
+                length |= high << 16
             start = pos + 9
             end = start + length
             if end > size or length > largest:
@@ -94,23 +95,23 @@ class Connection(Session):
                     raise ConnectionFault(FRAME_SIZE_ERROR, "a frame larger than allowed")
                 break
             pos = end
-            kind = word & 0xFF
             if self.expect:
                 self._expected(kind, flags, number)
             if kind == DATA:
                 total += length
                 stream = streams.get(number)
-                if stream is None or stream.remote_closed or flags & 8:
+                if stream is None or stream.remote_closed or flags > 1:
                     body = self._unusual_data(stream, number, data[start:end], flags)
                     if body is None or stream is None:
                         continue
                     length = len(body)
+                    flags &= 1
                 else:
                     body = data[start:end]
                 stream.read_bytes = read = stream.read_bytes + length
                 if read > stream.bound:
                     self._overrun(stream)
-                elif flags & 1:
+                elif flags:
                     if stream.length >= 0 and read != stream.length:
                         self.fault(stream, PROTOCOL_ERROR)
                         continue
@@ -124,14 +125,12 @@ class Connection(Session):
                 else:
                     self.spend(EMPTY, "empty DATA frames")
             elif kind == HEADERS:
-                block = self._unpad(data[start:end], flags, number) if flags & 0x28 else data[start:end]
-                if flags & 4:
-                    self._head(number, block, flags & 1)
+                if flags == 4:
+                    self._head(number, data[start:end], False)
+                elif flags == 5:
+                    self._head(number, data[start:end], True)
                 else:
-                    self.expect = number
-                    self._block = [block]
-                    self._block_flags = flags
-                    self._continuations = 0
+                    self._unusual_head(number, data[start:end], flags)
             elif kind == CONTINUATION:
                 self._continue(data[start:end], flags, number)
             else:
@@ -160,6 +159,17 @@ class Connection(Session):
         elif kind != CONTINUATION or number & LARGEST_ID != self.expect & LARGEST_ID:
             raise ConnectionFault(PROTOCOL_ERROR, "a head is interrupted")
 
+    def _unusual_head(self, number: int, payload: bytes, flags: int) -> None:
+        """A HEADERS frame with padding or priority, or one that does not hold all of the head."""
+        block = self._unpad(payload, flags, number) if flags & 0x28 else payload
+        if flags & 4:
+            self._head(number, block, flags & 1 == 1)
+        else:
+            self.expect = number
+            self._block = [block]
+            self._block_flags = flags
+            self._continuations = 0
+
     def _unpad(self, payload: bytes, flags: int, number: int) -> bytes:
         """Take padding and priority off a HEADERS frame."""
         start, end = 0, len(payload)
@@ -187,9 +197,9 @@ class Connection(Session):
             block = b"".join(self._block)
             self._block = []
             self.expect = 0
-            self._head(number, block, self._block_flags & 1)
+            self._head(number, block, self._block_flags & 1 == 1)
 
-    def _head(self, number: int, block: bytes, end: int) -> None:
+    def _head(self, number: int, block: bytes, end: bool) -> None:
         """A whole head came: a request, a reply's head or trailers."""
         if self.closed:
             return
@@ -203,7 +213,7 @@ class Connection(Session):
             return
         try:
             if self.role == CLIENT and not stream.head:
-                headers, _, status, length = head or self._heads.reply(block)
+                headers, _, status, length = self._heads.reply(block) if head is None else head
                 if status < 200:
                     self._informational(status, end)
                 else:
@@ -215,9 +225,11 @@ class Connection(Session):
                     stream.remote_closed = True
                     if stream.local_closed:
                         self.forget(stream)
-                sink.on_headers(stream, headers, status, end == 1)
+                sink.on_headers(stream, headers, status, end)
                 return
-            headers, _, status, _ = head or self._heads.trailers(block, self.role == CLIENT and self.limits.trusted)
+            if head is None:
+                head = self._heads.trailers(block, self.role == CLIENT and self.limits.trusted)
+            headers, _, status, _ = head
         except MalformedError:
             self.fault(stream, PROTOCOL_ERROR)
             return
@@ -230,7 +242,7 @@ class Connection(Session):
             self.forget(stream)
         sink.on_trailers(stream, headers)
 
-    def _new_head(self, number: int, block: bytes, head: Head | None, end: int) -> None:
+    def _new_head(self, number: int, block: bytes, head: Head | None, end: bool) -> None:
         """A head of a stream that is not open: a request, or a stray."""
         if head is None:
             try:
@@ -266,7 +278,7 @@ class Connection(Session):
         if head is LARGE:
             self.handler.on_oversized(stream, end == 1)
             return
-        self.handler.on_stream(stream, headers, found, end == 1)
+        self.handler.on_stream(stream, headers, found, end)
 
     def _closed_head(self, stream: Stream, block: bytes, head: Head | None) -> None:
         """A head on a stream that the peer has ended."""
@@ -278,7 +290,7 @@ class Connection(Session):
                 code = PROTOCOL_ERROR
         self.fault(stream, code)
 
-    def _length(self, stream: Stream, status: int, length: int, end: int) -> None:
+    def _length(self, stream: Stream, status: int, length: int, end: bool) -> None:
         """Take in a reply's content-length."""
         if stream.length != BODYLESS and status not in (204, 304):
             stream.length = length
@@ -289,7 +301,7 @@ class Connection(Session):
     def _bodiless(self) -> None:
         raise MalformedError("content-length without a body")
 
-    def _informational(self, status: int, end: int) -> None:
+    def _informational(self, status: int, end: bool) -> None:
         if end or status < 100:  # known, and not as a reply
             raise MalformedError("an informational head that ends the stream")
         self.spend(EMPTY, "informational heads")
@@ -298,7 +310,7 @@ class Connection(Session):
         """Take padding off, which is consumed on the spot; None for DATA of a stream that does not read any more."""
         length = len(payload)
         body = payload
-        if flags & 8:
+        if flags & 8:  # others mean nothing here
             if not payload or payload[0] >= length:
                 raise ConnectionFault(PROTOCOL_ERROR, "padding is longer than its frame")
             body = payload[1 : length - payload[0]]
@@ -307,7 +319,8 @@ class Connection(Session):
         if self.credit >= self.credit_mark:
             self.give_credit()
         if not stray:
-            self.answer(window_update(number & LARGEST_ID, length - len(body)))
+            if flags & 8:
+                self.answer(window_update(number & LARGEST_ID, length - len(body)))
             return body
         number &= LARGEST_ID
         if stream is not None:
