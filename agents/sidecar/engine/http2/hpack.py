@@ -221,7 +221,7 @@ class Encoder:
         self._table = _Table()
         self._known = _Known(self)  # a field's bytes, as long as indexes stay
         self.lookup: Callable[[Field], bytes] = self._known.__getitem__
-        # Of sections by `id`: the fields, a HEADERS frame's first word, the block; as long as indexes stay. See `again`.
+        # Of sections by `id`: the fields, a HEADERS frame's first word, the block, as long as indexes stay (`again`).
         self.blocks: dict[int, tuple[Fields, int, bytes]] = {}
         self._numbers: dict[Field, int] = {}  # of those in the table: how many had been added before
         self._added = 0
