@@ -236,19 +236,19 @@ async def test_a_killed_process_takes_no_counts_along_and_is_replaced(local: Loc
         assert served(first[1], port) >= 3
         totals = [begun]
         ending = asyncio.Event()
+        answered = 0
 
         async def watch() -> None:
             while not ending.is_set():
                 totals.append(await asyncio.to_thread(responses, local))
                 await asyncio.sleep(0.1)
 
-        async def one_after_the_other() -> int:
-            answered = 0
+        async def one_after_the_other() -> None:
+            nonlocal answered
             while not ending.is_set():
                 with suppress(ConnectionError, asyncio.IncompleteReadError):  # it was with the one that is killed
                     async with clients(port, 1) as (client,):
                         answered += await client.get() == 200
-            return answered
 
         watching = asyncio.create_task(watch())
         asking = asyncio.create_task(one_after_the_other())
@@ -260,11 +260,10 @@ async def test_a_killed_process_takes_no_counts_along_and_is_replaced(local: Loc
             return len(now) == PROCESSES and first[1] not in now
 
         assert await until(replaced, 60)
-        await asyncio.sleep(1)
+        assert await until(lambda: answered > 100, 60)
         ending.set()
         await watching
-        answered = await asking
-    assert answered > 100
+        await asking
     assert totals == sorted(totals)
     assert totals[-1] > begun
     # What the killed one had open is closed, and counting goes on where it was.
