@@ -148,8 +148,9 @@ class MeshApp(App[int]):
 
     @property
     def view(self) -> View | None:
-        """The view on top, or None while something else (the palette) is."""
-        return self.screen if isinstance(self.screen, View) else None
+        """The view on top, or None while something else (the palette) is, or nothing, since the app ends."""
+        top = next(iter(reversed(self.screen_stack)), None)
+        return top if isinstance(top, View) else None
 
     @property
     def views(self) -> list[View]:
@@ -200,11 +201,11 @@ class MeshApp(App[int]):
 
     def _describe(self) -> None:
         self.scene.crumbs = [view.crumb() for view in self.views]
-        if self.view is not None and self.view.is_mounted:
+        if self.view is not None:
             self.view.describe_state()
 
     def _say(self, text: str, level: str = "info") -> None:
-        if self.view is not None and self.view.is_mounted:
+        if self.view is not None and self.view.stands:
             self.view.flash(text, level)
 
     # commands

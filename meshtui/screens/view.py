@@ -133,9 +133,14 @@ class View(Screen[None]):
         if opener is not None and self.is_current:
             self._pumps[tag] = Pump(self, tag, opener, every=every)
 
+    @property
+    def stands(self) -> bool:
+        """Whether its parts are there; they are not yet while it comes, and no more while it goes with the app."""
+        return self.is_mounted and bool(self.query(Header))
+
     def describe_state(self) -> None:
         """Bring header, banner and crumbs up to what the scene knows."""
-        if not self.is_mounted:
+        if not self.stands:
             return
         header = self.query_one(Header)
         header.mesh = self.scene.mesh.name if self.scene.mesh else ""

@@ -84,6 +84,19 @@ async def test_however_often_it_is_lost_one_look_after_the_mesh_is_under_way(mon
         assert len(looks) == 1
 
 
+async def test_what_arrives_while_a_view_comes_or_goes_ends_nothing() -> None:
+    """A machine that is busy lets moments be long in which there is a view without its parts, or none any more."""
+    async with stage() as scene:
+        await scene.view.query("*").remove()
+        scene.app.post_message(Arrived("status", Trouble("gone", "wait", lost=True)))
+        await scene.settle()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(MeshApp, "screen_stack", [])
+            scene.app._look()
+            assert scene.app.view is None
+        assert scene.app.is_running
+
+
 async def test_a_refusal_is_said_where_the_rows_would_be() -> None:
     class Refusing(FakeMesh):
         async def observe(self, scope, match=None):  # type: ignore[no-untyped-def]
