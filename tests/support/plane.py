@@ -69,9 +69,10 @@ class Plane(
 ):
     """What the sidecar's feeds talk to, and what they have said."""
 
-    def __init__(self, life=timedelta(hours=24)):
+    def __init__(self, life=timedelta(hours=24), age=timedelta()):
         self.authority = new_authority()
         self.life = life
+        self.age = age  # of certificates when they are issued: those are due sooner, with as much of their life left
         self.identity_port, self.control_port = free_port(), free_port()
         self.tokens = {TOKEN}
         self.certified = []  # whether each was a renewal
@@ -131,12 +132,13 @@ class Plane(
         self.certified.append(renewal)
         key = x509.load_der_x509_csr(request.csr).public_key()
         now = datetime.now(UTC)
+        begin, end = now - self.age, now - self.age + self.life
         leaf = self.authority.issue(key, request.identity, now)
         return identity_pb2.CertifyResponse(
             chain=leaf.chain,
             trust=self.bundle(),
-            not_before_ms=authority.millis(now),
-            not_after_ms=authority.millis(now + self.life),
+            not_before_ms=authority.millis(begin),
+            not_after_ms=authority.millis(end),
         )
 
     async def WatchTrust(self, request, context):
