@@ -122,6 +122,7 @@ class ClusterPlane:
         self.publisher = Publisher(session, self._anchors, self.election.leading)
         self.doors = doors
         self._certificates = Certificates()
+        self.leaving = False
 
     async def listen(self) -> list[grpc.aio.Server]:
         """Open every door; raises OSError if a port is taken."""
@@ -175,12 +176,18 @@ class ClusterPlane:
             for loop in (*loops, self._keep_certified()):
                 tasks.create_task(loop)
 
+    def leave(self) -> None:
+        """Answer on, but to nobody twice over one connection: the next one leads to another replica."""
+        self.leaving = self.doors.last = True
+
     async def close(self) -> None:
         """Close the HTTP doors."""
         await self.doors.close()
 
     def unready(self) -> Iterator[str]:
-        """Yield what is missing before questions can be answered."""
+        """Yield what is missing before questions can be answered, or why no more should come."""
+        if self.leaving:
+            yield "it has been told to stop"
         if not self.cluster.synced:
             yield "the cluster's objects have not all been read yet"
         if self.cluster.settings is None:
@@ -198,6 +205,7 @@ class ClusterPlane:
         return LEAF_LIFE if settings is None else settings.identity.leaf_life
 
     def _configured(self) -> None:
+        self._renew()  # before it says that it is ready: the API server shows its certificate to who asks for one
         settings = self.cluster.settings
         if settings is not None and settings.proxy.opaque_ports != self.locator.opaque:
             self.locator.opaque = settings.proxy.opaque_ports

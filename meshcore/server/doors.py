@@ -5,6 +5,7 @@ cluster.py says what stands behind them. Certificates are renewed under open por
 
 import os
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from meshcore.services.identity.serving import Presented
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 DRAIN_S = 2.0
+KEEP_S = 180.0  # longer than the API server's 90 s: a call that meets its connection's end would fail
+ADMIN = "admin"
 BODY_LIMIT = 8 << 20  # an admission request holds an object twice at most, and those are at most 1.5 MiB
 
 
@@ -29,11 +32,17 @@ class Health:
 
 
 class Doors:
-    """Opens HTTP ports and closes them again; `ports` says where each listens, `health` what admin tells."""
+    """Opens HTTP ports and closes them again; `ports` says where each listens, `health` what admin tells.
+
+    With `last`, every answer is the last of its connection; `answered` is when somebody last had one, on the monotonic
+    clock. The kubelet's do not count.
+    """
 
     def __init__(self, listen: str, health: Health) -> None:
         self.ports: dict[str, int] = {}
         self.health = health
+        self.last = False
+        self.answered = 0.0
         self._listen = listen
         self._runners: list[web.AppRunner] = []
 
@@ -41,7 +50,10 @@ class Doors:
         self, name: str, port: int, app: web.Application, tls: ssl.SSLContext | None, **handler: Any
     ) -> None:
         """Open one door; raises OSError if its port is taken."""
-        runner = web.AppRunner(app, shutdown_timeout=DRAIN_S, **{"access_log": None, **handler})
+        if name != ADMIN:
+            app.on_response_prepare.append(self._prepare)
+        timeouts = {"shutdown_timeout": DRAIN_S, "keepalive_timeout": KEEP_S}
+        runner = web.AppRunner(app, **{"access_log": None, **timeouts, **handler})
         await runner.setup()
         self._runners.append(runner)
         await web.TCPSite(runner, self._listen, port, ssl_context=tls).start()
@@ -51,6 +63,12 @@ class Doors:
         """Close every door; answers in the making have a moment."""
         while self._runners:
             await self._runners.pop().cleanup()
+
+    async def _prepare(self, request: web.Request, response: web.StreamResponse) -> None:
+        self.answered = time.monotonic()
+        if self.last:
+            response.force_close()
+            response.headers["Connection"] = "close"  # its headers are made already, and who asks has to know
 
 
 class Certificates:

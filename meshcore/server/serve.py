@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import stat
+import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -20,12 +21,18 @@ from meshcore.server.plane import Plane
 
 if TYPE_CHECKING:
     from meshcore.kube.session import Session
+    from meshcore.server.cluster import ClusterPlane
     from meshcore.server.doors import Doors
     from meshcore.server.issuer import Issuer
 
 log = logging.getLogger("meshcore.server")
 
 DRAIN_S = 0.5
+# A pod that is told to stop is led to until every node has heard of it: so long at least, until nobody came for a
+# while, and within what the kubelet grants a pod (30 s).
+LINGER_S = 3.0
+QUIET_S = 2.0
+LIMIT_S = 15.0
 
 
 class StartError(Exception):
@@ -39,7 +46,7 @@ async def serve(options: Options) -> None:
         plane = Plane(options)
         servers = await plane.listen()
         log.info("ready", extra={"fields": {"mesh": options.mesh, "socket": str(options.socket)}})
-        async with _working(plane.run(), stop):
+        async with _working(plane.run(), stop.wait()):
             # Answers in the making have a moment, then streams are cut; sidecars go on with what they know.
             plane.discovery.close()
             await asyncio.gather(*(server.stop(DRAIN_S) for server in servers))
@@ -78,7 +85,7 @@ async def _serve_cluster(
     # First of all: an issuer may be waited for as long as somebody needs to make it, and probes ask meanwhile.
     await doors.open("admin", options.ports.admin, admin(doors.health), None)
     if issuer is not None:
-        async with _working(issuer.ensure(), stop):
+        async with _working(issuer.ensure(), stop.wait()):
             pass
         if stop.is_set():
             return
@@ -86,7 +93,7 @@ async def _serve_cluster(
     plane = ClusterPlane(options, session, issuer, doors)
     servers = await plane.listen()
     log.info("listening", extra={"fields": {"ports": doors.ports, "cluster": session.where}})
-    async with _working(plane.run(), stop):
+    async with _working(plane.run(), _left(plane, stop)):
         plane.core.discovery.close()
         await asyncio.gather(plane.close(), *(server.stop(DRAIN_S) for server in servers))
 
@@ -104,11 +111,23 @@ def _stopping() -> asyncio.Event:
     return stop
 
 
+async def _left(plane: "ClusterPlane", stop: asyncio.Event) -> None:
+    """Return when it was told to stop and nobody is led to it any more."""
+    await stop.wait()
+    plane.leave()
+    if plane.options.kubeconfig:  # not a pod behind Services
+        return
+    began = time.monotonic()
+    await asyncio.sleep(LINGER_S)
+    while time.monotonic() < min(plane.doors.answered + QUIET_S, began + LIMIT_S):  # noqa: ASYNC110 - a time, no event
+        await asyncio.sleep(QUIET_S / 10)
+
+
 @asynccontextmanager
-async def _working(run: Coroutine[Any, Any, None], stop: asyncio.Event) -> AsyncIterator[None]:
-    """Work until told to stop, then let the body close the doors; raises what broke the work."""
+async def _working(run: Coroutine[Any, Any, None], stop: Coroutine[Any, Any, Any]) -> AsyncIterator[None]:
+    """Work until it is time to stop, then let the body close the doors; raises what broke the work."""
     work = asyncio.create_task(run)
-    stopping = asyncio.create_task(stop.wait())
+    stopping = asyncio.create_task(stop)
     await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     yield
