@@ -3,6 +3,7 @@
 No root, no containers: pods stay Pending unless a node is added (node.py) or kwok plays some (kwok.py).
 """
 
+import json
 import socket
 import ssl
 import urllib.error
@@ -20,6 +21,20 @@ HOSTS = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.sv
 FRONT_PROXY = "front-proxy-client"
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 START_S = 90.0
+# What the mesh's own control plane asks of it, to be counted; nothing is said of anybody else.
+AUDIT = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "rules": [
+        {
+            "level": "Metadata",
+            "users": ["system:serviceaccount:meshtui:meshtui-controller"],
+            "verbs": ["list", "watch"],
+            "omitStages": ["RequestReceived"],
+        },
+        {"level": "None"},
+    ],
+}
 
 
 def free_port() -> int:
@@ -42,6 +57,8 @@ class ControlPlane:
         self.pki.mkdir(mode=0o700)
         self.authority = Authority(self.pki, "ca")
         self.front = Authority(self.pki, "front-ca")
+        self.audit = folder / "audit.log"  # audit.py reads it
+        self._policy = folder / "audit.json"
         self.kubeconfigs = Kubeconfigs(folder / "kubeconfigs", self.url, self.authority)
         self.admin = self.kubeconfigs.for_certificate("admin", ["system:masters"])
 
@@ -89,6 +106,7 @@ class ControlPlane:
         self.processes.start("etcd", [need_program("etcd"), "--unsafe-no-fsync", *_flags(flags)])
 
     def _api_server_flags(self) -> list[str]:
+        self._policy.write_text(json.dumps(AUDIT))
         served = {"addresses": ["127.0.0.1", "::1", API_SERVICE, *({self.address} - {"127.0.0.1"})], "hosts": HOSTS}
         if not (self.pki / "tokens.key").exists():
             self.authority.sign("apiserver", "kube-apiserver", **served)
@@ -110,6 +128,8 @@ class ControlPlane:
             "enable-admission-plugins": "NodeRestriction",
             "allow-privileged": "true",
             "profiling": "false",
+            "audit-policy-file": self._policy,
+            "audit-log-path": self.audit,
             "kubelet-client-certificate": self.pki / "kubelet-client.crt",
             "kubelet-client-key": self.pki / "kubelet-client.key",
             "kubelet-preferred-address-types": "InternalIP,Hostname",

@@ -53,6 +53,7 @@ class Mesh:
         self.ports = {door: free_port() for door in ("identity", "control", "observe", "webhook", "admin")}
         self.shown = {**self.ports, **(shown or {})}
         self.speaks: tuple[int, int] | None = None  # as another version would; see versions.py
+        self.brief = 0  # seconds that a watch lasts, where not minutes; see brief.py
         self.process: subprocess.Popen[bytes] | None = None
         self.kubeconfig = Path()
 
@@ -75,7 +76,7 @@ class Mesh:
     def install(self) -> None:
         """Apply deploy/base, but for what runs in pods, and lead the API server here; the process is a pod's equal."""
         until(self._nothing_ends, 300, "the kinds of an earlier mesh to be gone")
-        text = yaml.safe_dump_all(self._objects())
+        text = yaml.safe_dump_all(self.objects())
         self.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
         self.configure(write(self.settings))
         way = {"cluster": {"server": self.through}} if self.through else {}
@@ -105,15 +106,24 @@ class Mesh:
 
     def launch(self) -> None:
         """Start its process."""
-        command = [
-            *module("meshcore", self.speaks), "--home", "kubernetes", "--dir", str(self.folder),
-            "--namespace", NAMESPACE, "--kubeconfig", str(self.kubeconfig), "--listen", "127.0.0.1",
-            "--dns-name", "localhost", "--log-level", "info", *(("--pod", self.pod) if self.pod else ()),
-        ]  # fmt: skip
+        command = self.command()
         for door, port in self.ports.items():
             command += ["--port", f"{door}={port}"]
         with (self.folder / "controller.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def command(self) -> list[str]:
+        """Return what starts it, but for its ports."""
+        return [
+            *self._module(), "--home", "kubernetes", "--dir", str(self.folder),
+            "--namespace", NAMESPACE, "--kubeconfig", str(self.kubeconfig), "--listen", "127.0.0.1",
+            "--dns-name", "localhost", "--log-level", "info", *(("--pod", self.pod) if self.pod else ()),
+        ]  # fmt: skip
+
+    def _module(self) -> list[str]:
+        if self.brief:
+            return [sys.executable, "-m", "tests.cluster.support.brief", str(self.brief)]
+        return module("meshcore", self.speaks)
 
     def is_ready(self) -> bool:
         assert self.process is not None
@@ -158,11 +168,11 @@ class Mesh:
     def close(self) -> None:
         """End it and take its objects away."""
         self.end()
-        for each in reversed(list(self._objects())):
+        for each in reversed(list(self.objects())):
             if each["metadata"].get("namespace") != NAMESPACE:
                 self.cluster.kubectl("delete", "-f", "-", "--ignore-not-found", "--timeout=60s", stdin=json.dumps(each))
 
-    def _objects(self) -> Iterator[dict[str, Any]]:
+    def objects(self) -> Iterator[dict[str, Any]]:
         kustomization = yaml.safe_load((BASE / "kustomization.yaml").read_text())
         for file in kustomization["resources"]:
             for each in yaml.safe_load_all((BASE / file).read_text()):
@@ -200,9 +210,10 @@ def module(name: str, speaks: tuple[int, int] | None) -> list[str]:
 
 
 @contextmanager
-def mesh(cluster: Cluster, folder: Path, through: str = "") -> Iterator[Mesh]:
+def mesh(cluster: Cluster, folder: Path, through: str = "", brief: int = 0) -> Iterator[Mesh]:
     """A control plane that runs, with all that leads to it; `through` is where it finds the API server."""
     found = Mesh(cluster, folder, through=through)
+    found.brief = brief
     try:
         found.install()
         found.start()
