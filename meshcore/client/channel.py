@@ -169,7 +169,8 @@ async def _greet(control: "ControlAsyncStub", where: str, wait: float) -> contro
         raise explain(error, where) from None
     reason = version.skew(version.PROTOCOL, hello.protocol, hello.oldest_protocol, hello.version)
     if reason:
-        raise ClientError(reason, code="version")
+        message, _, step = reason.rpartition("; ")
+        raise ClientError(message, step, code="version")
     return hello
 
 

@@ -31,7 +31,9 @@ TAP_RPS = 400.0  # more than anybody reads, and split among the sidecars
 TOP_RPS = 1000.0  # enough that counts are counts
 OWNED_S = 3.0  # how often the pods of an owner are looked up again
 # Refusals that somebody mends elsewhere, by a login, a role or an install: screens ask again so often.
-MENDED = frozenset(("unauthenticated", "credentials", "kubeconfig", "untrusted", "permission_denied", "unimplemented"))
+MENDED = frozenset(
+    ("unauthenticated", "credentials", "kubeconfig", "untrusted", "permission_denied", "unimplemented", "version")
+)
 MENDED_S = 5.0
 
 

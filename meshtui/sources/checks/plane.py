@@ -62,7 +62,7 @@ def version(facts: Facts) -> Iterator[CheckItem]:
     hello = facts.hello
     upgrade = f"{facts.upgrade} brings the mesh to this version"
     if hello.failure is not None and hello.failure.code == "version":
-        yield bad(what, hello.failure.message, upgrade)
+        yield bad(what, hello.failure.message, hello.failure.hint)  # which of the two is the older
     elif hello.value is not None:
         yield good(what)
         other = "" if hello.value.version == VERSION else f"it is {hello.value.version}, this is {VERSION}"

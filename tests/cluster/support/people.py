@@ -7,11 +7,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.cluster.support.mesh import module
+
 
 def meshtui(*words: str, kubeconfig: Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command line as a user, to its end."""
+    return _run([sys.executable, "-m", "meshtui", *words], kubeconfig, stdin)
+
+
+def meshtui_as(speaks: tuple[int, int], *words: str, kubeconfig: Path) -> subprocess.CompletedProcess[str]:
+    """Run it as another version's would be; see versions.py."""
+    return _run([*module("meshtui", speaks), *words], kubeconfig, None)
+
+
+def _run(command: list[str], kubeconfig: Path, stdin: str | None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "meshtui", *words],
+        command,
         env={**os.environ, "KUBECONFIG": str(kubeconfig)},
         input=stdin,
         capture_output=True,

@@ -45,7 +45,8 @@ def _adding(make: Callable[..., Any]) -> Callable[..., Any]:
 def main(protocol: str, oldest: str, module: str, *arguments: str) -> None:
     version.PROTOCOL, version.OLDEST = int(protocol), int(oldest)
     version.VERSION = f"0.{protocol}.0"
-    (of_sidecar if module == "agents" else of_control_plane)()
+    if module != "meshtui":  # which only asks
+        (of_sidecar if module == "agents" else of_control_plane)()
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
