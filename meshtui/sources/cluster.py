@@ -12,6 +12,7 @@ from meshcore.client.inventory import pods
 from meshcore.wire.control_pb2 import CheckResponse, StatusResponse
 from meshtui.model.scope import Scope, Trouble
 from meshtui.sources.kubeconfig import Kubeconfig, open_kube, open_mesh
+from meshtui.sources.log import cut, ended
 from meshtui.sources.mesh import Answers, LiveMesh, owners
 
 if TYPE_CHECKING:
@@ -82,25 +83,24 @@ async def _together(
     async def follow(namespace: str, pod: str) -> None:
         before = f"{pod}  " if len(names) > 1 else ""
         try:
-            async for lines in _lines(cluster, namespace, pod, proxy=proxy):
-                await queue.put([before + line for line in lines])
+            async with aclosing(cast("Any", _lines(cluster, namespace, pod, proxy=proxy))) as pieces:
+                async for lines in pieces:
+                    await queue.put([before + line for line in lines])
         except Exception as error:  # noqa: BLE001 - one pod's log is no reason to lose the others'
             await queue.put(Trouble(f"{pod}: {error}", getattr(error, "hint", "")))
-        finally:
-            await queue.put(None)
+        await queue.put(None)
 
     tasks = [asyncio.create_task(follow(*name)) for name in names]
     try:
-        ended = 0
-        while ended < len(tasks):
+        left = len(tasks)
+        while left:
             lines = await queue.get()
             if lines is None:
-                ended += 1
+                left -= 1
             else:
                 yield lines
     finally:
-        for task in tasks:
-            task.cancel()
+        await ended(tasks)
 
 
 async def _lines(cluster: "Cluster", namespace: str, pod: str, *, proxy: bool) -> AsyncIterator[list[str]]:
@@ -112,9 +112,9 @@ async def _lines(cluster: "Cluster", namespace: str, pod: str, *, proxy: bool) -
     rest = b""
     async with cluster.stream(path, query, accept="*/*", idle=LOG_IDLE_S) as chunks:
         async for chunk in chunks:
-            *whole, rest = (rest + chunk).split(b"\n")
-            if whole:
-                yield [line.decode("utf-8", "replace").rstrip("\r") for line in whole]
+            lines, rest = cut(rest, chunk)
+            if lines:
+                yield lines
     if rest:
         yield [rest.decode("utf-8", "replace")]
 

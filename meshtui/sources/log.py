@@ -1,19 +1,22 @@
 """A log file as it grows: its last lines, then what is added.
 
 Screens that show a log read it through here; reading happens in small pieces, a file that is not there yet is
-waited for. No Textual.
+waited for. How bytes become lines is the same for the logs of a cluster's pods (cluster.py). No Textual.
 """
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
 from pathlib import Path
+from typing import Any, cast
 
 from meshtui.model.scope import Trouble
 
 TAIL = 256 * 1024
 PAUSE_S = 0.5
 LOOK_S = 2.0
+LONGEST = 64 * 1024  # bytes of one line; what never ends a line is told in pieces
 
 
 async def follow_file(path: Path) -> AsyncIterator[list[str] | Trouble]:
@@ -21,7 +24,7 @@ async def follow_file(path: Path) -> AsyncIterator[list[str] | Trouble]:
     offset, missing, rest = -1, False, b""
     while True:
         try:
-            offset, data = await asyncio.to_thread(_read, path, offset)
+            before, (offset, data) = offset, await asyncio.to_thread(_read, path, offset)
         except OSError as error:
             if not missing:
                 missing = True
@@ -30,11 +33,20 @@ async def follow_file(path: Path) -> AsyncIterator[list[str] | Trouble]:
             continue
         missing = False
         if data:
-            *lines, rest = (rest + data).split(b"\n")
+            began_anew = before >= 0 and offset - len(data) != before
+            lines, rest = cut(b"" if began_anew else rest, data)
             if lines:
-                yield [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
+                yield lines
         else:
             await asyncio.sleep(PAUSE_S)
+
+
+def cut(rest: bytes, data: bytes) -> tuple[list[str], bytes]:
+    """Return the lines that end in what was read after `rest`, and what is left of the last."""
+    *whole, rest = (rest + data).split(b"\n")
+    if len(rest) > LONGEST:
+        whole, rest = [*whole, rest], b""
+    return [line.decode("utf-8", "replace").rstrip("\r") for line in whole], rest
 
 
 def _read(path: Path, offset: int) -> tuple[int, bytes]:
@@ -61,9 +73,10 @@ async def follow_pods(folder: Path, wanted: re.Pattern[str]) -> AsyncIterator[li
     missing = False
 
     async def read(path: Path, pod: str) -> None:
-        async for lines in follow_file(path):
-            if not isinstance(lines, Trouble):
-                await queue.put([f"{pod}  {line}" for line in lines])
+        async with aclosing(cast("Any", follow_file(path))) as answers:
+            async for lines in answers:
+                if not isinstance(lines, Trouble):
+                    await queue.put([f"{pod}  {line}" for line in lines])
 
     try:
         while True:
@@ -83,5 +96,11 @@ async def follow_pods(folder: Path, wanted: re.Pattern[str]) -> AsyncIterator[li
                     break
                 yield lines
     finally:
-        for task in readers.values():
-            task.cancel()
+        await ended(readers.values())
+
+
+async def ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """End tasks, and wait until what they held is closed."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

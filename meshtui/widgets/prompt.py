@@ -15,6 +15,7 @@ from meshtui.messages import PromptChanged, PromptDone, PromptLeft
 
 Complete = Callable[[str], Sequence[str]]
 SIGNS = {"command": ":", "filter": "/"}
+REMEMBERED = 100  # texts to go back to
 
 
 class Prompt(Vertical):
@@ -88,7 +89,7 @@ class Prompt(Vertical):
         event.stop()
         text = event.value.strip()
         if text and self.mode == "command":
-            self._history[:] = [each for each in self._history if each != text] + [text]
+            self._history[:] = [*(each for each in self._history if each != text), text][-REMEMBERED:]
         self.leave()
         self.post_message(PromptDone(self.mode, text))
 

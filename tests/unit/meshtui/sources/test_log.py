@@ -67,15 +67,21 @@ async def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> Non
 
 async def test_a_file_that_was_cut_is_read_anew(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
-    path.write_text("a long first line\n")
-
-    async def cut() -> None:
-        await asyncio.sleep(0.05)
+    path.write_text("a long first line\nand a part of")
+    async with aclosing(log.follow_file(path)) as lines, asyncio.timeout(60):
+        assert await anext(lines) == ["a long first line"]
         path.write_text("new\n")
+        assert await anext(lines) == ["new"]
 
-    task = asyncio.create_task(cut())
-    assert await take(log.follow_file(path), 2) == [["a long first line"], ["new"]]
-    await task
+
+def test_a_line_that_never_ends_is_told_in_pieces() -> None:
+    rest, told = b"", []
+    for _ in range(100):
+        lines, rest = log.cut(rest, b"x" * 5000)
+        told += lines
+        assert len(rest) <= log.LONGEST
+    lines, rest = log.cut(rest, b"\r\nnext")
+    assert (sum(map(len, told + lines)), rest) == (500_000, b"next")
 
 
 async def test_the_logs_of_several_pods_say_whose_line_it_is(tmp_path: Path) -> None:
