@@ -128,18 +128,22 @@ def write(settings: Settings) -> str:
 
 
 def pull_problem(text: str) -> str:
+    """Return what is wrong with an image pull policy; empty: nothing."""
     return "" if text in PULL_POLICIES else f"{text!r} is none of {', '.join(PULL_POLICIES)}"
 
 
 def level_problem(text: str) -> str:
+    """Return what is wrong with a log level; empty: nothing."""
     return "" if text in LEVELS else f"{text!r} is none of {', '.join(LEVELS)}"
 
 
 def quantity_problem(text: str) -> str:
+    """Return what is wrong with a quantity of Kubernetes'; empty: nothing."""
     return "" if QUANTITY.fullmatch(text) else f"{text!r} is no quantity; write for example 100m, 0.5 or 64Mi"
 
 
 def duration_problem(text: str) -> str:
+    """Return what is wrong with a duration; empty: nothing."""
     try:
         milliseconds(text)
     except ValueError as error:

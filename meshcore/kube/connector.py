@@ -16,6 +16,7 @@ FAILURES: tuple[type[Exception], ...] = (aiohttp.ClientError, OSError, TimeoutEr
 
 
 def is_socks(proxy: str | None) -> bool:
+    """Tell whether a kubeconfig's proxy is a SOCKS proxy."""
     return proxy is not None and proxy.startswith("socks")
 
 

@@ -51,10 +51,12 @@ class Fixed:
 
 
 def bearer(token: str) -> Fixed:
+    """Return the credentials of a token, white space around it aside."""
     return Fixed(f"Bearer {token.strip()}")
 
 
 def basic(username: str, password: str) -> Fixed:
+    """Return the credentials of a name and a password (RFC 7617)."""
     return Fixed("Basic " + base64.b64encode(f"{username}:{password}".encode()).decode())
 
 

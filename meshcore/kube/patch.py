@@ -47,14 +47,17 @@ def pointer(*parts: str | int) -> str:
 
 
 def add(where: str, value: Any) -> Operation:
+    """Return the operation that sets a field, or puts an item before another in a list (RFC 6902)."""
     return {"op": "add", "path": where, "value": value}
 
 
 def replace(where: str, value: Any) -> Operation:
+    """Return the operation that sets a field which must be there."""
     return {"op": "replace", "path": where, "value": value}
 
 
 def remove(where: str) -> Operation:
+    """Return the operation that takes a field away which must be there."""
     return {"op": "remove", "path": where}
 
 

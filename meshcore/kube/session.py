@@ -77,6 +77,7 @@ class Session:
             query["continue"] = following
 
     async def create(self, path: str, body: Object, query: Query | None = None, *, within: float = ASK_S) -> Object:
+        """Make an object in a collection and return it; raises KubeError, with code EXISTS if it is there."""
         return self._object(path, await self.ask("POST", path, query, body=body, within=within))
 
     async def update(self, path: str, body: Object, query: Query | None = None, *, within: float = ASK_S) -> Object:
@@ -86,11 +87,13 @@ class Session:
     async def patch(
         self, path: str, body: object, query: Query | None = None, *, media: str = MERGE, within: float = ASK_S
     ) -> Object:
+        """Change an object by a patch of the kind that `media` says, and return it; raises KubeError."""
         return self._object(path, await self.ask("PATCH", path, query, body=body, media=media, within=within))
 
     async def delete(
         self, path: str, query: Query | None = None, *, body: Object | None = None, within: float = ASK_S
     ) -> Object:
+        """Delete an object; return it, or the Status of its end. Raises KubeError."""
         return self._object(path, await self.ask("DELETE", path, query, body=body, within=within))
 
     async def ask(
@@ -148,6 +151,7 @@ class Session:
             await opened.close()
 
     async def close(self) -> None:
+        """Close all connections."""
         await self._transport.close()
 
     def _object(self, path: str, answer: Answer) -> Object:

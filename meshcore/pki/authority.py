@@ -151,10 +151,12 @@ def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def pem(certificate: x509.Certificate) -> bytes:
+    """Return a certificate as PEM."""
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def der(certificate: x509.Certificate) -> bytes:
+    """Return a certificate as DER."""
     return certificate.public_bytes(serialization.Encoding.DER)
 
 

@@ -62,6 +62,7 @@ class Peers(peers_pb2_grpc.PeersServicer):
         self._relay = relay
 
     async def Follow(self, request: peers_pb2.FollowRequest, context: "Context") -> AsyncIterator[peers_pb2.PeerNews]:
+        """Tell another replica everything that our own sidecars told and tell, until it goes or reads too slowly."""
         await self._admit(context)
         if not meet(request.protocol, request.oldest_protocol):
             await _refuse(
@@ -97,6 +98,7 @@ class Peers(peers_pb2_grpc.PeersServicer):
     async def Relay(
         self, request_iterator: AsyncIterator[peers_pb2.RelayOrder], context: "Context"
     ) -> AsyncIterator[peers_pb2.RelayNews]:
+        """Tap our own sidecars for another replica's viewer, at the rate of its latest order."""
         await self._admit(context)
         async with aclosing(self._relay(request_iterator)) as relayed:
             async for news in relayed:

@@ -58,6 +58,7 @@ class StatsQuery(stats_pb2_grpc.StatsQueryServicer):
         self._settled = not settle
 
     async def Stat(self, request: stats_pb2.StatRequest, context: "Context") -> stats_pb2.StatResponse:
+        """Return the rows of the targets over a window; a name that is not there is NOT_FOUND, with a hint."""
         resources = [*request.targets]
         resources += [request.to] if request.HasField("to") else []
         resources += [getattr(request, "from")] if request.HasField("from") else []
@@ -76,6 +77,7 @@ class StatsQuery(stats_pb2_grpc.StatsQueryServicer):
     async def WatchStat(
         self, request: stats_pb2.StatRequest, context: "Context"
     ) -> AsyncIterator[stats_pb2.StatResponse]:
+        """Return them again at every interval, from what is there by then."""
         await self._settle()
         while True:
             try:
@@ -86,6 +88,8 @@ class StatsQuery(stats_pb2_grpc.StatsQueryServicer):
             await self._pause(request.interval_ms)
 
     async def Edges(self, request: stats_pb2.EdgesRequest, context: "Context") -> stats_pb2.EdgesResponse:
+        """Return who calls whom over a window; a name that is not there is NOT_FOUND, with a hint."""
+
         def answer() -> stats_pb2.EdgesResponse:
             roster, rollup = self._roster(), self._intake.rollup
             result = self._edges(request, roster)
@@ -102,6 +106,7 @@ class StatsQuery(stats_pb2_grpc.StatsQueryServicer):
     async def WatchEdges(
         self, request: stats_pb2.EdgesRequest, context: "Context"
     ) -> AsyncIterator[stats_pb2.EdgesResponse]:
+        """Return them again at every interval, from what is there by then."""
         await self._settle()
         while True:
             try:

@@ -43,6 +43,7 @@ class Stats(stats_pb2_grpc.StatsServicer):
     async def Push(
         self, request_iterator: AsyncIterator[stats_pb2.StatsReport], context: "Context"
     ) -> AsyncIterator[stats_pb2.StatsAck]:
+        """Count a sidecar's reports, and tell after each how far all that came before has been counted."""
         uplink: Uplink | None = None
         told = 0
         try:

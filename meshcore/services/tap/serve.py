@@ -110,6 +110,7 @@ class Tap(tap_pb2_grpc.TapServicer):
     async def Attach(
         self, request_iterator: AsyncIterator[tap_pb2.TapReport], context: "Context"
     ) -> AsyncIterator[tap_pb2.TapOrder]:
+        """Take a sidecar on for as long as its stream lasts: orders out, what it sees in."""
         hello = await anext(request_iterator, None)
         if hello is None:
             return
@@ -157,6 +158,7 @@ class TapQuery(tap_pb2_grpc.TapQueryServicer):
     async def Observe(
         self, request: tap_pb2.ObserveRequest, context: "Context"
     ) -> AsyncIterator[tap_pb2.ObserveResponse]:
+        """Yield the events of matching requests as they happen, until `limit` of them have ended."""
         await self._check(request.targets, request.match, context)
         seen = self._watch(
             request.targets,
@@ -175,6 +177,7 @@ class TapQuery(tap_pb2_grpc.TapQueryServicer):
                     return
 
     async def Top(self, request: tap_pb2.TopRequest, context: "Context") -> AsyncIterator[tap_pb2.TopResponse]:
+        """Yield, at every interval, the requests of the last window counted by who asked whom for what."""
         await self._check(request.targets, request.match, context)
         clock = self._board.clock
         top = Top(
