@@ -10,12 +10,15 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from agents.runtime.config import Listener, SidecarConfig, Transparent
 from agents.runtime.drain import Drain
 from agents.sidecar.engine.exchange import INBOUND, OUTBOUND, Exchange
 from agents.sidecar.engine.stack import Stack
 from agents.sidecar.host.dial import Dialer
+from agents.sidecar.host.doors import Doors
 from agents.sidecar.host.downstream import Downstream
 from agents.sidecar.host.host import Host
 from agents.sidecar.stacks import inbound_stack, outbound_stack
@@ -185,6 +188,24 @@ def make_runtime() -> Runtime:
         drain=Drain(),
         log=logging.getLogger("test"),
     )
+
+
+def make_doors(transparent: Transparent | None = None) -> Doors:
+    """Return the doors of a sidecar that is configured with no more than it must be."""
+    config = SidecarConfig(
+        namespace="shop",
+        name="web",
+        pod="web-0",
+        trust_domain="local",
+        identity_address="127.0.0.1:1",
+        control_address="127.0.0.1:2",
+        anchors_pem="",
+        token="",
+        admin=Listener(listen="127.0.0.1:0"),
+        transparent=transparent,
+    )
+    runtime = replace(make_runtime(), config=config)
+    return Doors(runtime, inbound_stack(runtime), outbound_stack(runtime))
 
 
 class Playbook:

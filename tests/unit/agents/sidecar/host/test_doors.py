@@ -1,32 +1,17 @@
 """Doors as a configuration asks for them."""
 
-from dataclasses import replace
-
 import pytest
 
-from agents.runtime.config import Inbound, Listener, Outbound, SidecarConfig
+from agents.runtime.config import Inbound, Outbound
 from agents.sidecar.engine.exchange import INBOUND, OUTBOUND
 from agents.sidecar.host.doors import Doors, opaque
-from agents.sidecar.stacks import inbound_stack, outbound_stack
 from meshcore.wire import common_pb2
-from tests.support.playbook import make_runtime
+from tests.support.playbook import make_doors
 
 
 @pytest.fixture
 def doors() -> Doors:
-    config = SidecarConfig(
-        namespace="shop",
-        name="web",
-        pod="web-0",
-        trust_domain="local",
-        identity_address="127.0.0.1:1",
-        control_address="127.0.0.1:2",
-        anchors_pem="",
-        token="",
-        admin=Listener(listen="127.0.0.1:0"),
-    )
-    runtime = replace(make_runtime(), config=config)
-    return Doors(runtime, inbound_stack(runtime), outbound_stack(runtime))
+    return make_doors()
 
 
 def test_the_application_is_on_this_machine_and_proves_nothing(doors: Doors) -> None:

@@ -3,19 +3,17 @@
 import errno
 import socket
 import struct
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from agents.runtime.config import Inbound, Listener, SidecarConfig, Transparent
+from agents.runtime.config import Inbound, Transparent
 from agents.sidecar.engine.exchange import INBOUND, OUTBOUND
 from agents.sidecar.host import original_dst
 from agents.sidecar.host.doors import Doors
 from agents.sidecar.host.original_dst import Inward, Outward, original
-from agents.sidecar.stacks import inbound_stack, outbound_stack
 from meshcore.wire import discovery_pb2
-from tests.support.playbook import make_runtime
+from tests.support.playbook import make_doors
 
 
 class Redirected:
@@ -43,22 +41,9 @@ def accepted(ip: str | None, port: int = 0) -> Any:
 
 @pytest.fixture
 def doors() -> Doors:
-    config = SidecarConfig(
-        namespace="shop",
-        name="web",
-        pod="web-0",
-        trust_domain="local",
-        identity_address="127.0.0.1:1",
-        control_address="127.0.0.1:2",
-        anchors_pem="",
-        token="",
-        admin=Listener(listen="127.0.0.1:0"),
-        transparent=Transparent(
-            inbound=("0.0.0.0:4143",), outbound=("127.0.0.1:4140",), addresses=("10.0.0.7", "fd00::7")
-        ),
+    return make_doors(
+        Transparent(inbound=("0.0.0.0:4143",), outbound=("127.0.0.1:4140",), addresses=("10.0.0.7", "fd00::7"))
     )
-    runtime = replace(make_runtime(), config=config)
-    return Doors(runtime, inbound_stack(runtime), outbound_stack(runtime))
 
 
 @pytest.fixture
