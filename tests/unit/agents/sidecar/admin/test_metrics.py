@@ -1,7 +1,6 @@
 """/metrics: Linkerd's names and labels, and what promtool thinks of it."""
 
 import logging
-import shutil
 import subprocess
 
 import pytest
@@ -15,6 +14,7 @@ from agents.sidecar.state.taps import Taps
 from agents.sidecar.state.violations import Violation
 from meshcore.wire import discovery_pb2
 from meshcore.wire.buckets import index
+from tests.support.tools import need
 
 ME = Peer(namespace="emojivoto", kind="deployment", name="web", pod="web-0")
 VOTING = Peer("emojivoto", "deployment", "voting", "voting-0", "voting", "spiffe://local/ns/emojivoto/sa/voting", "::1")
@@ -119,9 +119,10 @@ def test_the_overflow_edge_is_told_as_one():
     )
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is missing: apt-get install prometheus")
 def test_promtool_has_nothing_to_say_but_that_linkerd_names_a_unit(text):
-    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [need("promtool", "prometheus"), "check", "metrics"], input=text, capture_output=True, text=True, check=False
+    )
     # The one remark is about the name that Linkerd gave its histogram, and that its boards ask for.
     assert done.stdout == ""
     assert done.stderr.splitlines() == ["response_latency_ms metric names should not contain abbreviated units"]
