@@ -28,6 +28,7 @@ class Answer:
         self.reset: int | None = None
         self.begun = asyncio.Event()
         self.ended = asyncio.Event()
+        self.drained = asyncio.Event()  # more of the request's body may be sent
         self._reading = reading
 
     @property
@@ -57,7 +58,7 @@ class Answer:
         self.ended.set()
 
     def on_drained(self, stream: Stream) -> None:
-        """It sends no bodies."""
+        self.drained.set()
 
     def _take(self, headers: Fields, end: bool) -> None:
         self.fields |= {name: value for name, value, _ in headers}

@@ -1,19 +1,20 @@
-"""What real sidecars hold in memory: little of what a slow client does not take, and little for each that is idle."""
+"""What real sidecars hold in memory: little of what a slow reader does not take, and little for each that is idle."""
 
 import asyncio
 import resource
 import socket
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import pytest_asyncio
 
 from agents.sidecar.engine.http2 import wire
 from agents.sidecar.engine.http2.limits import Limits
+from agents.sidecar.engine.http2.stream import Stream
 from tests.support.h2client import Client
 from tests.support.plane import free_port
-from tests.support.rogue import MUCH, serving
+from tests.support.rogue import MUCH, PIECE, Rogue, serving
 from tests.support.solo import Sidecar, Solo
 from tests.support.tools import absent
 
@@ -61,6 +62,55 @@ class Slow(asyncio.BufferedProtocol):
 
     def connection_lost(self, error: BaseException | None) -> None:
         self.done.set()
+
+
+class Taking(Rogue):
+    """An application of HTTP/2 that takes uploads as slowly."""
+
+    def do_take(self, stream: Stream) -> None:
+        """Answers nothing: what matters is what comes."""
+
+    def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
+        taken = Application.taken
+        before = taken.count
+        taken.count += len(data)
+        rest = 1.0 if not before else 0.1 if taken.count // (MUCH // 8) > before // (MUCH // 8) else 0.0
+        self.loop.call_later(rest, stream.consumed, len(data))
+        if taken.count >= MUCH:
+            taken.done.set()
+
+
+class Application(asyncio.Protocol):
+    """One connection of a slow application: HTTP/2, or whatever else it is, which it only counts."""
+
+    taken: ClassVar[Slow]  # what all of them took; a connection of the mesh is kept for the next test
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        taken, transport = Application.taken, self._transport
+        if data.startswith(b"PRI"):
+            made = Taking()
+            transport.set_protocol(made)
+            made.connection_made(transport)
+            made.data_received(data)
+            return
+        taken.count += len(data)
+        taken.connection_made(transport)
+        transport.set_protocol(taken)
+        transport.pause_reading()
+        asyncio.get_running_loop().call_later(1.0, transport.resume_reading)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def taking() -> AsyncIterator[tuple[Sidecar, Sidecar]]:
+    server = await asyncio.get_running_loop().create_server(Application, "127.0.0.1", 0)
+    async with Solo() as solo:
+        solo.plane.orders.clear()
+        web = await solo.inbound("web", server.sockets[0].getsockname()[1])
+        yield web, await solo.outbound("caller", web)
+    server.close()
 
 
 class Memory:
@@ -120,6 +170,72 @@ async def test_a_gibibyte_for_a_slow_client(pair: tuple[Sidecar, Sidecar], what:
     assert count >= MUCH
     assert memory.most < 8 * MIB, memory.most / MIB
     for sidecar in pair:
+        assert await sidecar.until(0, "meshtui_limit_used", 'limit="waiting_bytes"') == 0
+
+
+class Sender(asyncio.Protocol):
+    """Sends as much as there is to send."""
+
+    def __init__(self) -> None:
+        self._able = asyncio.Event()
+        self._able.set()
+        self.transport: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def pause_writing(self) -> None:
+        self._able.clear()
+
+    def resume_writing(self) -> None:
+        self._able.set()
+
+    async def send(self, word: bytes) -> None:
+        self.transport.write(word)
+        for _ in range(MUCH // len(PIECE)):
+            self.transport.write(PIECE)
+            await self._able.wait()
+
+
+async def bytes_to(port: int, word: bytes) -> None:
+    """Send 1 GiB over a connection of bytes; ends when all of it was taken."""
+    transport, sender = await asyncio.get_running_loop().create_connection(Sender, "127.0.0.1", port)
+    sending = asyncio.ensure_future(sender.send(word))
+    await asyncio.wait_for(Application.taken.done.wait(), 90)
+    await sending
+    transport.abort()
+
+
+async def stream_to(port: int) -> None:
+    """Send 1 GiB over a stream of HTTP/2; ends when all of it was taken."""
+    client = await Client.to(port)
+    answer = client.begin(b"/take", end=False)
+    (stream,) = client.streams
+    async with asyncio.timeout(90):
+        for _ in range(MUCH // len(PIECE)):
+            answer.drained.clear()
+            if not stream.send_data(PIECE):
+                await answer.drained.wait()
+        await Application.taken.done.wait()
+    client.transport.abort()
+
+
+@pytest.mark.parametrize("what", ["http1", "http2", "opaque"])
+async def test_a_gibibyte_for_a_slow_application(taking: tuple[Sidecar, Sidecar], what: str) -> None:
+    """Through a pair: one of the two takes it from a plain client, the other one hands it to the application."""
+    port = taking[1].port
+    Application.taken = Slow()
+    memory = Memory(*taking)
+    watching = asyncio.ensure_future(memory.watch())
+    if what == "http2":
+        await stream_to(port)
+    else:
+        post = b"POST /take HTTP/1.1\r\nHost: web\r\nContent-Length: %d\r\n\r\n" % MUCH
+        await bytes_to(port, post if what == "http1" else b"\0TAKE")
+    watching.cancel()
+    assert Application.taken.count >= MUCH
+    assert memory.most < 8 * MIB, memory.most / MIB
+    for sidecar in taking:
         assert await sidecar.until(0, "meshtui_limit_used", 'limit="waiting_bytes"') == 0
 
 
