@@ -16,10 +16,9 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 NAMESPACE = "peers"
 
 
-@dataclass
+@dataclass(eq=False)
 class Sidecar:
     """One process."""
 
@@ -124,12 +123,19 @@ class Solo:
 
     async def outbound(self, name: str, *far: Sidecar, zones: Sequence[str] = (), **more: Any) -> Sidecar:
         """Start the sidecar of a client whose upstream is behind others, each in its zone."""
+        self.offer(far[0].name, dict.fromkeys(far, 1), zones)
+        port = free_port()
+        target = {"target": f"{far[0].name}.{NAMESPACE}:80", "listen": f"127.0.0.1:{port}"}
+        return await self._start(name, port, {"outbound": [target]}, more)
+
+    def offer(self, name: str, weights: Mapping[Sidecar, int], zones: Sequence[str] = ()) -> None:
+        """Say who is behind a service from now on."""
         put = [
             discovery_pb2.Endpoint(
                 id=f"{there.name}-0",
                 ip="127.0.0.1",
                 port=there.port,
-                weight=1,
+                weight=weight,
                 zone=zone,
                 peer=common_pb2.Peer(
                     namespace=NAMESPACE,
@@ -140,13 +146,10 @@ class Solo:
                     identity=f"spiffe://local/ns/{NAMESPACE}/sa/{there.name}",
                 ),
             )
-            for there, zone in zip_longest(far, zones, fillvalue="")
+            for (there, weight), zone in zip(weights.items(), [*zones, *[""] * len(weights)], strict=False)
         ]
-        service = discovery_pb2.ServiceRef(namespace=NAMESPACE, name=far[0].name, port=80)
+        service = discovery_pb2.ServiceRef(namespace=NAMESPACE, name=name, port=80)
         self.plane.endpoints.set(discovery_pb2.EndpointsUpdate(snapshot=True, exists=True, service=service, put=put))
-        port = free_port()
-        target = {"target": f"{far[0].name}.{NAMESPACE}:80", "listen": f"127.0.0.1:{port}"}
-        return await self._start(name, port, {"outbound": [target]}, more)
 
     def route(self, name: str, prefix: str, timeout_ms: int) -> None:
         """Give a time limit to what comes in."""
