@@ -5,7 +5,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from meshcore.wire.common_pb2 import Class, Direction, Resource
+from meshcore.wire.common_pb2 import Class, Direction
 from meshcore.wire.tap_pb2 import Header, StatusRange, TapMatch
 from meshtui.cli.duration import parse_duration
 from meshtui.cli.fault import USAGE, Fault, unknown
@@ -48,17 +48,14 @@ def build(
     min_latency: str,
     route: str,
     header: str,
-    to: Resource | None,
-    source: Resource | None,
 ) -> TapMatch:
-    """Return the match that flags mean; raises Fault that names the flag."""
+    """Return the match that flags mean, other ends aside (aim.py); raises Fault that names the flag."""
     match = TapMatch(
         methods=[method.upper() for method in methods],
         path_prefix=path,
         authority=authority,
         statuses=[_status(each) for each in statuses],
         route=route,
-        to=to,
     )
     if classification:
         match.classification = _word("--class", classification, _CLASSES)
@@ -69,8 +66,6 @@ def build(
     if header:
         name, _, value = header.partition("=")
         match.header.CopyFrom(Header(name=name.lower(), value=value.encode()))
-    if source is not None:
-        getattr(match, "from").CopyFrom(source)
     return match
 
 

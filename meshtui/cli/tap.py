@@ -5,10 +5,11 @@ import anyio
 from meshcore.client import tap as client
 from meshcore.wire.tap_pb2 import ObserveResponse
 from meshtui.cli import match, options, output
+from meshtui.cli.aim import Far, aim
 from meshtui.cli.duration import parse_duration
 from meshtui.cli.fault import USAGE, Fault
-from meshtui.cli.resources import parse_resource, parse_resources, parse_tapped
-from meshtui.cli.scope import heading, namespace_of, require, run, session_of
+from meshtui.cli.resources import parse_resources
+from meshtui.cli.scope import heading, run, session_of
 from meshtui.columns import tap as columns
 
 
@@ -39,27 +40,30 @@ def tap(
     if form is output.Format.YAML:
         raise Fault("tap prints events as they happen: lines or JSON lines", "use -o table, wide or json", status=USAGE)
     seconds = parse_duration(duration, "--duration") / 1000 if duration else None
-    parse_resources(words or [])  # what makes no sense is said before a mesh is looked for
+    # What makes no sense is said before a mesh is looked for.
+    parse_resources(words or [])
+    wanted = match.build(
+        methods=methods or [],
+        path=path,
+        authority=authority,
+        statuses=statuses or [],
+        classification=classification,
+        direction=direction,
+        min_latency=min_latency,
+        route=route,
+        header=header,
+    )
 
     async def verb() -> None:
         async with session_of(mesh, namespace) as session:
-            where = await namespace_of(session, namespace, everywhere=all_namespaces)
-            targets = parse_tapped(words or [], where)
-            meant = parse_resource(to, to_namespace or where, "--to") if to else None
-            senders = parse_resource(source, source_namespace or where, "--from") if source else None
-            await require(session, [*targets, meant, senders])
-            wanted = match.build(
-                methods=methods or [],
-                path=path,
-                authority=authority,
-                statuses=statuses or [],
-                classification=classification,
-                direction=direction,
-                min_latency=min_latency,
-                route=route,
-                header=header,
-                to=meant,
-                source=senders,
+            targets = await aim(
+                session,
+                words or [],
+                wanted,
+                namespace=namespace,
+                everywhere=all_namespaces,
+                to=Far("--to", to, to_namespace),
+                source=Far("--from", source, source_namespace),
             )
             headers = form is output.Format.JSON
             stream = client.observe(session, targets, match=wanted, max_rps=max_rps, headers=headers, limit=limit)

@@ -17,8 +17,6 @@ NONE = {
     "min_latency": "",
     "route": "",
     "header": "",
-    "to": None,
-    "source": None,
 }
 
 
