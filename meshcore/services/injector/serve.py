@@ -63,7 +63,8 @@ class Injector:
             verdict = _without(asked, "the injector failed; its log says more")
         self.verdicts[verdict.event] += 1
         try:
-            self._told(verdict)
+            if not asked.get("dryRun"):  # which has no side effects, Events among them
+                self._told(verdict)
         except Exception:
             log.exception("a verdict could not be told")
         return web.json_response(verdict.response())

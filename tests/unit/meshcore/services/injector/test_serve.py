@@ -112,6 +112,13 @@ async def test_a_namespace_that_nobody_answers_for_holds_no_pod_up(
     assert [verdict.event for verdict in around.told] == [SKIPPED]
 
 
+async def test_a_dry_run_is_answered_and_told_to_nobody(around: Around) -> None:
+    assert "patch" in await around.response(POD, dryRun=True)
+    around.settings = None
+    assert "warnings" in await around.response(POD, dryRun=True)
+    assert around.told == []
+
+
 async def test_a_fault_of_the_injectors_own_is_logged_and_no_pods(
     around: Around, caplog: pytest.LogCaptureFixture
 ) -> None:
