@@ -79,6 +79,8 @@ class Access:
             question, space = observe.read_path(request.path)
         except observe.PathError as error:
             return web.json_response(failure(Refusal(grpc.StatusCode.NOT_FOUND, str(error))), status=404)
+        if not question.watch and _lists(request):
+            return _refuse(form, _no_objects(request.path, question.resource, space))
         try:
             asked = request_of(question, list(request.query.items()), space)
             await self._permit(user, question, asked)
@@ -196,6 +198,21 @@ async def _guarded(answers: AsyncIterator[Message]) -> AsyncGenerator[Message, N
             log.exception("a stream of answers broke")
             line = f"{type(error).__name__}; the control plane's log says more"
             raise Refusal(grpc.StatusCode.INTERNAL, line) from None
+
+
+def _lists(request: web.Request) -> bool:
+    """Tell whether this is `kubectl get RESOURCE`, which wants a table, or a page of objects that can be decoded."""
+    return "as=Table" in request.headers.get("Accept", "") or "limit" in request.query
+
+
+def _no_objects(path: str, resource: str, space: str) -> Refusal:
+    verb = {"stats": "stat", "edges": "edges", "meshedpods": "pods"}.get(resource, "check")
+    where = f" -n {space}" if space else " -A" if verb != "check" else ""
+    return Refusal(
+        grpc.StatusCode.INVALID_ARGUMENT,
+        f"{resource} of {observe.GROUP} are answers, not objects that could be listed",
+        f"`meshtui {verb}{where}` shows them, `kubectl get --raw {path}` prints them as JSON",
+    )
 
 
 def _refuse(form: Form, refusal: Refusal) -> web.Response:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,10 +13,11 @@ from meshcore.inject.settings import write
 from tests.cluster.api.test_plane import deployment
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.folder import kept_if_failed
-from tests.cluster.support.mesh import Mesh
+from tests.cluster.support.mesh import DOMAIN, Mesh
 from tests.cluster.support.mesh import mesh as running
 from tests.cluster.support.sidecar import workload
 from tests.cluster.support.wait import until
+from tests.cluster.tools.find import need_program
 
 ROOT = "/apis/observe.meshtui.dev/v1alpha1"
 
@@ -35,51 +37,105 @@ def pods_of(cluster: Cluster, namespace: str, count: int) -> list[Any]:
 
 
 def meshed(cluster: Cluster, namespace: str) -> None:
+    """Have the pods of a namespace meshed from now on."""
     cluster.kubectl("annotate", "namespace", namespace, f"{names.INJECT}={names.ENABLED}")
+
+    def injects() -> bool:
+        made = cluster.request("POST", f"/api/v1/namespaces/{namespace}/pods?dryRun=All", pod("probe"))
+        return "initContainers" in made["spec"]
+
+    until(injects, 60, f"the injector to know of {namespace}")
+
+
+def pod(name: str, annotations: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "annotations": annotations or {}},
+        "spec": {"containers": [{"name": "a", "image": "a:1"}], **spec},
+    }
+
+
+def events_of(cluster: Cluster, namespace: str, reason: str) -> dict[tuple[str, str], str]:
+    """Return the notes of events, by what they are about."""
+    found = cluster.get(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")["items"]
+    return {
+        (each["regarding"]["kind"], each["regarding"]["name"]): each["note"]
+        for each in found
+        if each["reason"] == reason
+    }
 
 
 def test_a_pod_of_an_enabled_namespace_gets_a_sidecar(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
     meshed(cluster, namespace)
     cluster.apply(deployment("web"), namespace=namespace)
-    (pod,) = pods_of(cluster, namespace, 1)
-    assert [one["name"] for one in pod["spec"]["initContainers"]] == [names.REDIRECT, names.PROXY]
-    assert pod["spec"]["initContainers"][1]["restartPolicy"] == "Always"
-    assert pod["metadata"]["labels"][names.WORKLOAD_NAME] == "web"
-    event = until(
-        lambda: next(
-            (
-                each
-                for each in cluster.get(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")["items"]
-                if each["reason"] == "Injected"
-            ),
-            None,
-        ),
-        10,
-        "an event",
-    )
-    assert event["regarding"]["kind"] == "ReplicaSet"
+    (made,) = pods_of(cluster, namespace, 1)
+    assert [one["name"] for one in made["spec"]["initContainers"]] == [names.REDIRECT, names.PROXY]
+    assert made["spec"]["initContainers"][1]["restartPolicy"] == "Always"
+    assert made["metadata"]["labels"][names.WORKLOAD_NAME] == "web"
+    ((kind, _),) = until(lambda: events_of(cluster, namespace, "Injected"), 60, "an event")  # none of a dry run
+    assert kind == "ReplicaSet"
 
 
 def test_what_cannot_have_one_goes_on_and_says_why(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
     meshed(cluster, namespace)
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "host"},
-        "spec": {"hostNetwork": True, "containers": [{"name": "a", "image": "a:1"}]},
+    quiet = [
+        pod("told-not-to", {names.INJECT: names.DISABLED}),
+        pod("has-one", containers=[{"name": names.PROXY, "image": "a:1"}]),
+    ]
+    loud = {
+        "host": (pod("host", hostNetwork=True), "hostNetwork is on"),
+        "word": (pod("word", {names.INJECT: "yes"}), f"invalid {names.INJECT} annotation 'yes' at pod level"),
+        "wish": (pod("wish", {names.CPU_REQUEST: "lots"}), names.CPU_REQUEST),
+        "name": (
+            pod("name", containers=[{"name": "linkerd-proxy", "image": "a:1"}]),
+            "container linkerd-proxy is another mesh's",
+        ),
+        "image": (
+            pod("image", containers=[{"name": "a", "image": "docker.io/istio/proxyv2:1.2"}]),
+            "container a is another mesh's",
+        ),
     }
-    cluster.apply(pod, namespace=namespace)
-    (found,) = pods_of(cluster, namespace, 1)
-    assert "initContainers" not in found["spec"]
-    until(
-        lambda: "hostNetwork is on" in cluster.kubectl("get", "events", "-n", namespace, "-o", "yaml"), 10, "an event"
-    )
+    warn = ("create", "--warnings-as-errors", "-n", namespace, "-f", "-")  # what is made is made, and told
+    cluster.kubectl(*warn, stdin="\n---\n".join(map(json.dumps, quiet)))
+    said = cluster.kubectl(*warn, stdin="\n---\n".join(json.dumps(each) for each, _ in loud.values()), status=1)
+    cluster.apply(deployment("my.app"), namespace=namespace)
+    for each in pods_of(cluster, namespace, len(quiet) + len(loud) + 1):
+        assert "initContainers" not in each["spec"], each["metadata"]["name"]
+
+    def told() -> dict[tuple[str, str], str] | None:
+        found = events_of(cluster, namespace, "InjectionSkipped")
+        return found if len(found) > len(loud) else None
+
+    found = until(told, 60, "an event of each")
+    for name, (_, reason) in loud.items():
+        assert reason in found.pop(("Pod", name))
+        assert any("no meshtui sidecar: " in line and reason in line for line in said.splitlines()), said
+    (((kind, name), note),) = found.items()  # and none of those that were quiet
+    assert (kind, name.startswith("my.app-")) == ("ReplicaSet", True)
+    assert "'my.app' is no DNS label" in note
+
+
+def test_a_word_that_a_namespace_does_not_mean_is_told_at_its_pods(
+    cluster: Cluster, mesh: Mesh, namespace: str
+) -> None:
+    cluster.kubectl("annotate", "namespace", namespace, f"{names.INJECT}=Enabled")
+    words = ("create", "--warnings-as-errors", "--dry-run=server", "-n", namespace, "-f", "-")
+
+    def said() -> str:
+        done = subprocess.run(  # whose exit status tells whether the injector knows of the annotation yet
+            [need_program("kubectl"), "--kubeconfig", str(cluster.plane.admin), *words],
+            input=json.dumps(pod("web")), capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        return done.stderr
+
+    until(lambda: f"invalid {names.INJECT} annotation 'Enabled' at namespace level" in said(), 60, "a warning")
 
 
 def test_a_token_becomes_a_certificate_and_its_traffic_figures(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
     cluster.apply(deployment("web"), namespace=namespace)
-    (pod,) = pods_of(cluster, namespace, 1)
-    with workload(mesh, namespace, "web", pod["metadata"]["name"]) as web:
+    (made,) = pods_of(cluster, namespace, 1)
+    with workload(mesh, namespace, "web", made["metadata"]["name"]) as web:
         assert [web.call() for _ in range(8)] + [web.call("/fail")] == [200] * 8 + [500]
         path = f"{ROOT}/namespaces/{namespace}/stats?kind=deployment&name=web"
 
@@ -88,7 +144,9 @@ def test_a_token_becomes_a_certificate_and_its_traffic_figures(cluster: Cluster,
             http = rows[0].get("http") or {} if rows else {}
             return http if int(http.get("success", 0)) == 8 and int(http.get("failure", 0)) == 1 else None
 
-        until(counted, 15, "the figures of web")
+        until(counted, 60, "the figures of web")
+    told = until(lambda: events_of(cluster, namespace, "CertificateIssued"), 60, "an event of the certificate")
+    assert told == {("ServiceAccount", "default"): f"a certificate for spiffe://{DOMAIN}/ns/{namespace}/sa/default"}
 
 
 def test_rbac_says_who_sees_what(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
@@ -101,6 +159,8 @@ def test_rbac_says_who_sees_what(cluster: Cluster, mesh: Mesh, namespace: str) -
         said = cluster.kubectl("get", "--raw", what, kubeconfig=who, status=None)
         assert "forbidden" in said.lower()
     assert "web" in cluster.kubectl("get", "--raw", f"{path}?unmeshed=true", kubeconfig=ann)
+    said = cluster.kubectl("get", "stats.observe.meshtui.dev", "-n", namespace, kubeconfig=ann, status=None)
+    assert f"`meshtui stat -n {namespace}` shows them, `kubectl get --raw {path}` prints them as JSON" in said
 
 
 def test_a_token_for_somebody_else_is_refused(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
@@ -109,6 +169,9 @@ def test_a_token_for_somebody_else_is_refused(cluster: Cluster, mesh: Mesh, name
     with workload(mesh, namespace, "web", "web-0", account="web", token=token, ready=False) as sidecar:
         assert sidecar.process.wait(20) == 77
         assert f"is system:serviceaccount:{namespace}:other's" in sidecar.log.read_text()
+    told = until(lambda: events_of(cluster, namespace, "CertificateRefused"), 60, "an event of the refusal")
+    assert f"is system:serviceaccount:{namespace}:other's" in told.pop(("ServiceAccount", "web"))
+    assert not told
     plain = cluster.token(namespace, "web")
     with workload(mesh, namespace, "web", "web-1", account="web", token=plain, ready=False) as sidecar:
         assert sidecar.process.wait(20) == 77
@@ -151,14 +214,14 @@ def test_the_api_server_is_told_by_which_ca_to_know_us(cluster: Cluster, mesh: M
 
 def test_a_restart_keeps_the_authority_and_a_kill_nobodys_pods(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
     before = mesh.anchors
-    mesh.end(kill=True)
     meshed(cluster, namespace)
+    mesh.end(kill=True)
     cluster.apply(deployment("web"), namespace=namespace)
-    (pod,) = pods_of(cluster, namespace, 1)
-    assert "initContainers" not in pod["spec"]  # the webhook is away, and the pod went on
+    (bare,) = pods_of(cluster, namespace, 1)
+    assert "initContainers" not in bare["spec"]  # the webhook is away, and the pod went on
     mesh.start()
     assert mesh.anchors == before
-    cluster.kubectl("delete", "pod", pod["metadata"]["name"], "-n", namespace, "--wait=false")
+    cluster.kubectl("delete", "pod", bare["metadata"]["name"], "-n", namespace, "--wait=false")
     until(lambda: any("initContainers" in one["spec"] for one in pods_of(cluster, namespace, 1)), 30, "a meshed pod")
     assert all(line["level"] != "error" for line in mesh.log())
 

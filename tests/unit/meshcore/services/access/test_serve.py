@@ -248,6 +248,20 @@ async def test_curl_reads_json(place: Place) -> None:
         assert "stats" in {one["name"] for one in (await response.json())["resources"]}
 
 
+async def test_kubectl_get_is_told_what_shows_the_figures(place: Place) -> None:
+    table = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+    for path, query, accept, verb in (
+        (f"{ROOT}/namespaces/shop/stats", "", table, "meshtui stat -n shop"),
+        (f"{ROOT}/namespaces/shop/stats", "?limit=500", "application/json", "meshtui stat -n shop"),
+        (f"{ROOT}/stats", "?limit=500", table, "meshtui stat -A"),
+        (f"{ROOT}/namespaces/shop/meshstatus", "?limit=500", table, "meshtui check -n shop"),
+    ):
+        async with place.get(path + query, {"X-Remote-User": "ann", "Accept": accept}) as response:
+            body = await response.json()
+        assert (response.status, body["reason"]) == (400, "BadRequest")
+        assert f"`{verb}` shows them, `kubectl get --raw {path}` prints them as JSON" in body["message"]
+
+
 async def test_nobody_but_the_front_proxy_is_heard(place: Place, tmp_path: Path) -> None:
     user = {"X-Remote-User": "root"}
     async with place.get(f"{ROOT}/stats", user, place.stranger) as response:
