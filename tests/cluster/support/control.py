@@ -32,6 +32,12 @@ AUDIT = {
             "verbs": ["list", "watch"],
             "omitStages": ["RequestReceived"],
         },
+        {  # of whom it asks what they may do, in full
+            "level": "Request",
+            "users": ["system:serviceaccount:meshtui:meshtui-controller"],
+            "resources": [{"group": "authorization.k8s.io", "resources": ["subjectaccessreviews"]}],
+            "omitStages": ["RequestReceived"],
+        },
         {"level": "None"},
     ],
 }
