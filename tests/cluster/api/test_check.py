@@ -3,11 +3,14 @@
 Each broken installation is a real one with one thing taken away or spoilt, and put back afterwards.
 """
 
+import asyncio
 import base64
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +20,19 @@ from kubernetes.client import ApiException
 
 from meshcore.inject import names
 from meshcore.inject.settings import write
+from meshcore.kube.session import open_cluster
 from meshcore.pki.authority import create_anchor, create_issuer, key_pem, pem, utc
+from meshcore.wire.control_pb2 import CHECK_ERROR, CheckItem
+from meshcore.wire.version import PROTOCOL, VERSION
+from meshtui.sources.checks.gather import gather
+from meshtui.sources.checks.rooms import PROXY, categories
+from tests.cluster.api.test_mesh import deployment, meshed, pods_of
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.folder import kept_if_failed
 from tests.cluster.support.mesh import BASE, NAMESPACE, OBSERVE, Mesh
 from tests.cluster.support.mesh import mesh as running
 from tests.cluster.support.people import meshtui
+from tests.cluster.support.sidecar import workload
 from tests.cluster.support.wait import until
 
 ACCOUNT = "meshtui-controller"
@@ -132,6 +142,73 @@ def test_a_user_of_one_namespace_is_told_what_they_cannot_see(cluster: Cluster, 
     (pods,) = found.category("meshtui-data-plane")
     assert (pods["result"], pods["error"]) == ("warning", "none has")
     assert f"kubectl annotate namespace {namespace}" in pods["hint"]
+
+
+def kubelet(cluster: Cluster, namespace: str) -> None:
+    """Say of all pods of a namespace that they run and are ready."""
+    status = {"conditions": [{"type": "Ready", "status": "True"}], "phase": "Running"}
+    for each in cluster.get(f"/api/v1/namespaces/{namespace}/pods")["items"]:
+        cluster.core.patch_namespaced_pod_status(each["metadata"]["name"], namespace, {"status": status})
+
+
+def test_what_is_wrong_with_sidecars_is_told_of_each(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
+    wanted = ("well", "newer", "foreign", "silent")
+    meshed(cluster, namespace)
+    cluster.apply(*(deployment(name) for name in wanted), namespace=namespace)
+    pods = {
+        each["metadata"]["labels"][names.WORKLOAD_NAME]: each["metadata"]["name"]
+        for each in pods_of(cluster, namespace, len(wanted))
+    }
+    stranger = pem(create_anchor("stranger", utc(time.time()))[0]).decode()
+
+    def data_plane(part: str, error: str, result: str) -> dict[str, str]:
+        """Wait until the check says so of one item; return it."""
+
+        def item() -> dict[str, str] | None:
+            found = check(cluster.plane.admin, "--proxy", "-n", namespace).category("meshtui-data-plane")
+            said = [each for each in found if part in each["description"] and error in each.get("error", "")]
+            return said[0] if said and said[0]["result"] == result else None
+
+        return until(item, 120, f"{part}: {result} {error}", every=0.5)
+
+    def pod(name: str) -> str:
+        return f"{namespace}/{pods[name]}"
+
+    with (
+        workload(mesh, namespace, "well", pods["well"]),
+        workload(mesh, namespace, "newer", pods["newer"], speaks=(PROTOCOL + 1, PROTOCOL)),
+        workload(mesh, namespace, "foreign", pods["foreign"], anchors=stranger, ready=False) as foreign,
+    ):
+        idle = data_plane("are ready", "not ready: ", "error")
+        assert all(pod(name) in idle["error"] for name in wanted)
+        assert "`kubectl describe pod NAME`" in idle["hint"]
+
+        kubelet(cluster, namespace)
+        lost = f"no uplink from {', '.join(sorted(map(pod, ('foreign', 'silent'))))}"
+        connected = data_plane("are connected", lost, "error")
+        assert (connected["error"], connected["hint"]) == (lost, "`kubectl logs POD -c meshtui-proxy` says why")
+        why = re.compile(r"127\.0\.0\.1:\d+ is not \S+: .*certificate")
+        until(lambda: why.search(foreign.log.read_text()), 60, "why, in the log of that sidecar")
+        version = data_plane(
+            "control plane's version", f"not {VERSION}: {pod('newer')} (0.{PROTOCOL + 1}.0)", "warning"
+        )
+        assert pod("well") not in version["error"]
+        assert "kubectl rollout restart" in version["hint"]
+        data_plane("certificates are valid", "", "success")
+
+        late = until(lambda: asyncio.run(tomorrow(cluster.plane.admin, namespace)), 60, "an answer")
+        assert late.result == CHECK_ERROR
+        assert late.error == f"expired: {', '.join(sorted(map(pod, ('well', 'newer'))))}"
+        assert late.hint == "`kubectl logs POD -c meshtui-proxy` says why"
+
+
+async def tomorrow(kubeconfig: Path, namespace: str) -> CheckItem | None:
+    """Return what a check would say of certificates that nobody renewed until tomorrow."""
+    async with open_cluster(str(kubeconfig), environ={}) as session:
+        facts = await gather(session, PROXY, "", namespace)
+    rooms = categories(replace(facts, now=facts.now + timedelta(hours=25)), PROXY)
+    items = [item for room in rooms if room.name == "meshtui-data-plane" for item in room.checks]
+    return next((item for item in items if "certificates are valid" in item.description), None)
 
 
 # What breaks an installation, and how it is found: category, a word of the check, of its error, of its hint.

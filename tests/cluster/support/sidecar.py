@@ -70,8 +70,12 @@ def workload(
     token: str = "",
     ready: bool = True,
     speaks: tuple[int, int] | None = None,
+    anchors: str = "",
 ) -> Iterator[Sidecar]:
-    """A small web server with a sidecar that says it is this pod of this deployment; see versions.py for `speaks`."""
+    """A small web server with a sidecar that says it is this pod of this deployment; see versions.py for `speaks`.
+
+    It trusts the mesh's anchors, or others.
+    """
     folder = mesh.folder / pod
     folder.mkdir(exist_ok=True)
     file = folder / "token"
@@ -89,7 +93,7 @@ def workload(
         "identity_address": mesh.settings.addresses.identity,
         "control_address": mesh.settings.addresses.control,
         "control_name": mesh.settings.addresses.name,
-        "anchors_pem": mesh.anchors,
+        "anchors_pem": anchors or mesh.anchors,
         "log_level": "info",
         "token_file": str(file),
         "admin": {"listen": f"127.0.0.1:{admin}"},
