@@ -48,6 +48,9 @@ def _parse(args: Sequence[str]) -> tuple[str, int | None]:
 
 
 def _sidecar(path: str, workers: int | None) -> int:
+    from agents.sidecar.main import main as run  # first: it makes some modules wait that the others would load
+
+    # isort: split
     from dataclasses import replace
 
     from agents.runtime.config import REFUSED, ConfigError, load
@@ -57,8 +60,6 @@ def _sidecar(path: str, workers: int | None) -> int:
     except ConfigError as error:
         sys.stderr.write(f"sidecar configuration refused: {error}\n")
         return REFUSED
-    from agents.sidecar.main import main as run
-
     return run(config if workers is None else replace(config, workers=workers))
 
 

@@ -52,3 +52,16 @@ def test_a_sidecar_pays_for_no_part_of_the_library_that_it_does_not_use() -> Non
     }  # fmt: skip
     assert "google._upb._message" in loaded
     assert not needless & loaded
+
+
+def test_what_its_libraries_load_and_hardly_use_waits_in_a_sidecar() -> None:
+    start, _, _ = " ".join(commands.sidecar()).partition(" -m agents ")
+    code = (
+        "import sys, agents.__main__, agents.sidecar.main; "
+        "print(*(n for n, m in sys.modules.items() if "
+        "getattr(vars(m).get('__getattr__'), '__module__', '') == 'meshcore.postpone'))"
+    )
+    done = subprocess.run(
+        [*start.split(), "-c", code], env=commands.sidecar_environment(), capture_output=True, text=True, check=True
+    )
+    assert {"calendar", "locale", "tokenize", "google.protobuf.internal.python_message"} <= set(done.stdout.split())
