@@ -1,6 +1,7 @@
 """`python -m tests.bench`: what a request costs in our sidecars, beside Envoy and HAProxy, in one run.
 
-`make bench` calls it (ROWS, ROUNDS, JSON). The default run takes about eleven minutes; a few ROWS take a minute each.
+`make bench` calls it (ROWS, ROUNDS, JSON). The default run takes about eleven minutes, and six more where the programs
+of a cluster are (cluster.py); a few ROWS take a minute each.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from tests.bench import readme, tools
+from tests.bench import cluster, readme, tools
 from tests.bench.ahead import allowed
 from tests.bench.envoy import Envoy
 from tests.bench.haproxy import HAProxy
@@ -29,6 +30,7 @@ from tests.bench.rows import ROWS, Row
 from tests.bench.table import render
 from tests.bench.verdicts import failures
 
+CLUSTER = "cluster"  # the control plane's own row: endpoints to a thousand watchers, in a cluster of thousands of pods
 MAKES: dict[str, Make] = {make.name: make for make in (Mesh, Envoy, HAProxy, Linkerd)}
 
 
@@ -40,17 +42,23 @@ def main() -> int:
         result = json.loads(args.result.read_text())
     else:
         try:
-            result = run(args.rows, args.peers, args.rounds, args.seconds)
+            result = run(args.rows, args.peers, args.rounds, args.seconds) if args.rows else {}
+            if args.cluster:
+                result["cluster"] = cluster.run_rows()
         except tools.MissingError as error:
             print(f"bench: {error}", file=sys.stderr)
             return 2
         if args.json:
             args.json.write_text(json.dumps(result, indent=1) + "\n")
-    print(render(result["rows"]), fill(describe(result), 118), sep="\n")
+    failed = [f"{name}: not measured: {why}" for name, why in result.get("failed", {}).items()]
+    if rows := result.get("rows"):
+        print(render(rows), fill(describe(result), 118), sep="\n")
+        failed += [line for row in rows for line in failures(row)]
+    if of_cluster := result.get("cluster"):
+        print(cluster.render(of_cluster["rows"]), fill(cluster.describe(of_cluster), 118), sep="\n")
+        failed += cluster.missed(of_cluster["rows"])
     if args.readme:
         readme.publish(result)
-    failed = [f"{name}: not measured: {why}" for name, why in result["failed"].items()]
-    failed += [line for row in result["rows"] for line in failures(row)]
     print(*failed, sep="\n", end="\n" if failed else "", file=sys.stderr)
     return int(bool(failed))
 
@@ -103,7 +111,8 @@ def parse() -> argparse.Namespace:
     )
     names = [row.name for row in ROWS]
     rivals = [name for name in MAKES if name != Mesh.name]
-    parser.add_argument("--rows", type=_listed(names), help=f"which rows, of {','.join(names)}")
+    rows = [*names, CLUSTER]
+    parser.add_argument("--rows", type=_listed(rows), help=f"which rows, of {','.join(rows)}")
     parser.add_argument("--peers", type=_listed([*rivals, "none"]), help=f"beside whom, of {','.join(rivals)}, or none")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (3)")
     parser.add_argument("--seconds", type=float, default=2.0, help="how long each measurement takes (2)")
@@ -113,6 +122,10 @@ def parse() -> argparse.Namespace:
     args = parser.parse_args()
     if args.rounds < 1 or args.seconds < 1:
         parser.error("at least one round, of at least one second")
+    lacking = cluster.missing()
+    args.cluster = CLUSTER in args.rows if args.rows else not args.result and not lacking
+    if args.cluster and lacking:
+        parser.error(f"{CLUSTER}: {lacking}")
     args.rows = [row for row in ROWS if row.name in (args.rows or names)]
     given = [name for name in rivals if name != Linkerd.name or "LINKERD2_PROXY" in os.environ]
     args.peers = [MAKES[name] for name in (Mesh.name, *(args.peers or given)) if name != "none"]

@@ -1,8 +1,9 @@
 """`python -m tests.bench.cluster`: from a change of an endpoint to the sidecars, in a cluster of thousands of pods.
 
-`make bench-cluster` calls it. A real API server, pods by kwok, the control plane as a process beside it, and watchers
-with a connection each. What is told: the delay from the API server's answer to the change until each watcher knows,
-what of it came after the API server told the EndpointSlice (OURS), and what the control plane takes meanwhile.
+`make bench-cluster` calls it, and `make bench` does where the cluster's programs are. A real API server, pods by kwok,
+the control plane as a process beside it, and watchers with a connection each. What is told: the delay from the API
+server's answer to the change until each watcher knows, what of it came after the API server told the EndpointSlice
+(OURS), and what the control plane takes meanwhile.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,9 +33,11 @@ from tests.cluster.support.kwok import PODS_PER_NODE, Kwok
 from tests.cluster.support.mesh import Mesh, mesh
 from tests.cluster.support.wait import until
 from tests.cluster.support.whole import Instance
+from tests.cluster.tools.find import CONTROL_PLANE, find_program
 
 NAMESPACE = "load"
 SERVICES = 50
+PODS, WATCHERS, SECONDS = 5000, 1000, 20.0
 
 
 class Row(NamedTuple):
@@ -230,9 +234,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.cluster", description=__doc__)
     names = [row.name for row in ROWS]
     parser.add_argument("--rows", default="", help=f"of {','.join(names)}")
-    parser.add_argument("--pods", type=int, default=5000)
-    parser.add_argument("--watchers", type=int, default=1000)
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each row")
+    parser.add_argument("--pods", type=int, default=PODS)
+    parser.add_argument("--watchers", type=int, default=WATCHERS)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each row")
     parser.add_argument(
         "--nice", type=int, default=0, help="of all its processes; below 0 on a machine that is busy (root)"
     )
@@ -242,9 +246,23 @@ def main() -> int:
     if unknown := set(wanted) - set(names):
         parser.error(f"no {unknown.pop()}; there are {', '.join(names)}")
     os.nice(args.nice)  # of this process and all that it starts
+    result = run_rows(wanted, args.pods, args.watchers, args.seconds)
+    if args.json:
+        args.json.write_text(json.dumps({"cluster": result}, indent=1) + "\n")
+    print(render(result["rows"]))
+    failed = missed(result["rows"])
+    print(*failed, sep="\n", end="\n" if failed else "", file=sys.stderr)
+    return int(bool(failed))
+
+
+def run_rows(
+    rows: Sequence[str] = (), pods: int = PODS, watchers: int = WATCHERS, seconds: float = SECONDS
+) -> dict[str, Any]:
+    """Measure some rows, or all, in a cluster of its own."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 4 * args.watchers), hard), hard))
-    result: dict[str, Any] = {"machine": machine(), "pods": args.pods, "watchers": args.watchers, "rows": []}
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 4 * watchers), hard), hard))
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    result: dict[str, Any] = {"date": today, "machine": machine(), "pods": pods, "watchers": watchers, "rows": []}
     with tempfile.TemporaryDirectory(prefix="meshtui-bench-") as name:
         folder = Path(name)
         plane = ControlPlane(folder / "cluster")
@@ -252,27 +270,37 @@ def main() -> int:
             plane.start()
             cluster = Cluster(plane)
             kwok = Kwok(cluster)
-            kwok.start(args.pods // PODS_PER_NODE + 4)
+            kwok.start(pods // PODS_PER_NODE + 4)
             cluster.core.create_namespace({"metadata": {"name": NAMESPACE}})
-            say(f"{args.pods} pods")
-            kwok.run(NAMESPACE, args.pods, SERVICES)
+            say(f"{pods} pods")
+            kwok.run(NAMESPACE, pods, SERVICES)
             sets = Sets(cluster, NAMESPACE)
             sets.make(SERVICES)
             (folder / "mesh").mkdir()
             with mesh(cluster, folder / "mesh") as found:
-                for row in (each for each in ROWS if each.name in wanted):
+                for row in (each for each in ROWS if not rows or each.name in rows):
                     say(row.name)
-                    measured = asyncio.run(measure(cluster, found, sets, row, args.watchers, args.seconds))
+                    measured = asyncio.run(measure(cluster, found, sets, row, watchers, seconds))
                     result["rows"].append(measured)
                     say(json.dumps(measured))
         finally:
             plane.close()
-    if args.json:
-        args.json.write_text(json.dumps(result, indent=1) + "\n")
-    print(render(result["rows"]))
-    failed = missed(result["rows"])
-    print(*failed, sep="\n", end="\n" if failed else "", file=sys.stderr)
-    return int(bool(failed))
+    return result
+
+
+def missing() -> str:
+    """Return what this machine lacks for it; empty: nothing."""
+    lacking = [name for name in CONTROL_PLANE if find_program(name) is None]
+    return f"{', '.join(lacking)} missing: make cluster-tools" if lacking else ""
+
+
+def describe(result: Mapping[str, Any]) -> str:
+    """Return where a result comes from."""
+    found = result["machine"]
+    return (
+        f"The control plane with {result['pods']:,} pods and {result['watchers']:,} watchers: {found['cpu']}, "
+        f"{found['cores']} cores, load average {found['load_average']:g} at the start; {result['date']}."
+    )
 
 
 def say(line: str) -> None:

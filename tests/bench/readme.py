@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from tests.bench import cluster
 from tests.bench.machine import describe
 from tests.bench.table import render
 
@@ -19,7 +20,10 @@ BEGIN, END = "<!-- bench: written by `make bench-readme` -->", "<!-- /bench -->"
 
 def section(result: dict[str, Any]) -> str:
     """Return what stands between the markers, markers included."""
-    return f"{BEGIN}\n```text\n{render(result['rows'])}\n```\n\n{fill(describe(result), 110)}\n{END}"
+    parts = [f"```text\n{render(result['rows'])}\n```", fill(describe(result), 110)]
+    if of_cluster := result.get("cluster"):
+        parts += [f"```text\n{cluster.render(of_cluster['rows'])}\n```", fill(cluster.describe(of_cluster), 110)]
+    return "\n".join((BEGIN, "\n\n".join(parts), END))
 
 
 def replace(text: str, made: str) -> str:
@@ -30,6 +34,7 @@ def replace(text: str, made: str) -> str:
 
 
 def publish(result: dict[str, Any]) -> None:
-    """Write a result into the README, and keep it."""
+    """Write a result into the README, and keep it; of what it did not measure, the last figures stay."""
+    result = json.loads(PUBLISHED.read_text()) | result
     README.write_text(replace(README.read_text(), section(result)))
     PUBLISHED.write_text(json.dumps(result, indent=1) + "\n")

@@ -16,14 +16,19 @@ CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-sche
 IMAGE_FILES = {PAUSE: "pause.tar", TOOLS: "tools.tar", DATABASES: "databases.tar"}
 
 
-def need_program(name: str) -> str:
-    """Return the path of a program of the cluster."""
+def find_program(name: str) -> Path | None:
+    """Return the path of a program of the cluster, if it is here."""
     asked = os.environ.get(f"TEST_ASSET_{name.upper().replace('-', '_')}")
     if asked:
-        return asked
+        return Path(asked)
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     folders = [*([Path(assets)] if assets else []), PROGRAMS.folder, DEFAULT]
-    found = next((folder / name for folder in folders if (folder / name).exists()), None)
+    return next((folder / name for folder in folders if (folder / name).exists()), None)
+
+
+def need_program(name: str) -> str:
+    """Return the path of a program of the cluster, or skip the test."""
+    found = find_program(name)
     if found is None:
         absent(f"{name} is missing: make cluster-tools, or KUBEBUILDER_ASSETS=FOLDER")
     return str(found)

@@ -46,3 +46,21 @@ def test_a_row_that_failed_is_a_failure(monkeypatch, tmp_path, capsys):
     file.write_text(json.dumps(result | {"failed": {"grpc": "envoy did not start"}}))
     assert main() == 1
     assert capsys.readouterr().err == "grpc: not measured: envoy did not start\n"
+
+
+@pytest.mark.parametrize(
+    ("lacking", "asked_for", "measured"), [("", "", True), ("etcd missing", "", False), ("", "http1", False)]
+)
+def test_the_cluster_is_measured_where_it_can_be_and_was_not_left_out(monkeypatch, lacking, asked_for, measured):
+    monkeypatch.setattr("tests.bench.cluster.missing", lambda: lacking)
+    assert asked(monkeypatch, "--rows", asked_for).cluster is measured
+
+
+def test_a_cluster_alone(monkeypatch, capsys):
+    monkeypatch.setattr("tests.bench.cluster.missing", lambda: "")
+    args = asked(monkeypatch, "--rows", "cluster")
+    assert (args.cluster, args.rows) == (True, [])
+    monkeypatch.setattr("tests.bench.cluster.missing", lambda: "etcd missing: make cluster-tools")
+    with pytest.raises(SystemExit):
+        asked(monkeypatch, "--rows", "cluster")
+    assert "make cluster-tools" in capsys.readouterr().err
