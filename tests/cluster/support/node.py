@@ -85,6 +85,11 @@ class Node:
         """Take in a docker-archive; its tag is not `latest`, or the kubelet would look for a newer one elsewhere."""
         self.boundary.run("ctr", "--address", str(self.socket), "--namespace", "k8s.io", "images", "import", str(path))
 
+    def tag(self, image: str, name: str) -> None:
+        """Give an image that is there another name."""
+        how = ("--address", str(self.socket), "--namespace", "k8s.io")
+        self.boundary.run("ctr", *how, "images", "tag", "--force", f"docker.io/{image}", f"docker.io/{name}")
+
     def images(self) -> dict[str, str]:
         """Return the size of each image that is there, as containerd says it."""
         listed = self.boundary.run("ctr", "--address", str(self.socket), "--namespace", "k8s.io", "images", "list")
