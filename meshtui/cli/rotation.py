@@ -137,6 +137,7 @@ def _restart(pod: Any) -> str:
 
 
 def name(pod: Pod) -> str:
+    """Return how a person names a pod."""
     return f"{pod.status.namespace}/{pod.status.pod}"
 
 
