@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench import tools
-from tests.bench.rows import RATE, Row
+from tests.bench.rows import Row
 from tests.bench.words import HTTP_PATH, REPLY, REQUEST, UNARY
 
 CONNECTIONS = 32
@@ -58,7 +58,7 @@ def _closed(row: Row, port: int, seconds: float, folder: Path) -> Outcome:
 
 def paced(row: Row, port: int, seconds: float) -> Outcome:
     """Load a port at the fixed rate, ahead of the machine's other work where that is allowed."""
-    return _generate(row, port, seconds, *PACED.get(row.load, (CONNECTIONS, 1)), "--ahead", rate=RATE)
+    return _generate(row, port, seconds, *PACED.get(row.load, (CONNECTIONS, 1)), "--ahead", rate=row.rate)
 
 
 def _generate(row: Row, port: int, seconds: float, connections: int, depth: int, *more: str, rate: int = 0) -> Outcome:

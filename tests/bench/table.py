@@ -11,8 +11,9 @@ from tests.bench.verdicts import Verdict, judge
 
 LEGEND = f"""\
 CPU: ours / best of Envoy and linkerd2-proxy, per unit of work, in the same rounds. P50, P99, P99.9: ms added to a
-direct connection at {RATE:,}/s. PRIVATE, RESIDENT: MiB of one process, idle/loaded; OURS is ours / best, as for CPU.
-✓ and ✗: whether the goal is met."""
+direct connection at {RATE:,}/s, or at the rate told below the row's name. PRIVATE, RESIDENT: MiB of one process,
+idle/loaded; OURS is ours / best, as for CPU. tap and routes: ours beside ours, without and with, for nobody else has
+such a state. ✓ and ✗: whether the goal is met."""
 HEAD = (
     "ROW", "OURS", "", "GOAL", "", "PROXY", "CPU µs", "RATE/s", "P50", "P99", "P99.9", "PRIVATE", "RESIDENT",
 )  # fmt: skip
@@ -25,7 +26,9 @@ def render(results: list[dict[str, Any]]) -> str:
     known = {row.name: row for row in ROWS}
     for result in results:
         verdicts = judge(known[result["name"]], result)
-        names = (result["name"], f"  per {result['unit']}")
+        rate = known[result["name"]].rate
+        slower = [f"  at {rate}/s"] if rate != RATE and result.get("direct") else []
+        names = (result["name"], f"  per {result['unit']}", *slower)
         blocks = (names, verdicts, result["proxies"].items())
         for name, verdict, proxy in zip_longest(*blocks):
             lines.append((name or "", *_verdict(verdict), *(_proxy(*proxy) if proxy else ("",) * 8)))
