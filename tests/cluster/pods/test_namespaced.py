@@ -1,6 +1,7 @@
 """A mesh of one namespace in real pods: installed and read by somebody who is its admin and nothing else."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.people import asked, meshtui
 from tests.cluster.support.wait import until
 from tests.cluster.tools.images import TOOLS
+from tests.support.shell import Shell, eventually
+from tests.support.terminal import Terminal
+
+WITHIN = 90.0
 
 WEB = f"""
 apiVersion: apps/v1
@@ -30,8 +35,28 @@ def connected(kubeconfig: Path, name: str) -> bool:
     return name in pods and bool(pods[name]["meshed"] and pods[name]["uplink"]["connected"])
 
 
+def look(kubeconfig: Path, namespace: str, folder: Path) -> None:
+    """Look at the mesh in the full-screen terminal, which is led to it over a forwarded port."""
+    shell = Shell(folder)
+    terminal = Terminal(folder, {**shell.environment, "KUBECONFIG": str(kubeconfig)})
+    try:
+        terminal.line(f"{sys.executable} -m meshtui")
+        assert terminal.shows(f"1 {namespace}", "√ control plane", "web", "1/1 proxies", within=WITHIN), terminal.screen
+        for words, shown in (
+            ("po", ("› pods", "web-")),
+            ("check", ("› check", "gives meshtui-controller to the control plane")),
+        ):
+            terminal.type(":")
+            terminal.line(words)
+            assert terminal.shows(*shown, within=WITHIN), terminal.screen
+        terminal.press("q")
+        assert eventually(lambda: terminal.screen.split()[-1:] == ["$"], WITHIN), terminal.screen
+    finally:
+        terminal.close()
+
+
 @pytest.mark.usefixtures("our_images")
-def test_an_admin_of_one_namespace_needs_nobody_else(cluster: Cluster, namespace: str) -> None:
+def test_an_admin_of_one_namespace_needs_nobody_else(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
     owner = cluster.user("solo", namespace=namespace)
     cluster.bind("admin", "user:solo", namespace)
     how = ["--namespaced", "--mesh-namespace", namespace]
@@ -57,6 +82,7 @@ def test_an_admin_of_one_namespace_needs_nobody_else(cluster: Cluster, namespace
     cluster.kubectl("apply", "-f", "-", stdin=web.stdout, kubeconfig=owner)
     (pod,) = cluster.ready_pods(namespace, "app=web", 1, 90)
     until(lambda: connected(owner, pod.metadata.name), 60, "the sidecar's uplink", every=1)
+    look(owner, namespace, tmp_path)
     other = cluster.user("other", namespace=namespace)
     cluster.bind("view", "user:other", namespace)
     refused = meshtui("pods", kubeconfig=other)
