@@ -39,3 +39,16 @@ def test_one_that_is_nowhere_is_left_to_whoever_imports_it() -> None:
 def test_what_it_does_not_have_is_an_attribute_error() -> None:
     code = "postpone('calendar'); import calendar\ntry: calendar.nothing\nexcept AttributeError as e: print(e)"
     assert run(code) == "module 'calendar' has no attribute 'nothing'"
+
+
+def test_threads_that_use_it_together_all_find_it_whole() -> None:
+    code = (
+        "import threading; sys.setswitchinterval(1e-6); postpone('calendar', 'textwrap'); import calendar, textwrap\n"
+        "found = []; start = threading.Barrier(8)\n"
+        "def use(): start.wait(); found.append((calendar.timegm.__name__, textwrap.dedent.__name__))\n"
+        "threads = [threading.Thread(target=use) for _ in range(8)]\n"
+        "for each in threads: each.start()\n"
+        "for each in threads: each.join()\n"
+        "print(len(found))"
+    )
+    assert run(code) == "8"
