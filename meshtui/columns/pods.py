@@ -86,8 +86,8 @@ def message(pod: Pod) -> str:
 
 
 def unmeshed(pod: Pod) -> str:
-    """Return why an instance has no sidecar and what to do."""
-    return str(pod.unmeshed_reason or "no sidecar; take `mesh: false` out of its workload and start it again")
+    """Return why an instance has no sidecar."""
+    return str(pod.unmeshed_reason or "runs without a sidecar")
 
 
 def record(pod: Pod) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class People:
             why = next((reason for _, _, reason in here if reason), "runs without a sidecar")
             raise TapError(
                 f"{_say(target)} cannot be tapped: {why}",
-                "only meshed workloads can be tapped; take `mesh: false` out of its mesh.yaml and start it again",
+                "only meshed workloads can be tapped: take away what keeps its sidecar away, and start it again",
                 code="FAILED_PRECONDITION",
             )
 
