@@ -1,7 +1,7 @@
 """`python -m tests.bench`: what a request costs in our sidecars, beside Envoy and HAProxy, in one run.
 
-`make bench` calls it (ROWS, ROUNDS, JSON). The default run takes about eleven minutes, and six more where the programs
-of a cluster are (cluster.py); a few ROWS take a minute each.
+`make bench` calls it (ROWS, ROUNDS, JSON). The default run takes about fourteen minutes, and four more where the
+programs of a cluster are (cluster.py); a few ROWS take a minute each.
 """
 
 import argparse
