@@ -127,7 +127,9 @@ class Watch(Generic[Kept]):
             except KubeError as error:
                 if error.code != GONE or "continue" not in query:
                     raise
-                # Reading took longer than the server remembers: take all at once, from its memory.
+                # Reading took longer than the server remembers: take all at once, from its memory. What the first
+                # pages held may be gone by now, and nobody would tell.
+                seen.clear()
                 query = {"resourceVersion": "0", "resourceVersionMatch": "NotOlderThan", **self._selectors}
                 continue
             for each in got.get("items") or ():

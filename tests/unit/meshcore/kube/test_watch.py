@@ -134,6 +134,24 @@ async def test_a_list_whose_pages_grow_too_old_is_taken_at_once(server: ApiServe
         assert watch.state.failures == 0
 
 
+async def test_what_went_while_pages_grew_too_old_is_not_kept(server: ApiServer, session: Session) -> None:
+    for number in range(25):
+        server.put(pod(f"p{number}"))
+
+    async def first(request: web.Request) -> web.Response:
+        return server._list(ALL, {"limit": "10"})
+
+    async def old(request: web.Request) -> web.Response:
+        del server.objects[pod("p0")]  # it was on the first page
+        return refusal(410, "Expired", "the provided continue parameter is too old")
+
+    server.script(ALL, first, old)
+    async with running(session, page=10, strip=lambda each: each["metadata"]["name"]) as (watch, told):
+        assert ("deleted", "p0", "p0", None) in told
+        assert ("shop", "p0") not in dict(watch.store.items())
+        assert len(watch.store) == 24
+
+
 async def test_a_stream_that_ends_is_taken_up_where_it_stopped(server: ApiServer, session: Session) -> None:
     server.put(pod("a"))
     async with running(session) as (watch, told):
