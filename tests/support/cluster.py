@@ -105,12 +105,15 @@ def place(
     serving: bool | None = None,
     zone: str = "",
     hints: tuple[str, ...] = (),
+    node: str = "",
 ) -> Object:
     """Return one endpoint of a slice."""
     conditions = {key: value for key, value in (("ready", ready), ("serving", serving)) if value is not None}
     found: Object = {"addresses": [ip], "conditions": conditions}
     if pod_name:
         found["targetRef"] = {"kind": "Pod", "name": pod_name}
+    if node:
+        found["nodeName"] = node
     if zone:
         found["zone"] = zone
     if hints:

@@ -108,7 +108,8 @@ class Locator:
 
     def _leaves(self, place: Place) -> bool:
         """Tell whether the pod behind it was told to end; its slice says so a moment later."""
-        pod = self._snapshot.pods.get(place.pod) if place.pod is not None else None
+        key = self._snapshot.pod_of(place)
+        pod = self._snapshot.pods.get(key) if key is not None else None
         return pod is not None and pod.phase == STOPPING
 
     def _endpoint(self, ip: str, number: int, place: Place, protocol: Protocol.ValueType) -> Endpoint:
@@ -116,12 +117,12 @@ class Locator:
         key = place.pod or self._snapshot.pod_at.get(ip)
         pod = self._snapshot.pods.get(key) if key is not None else None
         above = self._snapshot.namespaces.get(pod.namespace) if pod is not None else None
-        what = (ip, number, protocol, place.zone)
+        what = (ip, number, protocol, place.near)
         known = self._made.get(what)
         if known is not None and known.pod is pod and known.above is above and known.opaque == self.opaque:
             return known.endpoint
         endpoint = self._dial(ip, number, pod, protocol)
-        endpoint.zone = place.zone
+        endpoint.zone = place.near
         if len(self._made) >= MADE:
             self._made.clear()
         self._made[what] = _Made(pod, above, self.opaque, endpoint)

@@ -38,13 +38,20 @@ class Service(NamedTuple):
 
 
 class Place(NamedTuple):
-    """One endpoint of a slice. `zone` is the one that hints give it to, else the one it is in."""
+    """One endpoint of a slice. `zone` is the one it is in, `hints` are those that it is meant for, if any are named."""
 
     addresses: tuple[str, ...]
     ready: bool
     serving: bool
     zone: str
+    hints: tuple[str, ...]
+    node: str
     pod: Key | None
+
+    @property
+    def near(self) -> str:
+        """Return the zone whose clients are to prefer it."""
+        return self.zone if not self.hints or self.zone in self.hints else self.hints[0]
 
 
 class Slice(NamedTuple):
@@ -141,7 +148,9 @@ def _place(endpoint: Object, own: str) -> Place:
         addresses=tuple(endpoint.get("addresses") or ()),
         ready=ready,
         serving=bool(conditions.get("serving", ready)),
-        zone=str(hints[0].get("name", "")) if hints else endpoint.get("zone") or "",
+        zone=endpoint.get("zone") or "",
+        hints=tuple(str(hint.get("name", "")) for hint in hints),
+        node=endpoint.get("nodeName") or "",
         pod=(target.get("namespace") or own, target["name"]) if target.get("kind") == "Pod" else None,
     )
 

@@ -4,13 +4,16 @@
 (namespace, service), and ("", address) for whoever dials an address. locate.py answers. Pure.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from meshcore.services.discovery.records import Key, Namespace, Pod, Service, Slice
+from meshcore.services.discovery.records import Key, Namespace, Place, Pod, Service, Slice
 from meshcore.wire.discovery_pb2 import STOPPING
 
 Touched = set[Key]
+
+ZONE = "topology.kubernetes.io/zone"
+NODES = 20_000  # whose zones are kept; Kubernetes ends at 5,000 at a time
 
 
 @dataclass(slots=True)
@@ -23,7 +26,8 @@ class Snapshot:
     slices: dict[Key, dict[str, Slice]] = field(default_factory=dict)  # by service
     service_at: dict[str, Key] = field(default_factory=dict)  # by address
     pod_at: dict[str, Key] = field(default_factory=dict)
-    _behind: dict[Key, set[Key]] = field(default_factory=dict)  # pod -> services
+    _zones: dict[str, str] = field(default_factory=dict)  # by node, as endpoints on it say
+    _behind: dict[Key, set[Key]] = field(default_factory=dict)  # pod, or address of who knows whom -> services
 
     def take_service(self, old: Service | None, new: Service | None) -> Touched:
         """Take in a change of a Service."""
@@ -51,32 +55,31 @@ class Snapshot:
             held.pop(old.name, None)
             if not held:
                 self.slices.pop(key, None)
-            self._unlink(old, held)
             touched |= self._of_service(key)
         if new is not None and new.service:
             key = (new.namespace, new.service)
             self.slices.setdefault(key, {})[new.name] = new
-            for place in new.places:
-                if place.pod is not None:
-                    self._behind.setdefault(place.pod, set()).add(key)
+            for link in _links(new):
+                self._behind.setdefault(link, set()).add(key)
+            self._learn(new)
             touched |= self._of_service(key)
+        if old is not None:
+            self._unlink(old)
         return touched
 
     def take_pod(self, old: Pod | None, new: Pod | None) -> Touched:
         """Take in a change of a Pod; only what an endpoint says of it concerns those who dial."""
-        for each in (old, new):
-            if each is not None and each.addresses and _seen(old) != _seen(new):
-                break
-        else:
-            self._keep_pod(old, new)
-            return set()
         self._keep_pod(old, new)
         touched: Touched = set()
+        if _seen(old) == _seen(new):
+            return touched
         for each in (old, new):
             if each is not None:
-                touched |= {("", ip) for ip in each.addresses}
-                for key in self._behind.get((each.namespace, each.name), ()):
-                    touched |= self._of_service(key)
+                addresses = {("", ip) for ip in each.addresses}
+                touched |= addresses
+                for link in ((each.namespace, each.name), *addresses):
+                    for key in self._behind.get(link, ()):
+                        touched |= self._of_service(key)
         return touched
 
     def take_namespace(self, old: Namespace | None, new: Namespace | None) -> Touched:
@@ -97,30 +100,61 @@ class Snapshot:
     def behind(self, namespace: str, service: str) -> set[str]:
         """Return the names of the pods behind a service."""
         slices = self.slices.get((namespace, service), {}).values()
-        return {place.pod[1] for each in slices for place in each.places if place.pod is not None}
+        found = {self.pod_of(place) for each in slices for place in each.places}
+        return {key[1] for key in found if key is not None and key[0] == namespace}
+
+    def pod_of(self, place: Place) -> Key | None:
+        """Return which pod a place is: a slice that was written by hand may say it by its address alone."""
+        if place.pod is not None:
+            return place.pod
+        return next((self.pod_at[ip] for ip in place.addresses if ip in self.pod_at), None)
 
     def served_by(self, namespace: str, pod: str) -> Iterator[tuple[Key, str, int]]:
-        """Yield what a pod answers for: a service, its port's name, and the pod's own port."""
-        for key in sorted(self._behind.get((namespace, pod), ())):
+        """Yield what a pod answers for: a service, its port's name, and the pod's own port.
+
+        Another namespace's service does not count: whoever writes a slice by hand may name any pod in it.
+        """
+        known = (namespace, pod)
+        for key in sorted(self._services_of(known)):
             ports = {
                 (name, number)
                 for each in self.slices.get(key, {}).values()
-                if any(place.pod == (namespace, pod) for place in each.places)
+                if key[0] == namespace and any(self.pod_of(place) == known for place in each.places)
                 for name, number, _ in each.ports
             }
             for name, number in sorted(ports):
                 yield key, name, number
 
     def zone_of(self, namespace: str, pod: str) -> str:
-        """Return the zone that a pod's endpoints are said to be in; empty where nobody says."""
-        for key in self._behind.get((namespace, pod), ()):
+        """Return the zone that a pod is in; empty where nobody says.
+
+        Any endpoint of its node tells, whatever it is behind itself; newer clusters say it at the pod (KEP-4742).
+        """
+        known = self.pods.get((namespace, pod))
+        if known is not None and (found := self._zones.get(known.node) or dict(known.labels).get(ZONE)):
+            return found
+        for key in self._services_of((namespace, pod)):
             for each in self.slices.get(key, {}).values():
                 for place in each.places:
-                    if place.pod == (namespace, pod) and place.zone:
+                    if place.zone and self.pod_of(place) == (namespace, pod):
                         return place.zone
         return ""
 
     # How it is done.
+
+    def _services_of(self, pod: Key) -> Touched:
+        """Return the services behind which a pod is, by its name or by an address."""
+        known = self.pods.get(pod)
+        links = (pod, *(("", ip) for ip in (known.addresses if known is not None else ())))
+        return {key for link in links for key in self._behind.get(link, ())}
+
+    def _learn(self, new: Slice) -> None:
+        """Take in which zones nodes are in."""
+        if len(self._zones) > NODES:
+            self._zones.clear()
+        for place in new.places:
+            if place.node and place.zone:
+                self._zones[place.node] = place.zone
 
     def _keep_pod(self, old: Pod | None, new: Pod | None) -> None:
         if old is not None:
@@ -138,15 +172,30 @@ class Snapshot:
         service = self.services.get(key)
         return {key, *(("", ip) for ip in service.addresses)} if service is not None else {key}
 
-    def _unlink(self, old: Slice, left: Mapping[str, Slice]) -> None:
+    def _unlink(self, old: Slice) -> None:
+        """Forget what led from pods to a service by a slice that is no more, or is another by now."""
         key = (old.namespace, old.service)
-        still = {place.pod for each in left.values() for place in each.places}
-        for place in old.places:
-            if place.pod is not None and place.pod not in still:
-                services = self._behind.get(place.pod, set())
-                services.discard(key)
-                if not services:
-                    self._behind.pop(place.pod, None)
+        held = self.slices.get(key, {})
+        gone = set(_links(old))
+        # Mostly a slice says other things of the same pods.
+        for each in (held[old.name], *held.values()) if old.name in held else held.values():
+            if not gone:
+                break
+            gone.difference_update(_links(each))
+        for link in gone:
+            services = self._behind.get(link, set())
+            services.discard(key)
+            if not services:
+                self._behind.pop(link, None)
+
+
+def _links(each: Slice) -> Iterator[Key]:
+    """Yield what leads from pods to a slice: their names, or their addresses where it does not name them."""
+    for place in each.places:
+        if place.pod is not None:
+            yield place.pod
+        else:
+            yield from (("", ip) for ip in place.addresses)
 
 
 def _seen(pod: Pod | None) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 import pytest
 
 from meshcore.inject import names
-from meshcore.services.discovery import locate, records
+from meshcore.services.discovery import locate, records, snapshot
 from meshcore.services.discovery.locate import Locator
 from meshcore.services.discovery.resolve import View
 from meshcore.services.discovery.snapshot import Snapshot, Touched
@@ -137,6 +137,32 @@ def test_a_pod_that_is_not_known_yet_is_sent_nothing_in_the_clear(shop: Cluster)
     assert [each.peer.identity for each in shop.ask("web:80").endpoints.values()] == [""]
 
 
+def test_a_pod_on_its_nodes_network_is_told_of_when_it_is_known(shop: Cluster) -> None:
+    ours = cluster.pod("web-3", "192.168.0.3", meshed=False, hostNetwork=True)
+    shop.put("slice", cluster.endpoints("web", cluster.place("192.168.0.3", "web-3")))  # before its pod
+    assert ("shop", "web") in shop.put("pod", ours)
+    assert [each.ip for each in shop.ask("web:80").endpoints.values()] == ["192.168.0.3"]
+    ours["metadata"]["deletionTimestamp"] = "2026-01-02T03:04:06Z"
+    assert ("shop", "web") in shop.put("pod", ours)
+
+
+def test_an_address_in_a_slice_written_by_hand_is_the_pod_that_has_it(shop: Cluster) -> None:
+    shop.put("service", cluster.service("old", "10.96.0.2"))
+    shop.put("slice", cluster.endpoints("old", cluster.place("10.0.0.3")))
+    (endpoint,) = shop.ask("old:80").endpoints.values()
+    assert endpoint.peer.identity == ""
+    both = {("shop", "old"), ("", "10.96.0.2"), ("", "10.0.0.3")}
+    assert shop.put("pod", cluster.pod("new", "10.0.0.3", account="new")) == both
+    (endpoint,) = shop.ask("old:80").endpoints.values()
+    assert endpoint.peer.identity == "spiffe://cluster.local/ns/shop/sa/new"
+    leaving = cluster.pod("new", "10.0.0.3", account="new")
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-02T03:04:06Z"
+    assert shop.put("pod", leaving) == both
+    assert shop.put("pod", leaving, gone=True) == both
+    shop.put("slice", cluster.endpoints("old"), gone=True)
+    assert shop.put("pod", cluster.pod("next", "10.0.0.3")) == {("", "10.0.0.3")}
+
+
 def test_headless_and_external_services(shop: Cluster) -> None:
     shop.put("service", cluster.service("db", ports=(("postgres", 5432),)))
     shop.put("slice", cluster.endpoints("db", cluster.place("10.0.0.1", "web-1"), ports=(("postgres", 5432),)))
@@ -200,6 +226,40 @@ def test_who_is_behind_a_service_and_in_which_zone(shop: Cluster) -> None:
     assert shop.snapshot.behind("shop", "web") == {"web-1", "web-2"}
     assert shop.snapshot.behind("shop", "db") == set()
     assert (shop.snapshot.zone_of("shop", "web-1"), shop.snapshot.zone_of("shop", "web-2")) == ("a", "")
+
+
+def test_a_pod_is_in_the_zone_of_its_node_and_its_endpoint_where_hints_want_it(shop: Cluster) -> None:
+    hinted = cluster.place("10.0.0.1", "web-1", zone="a", hints=("b",), node="node1")
+    shop.put("slice", cluster.endpoints("web", hinted))
+    assert [each.zone for each in shop.ask("web:80").endpoints.values()] == ["b"]
+    assert shop.snapshot.zone_of("shop", "web-1") == "a"
+    shop.put("pod", cluster.pod("client", "10.0.0.5"))  # behind no service, on the same node
+    assert shop.snapshot.zone_of("shop", "client") == "a"
+    shop.put("pod", cluster.pod("other", "10.0.0.6", nodeName="node2"))
+    assert shop.snapshot.zone_of("shop", "other") == ""
+    told = cluster.pod("told", "10.0.0.7", nodeName="node2", labels={"topology.kubernetes.io/zone": "c"})
+    shop.put("pod", told)
+    assert shop.snapshot.zone_of("shop", "told") == "c"
+
+
+def test_nodes_whose_zones_are_kept_are_bounded(shop: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot, "NODES", 2)
+    for number in range(9):
+        place = cluster.place("10.0.0.1", "web-1", zone="a", node=f"node{number}")
+        shop.put("slice", cluster.endpoints("web", place))
+    assert len(shop.snapshot._zones) <= 3
+
+
+def test_a_slice_in_one_namespace_puts_no_pod_of_another_behind_its_service(shop: Cluster) -> None:
+    shop.put("service", cluster.service("lure", "10.96.9.9", namespace="bank"))
+    place = cluster.place("10.0.0.1", "web-1")
+    place["targetRef"]["namespace"] = "shop"
+    shop.put("slice", cluster.endpoints("lure", place, cluster.place("10.0.0.2"), namespace="bank"))
+    assert [key for key, *_ in shop.snapshot.served_by("shop", "web-1")] == [("shop", "web")]
+    assert [key for key, *_ in shop.snapshot.served_by("shop", "web-2")] == [("shop", "web")]
+    assert shop.snapshot.behind("bank", "lure") == set()
+    first, _second = shop.ask("lure.bank:80").endpoints.values()  # who dials it reaches it, as without a mesh
+    assert first.peer.identity == "spiffe://cluster.local/ns/shop/sa/web"
 
 
 def test_a_port_that_a_policy_declares_opaque_is_opaque_to_whoever_dials_it(shop: Cluster) -> None:

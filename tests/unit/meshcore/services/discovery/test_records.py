@@ -87,14 +87,15 @@ def test_a_slice_has_places_with_their_pods_and_zones() -> None:
     found = endpoint_slice(
         cluster.endpoints(
             "web",
-            cluster.place("10.0.0.1", "web-1", zone="a"),
+            cluster.place("10.0.0.1", "web-1", zone="a", node="node1"),
             cluster.place("10.0.0.2", zone="a", hints=("b",)),
-            cluster.place("10.0.0.3", ready=False, serving=True),
+            cluster.place("10.0.0.3", ready=False, serving=True, zone="c", hints=("b", "c")),
             cluster.place("10.0.0.4", ready=None),
         )
     )
     assert (found.service, found.ports) == ("web", (("http", 8080, ""),))
-    assert [one.zone for one in found.places] == ["a", "b", "", ""]
+    assert [(one.zone, one.near) for one in found.places] == [("a", "a"), ("a", "b"), ("c", "c"), ("", "")]
+    assert [one.node for one in found.places] == ["node1", "", "", ""]
     assert [(one.ready, one.serving) for one in found.places] == [
         (True, True),
         (True, True),
