@@ -70,7 +70,13 @@ class ClusterPlane:
         self.reviews = Reviews(session)
         self.events = Recorder(session, ACCOUNT)
         self.rules = ClusterPolicy(self.cluster.attachments, self._service_ports, self._served)
-        self.policy = Policy(None, ports=lambda namespace, pod: {}, wall_ms=wall_ms, compose=self.rules.compose)
+        self.policy = Policy(
+            None,
+            ports=lambda namespace, pod: {},
+            wall_ms=wall_ms,
+            compose=self.rules.compose,
+            read=self.cluster.read,
+        )
         self.replicas = Replicas(options)
         home = Home(
             name="kubernetes",
@@ -84,6 +90,7 @@ class ClusterPlane:
             default_namespace=lambda: options.namespace if options.scoped else "default",
             redeem=(Keys(session, options.namespace) if options.scoped else Reviewed(self.reviews)).check,
             zone=self.cluster.snapshot.zone_of,
+            read=self.cluster.read,
             behind=self.cluster.snapshot.behind,
             told=self._certified,
             noted=self._noted,

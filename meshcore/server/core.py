@@ -6,7 +6,7 @@ certificates come from.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from meshcore.services.discovery.inventory import Inventory
 from meshcore.services.discovery.registry import Registry
 from meshcore.services.discovery.resolve import View
 from meshcore.services.discovery.rows import Behind
-from meshcore.services.discovery.serve import Discovery
+from meshcore.services.discovery.serve import Discovery, at_once
 from meshcore.services.identity.serve import Identity, Noted, Redeem, Told, unnoted, untold
 from meshcore.services.identity.serving import Serving
 from meshcore.services.identity.store import Store
@@ -64,6 +64,7 @@ class Home:
     default_namespace: Callable[[], str]
     redeem: Redeem
     zone: Callable[[str, str], str] = lambda namespace, pod: ""
+    read: Callable[[], Awaitable[None]] = at_once  # waits until what `look` answers from was read once
     behind: Behind | None = None
     told: Told = untold
     noted: Noted = unnoted
@@ -92,6 +93,7 @@ class Core:
             registry,
             look=home.look,
             zone=home.zone,
+            read=home.read,
             proven=lambda context: str(caller(context) or ""),
             clock=time.monotonic,
             settle=home.settle,

@@ -6,12 +6,13 @@ means is resolve.py's; who may say what is the server's interceptor's.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 import grpc
 
+from meshcore.services.discovery.patience import patiently
 from meshcore.services.discovery.registry import Registry, ServiceKey, Uplink
 from meshcore.services.discovery.resolve import View
 from meshcore.services.discovery.rows import canonical
@@ -28,14 +29,20 @@ log = logging.getLogger("meshcore.discovery")
 SETTLE_S = 3.0  # after a restart, how long sidecars have to register again before anybody is told of their absence
 STABLE_S = 0.5  # endpoints that did not change for so long are believed earlier
 EXPIRE_S = 1.0
+LOCATE_S = 1.0  # how soon a zone that nobody knew is looked for again; then ever more rarely
 MAX_PORTS = 100
 MAX_ADDRESSES = 16
+
+
+async def at_once() -> None:
+    """Wait for nothing: what there is to know is known."""
 
 
 class Discovery(discovery_pb2_grpc.DiscoveryServicer):
     """Presence and endpoints. `look` says what a target means, `zone` in which zone a pod is (empty: nobody knows).
 
-    `clock` is monotonic seconds; `settle`: this is a restart, and sidecars may still know more than we do.
+    `clock` is monotonic seconds; `settle`: this is a restart, and sidecars may still know more than we do. `read` waits
+    until what `look` answers from was read once: before that, sidecars go on with what they know.
     """
 
     def __init__(
@@ -47,11 +54,13 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
         clock: Callable[[], float],
         settle: bool,
         zone: Callable[[str, str], str] = lambda namespace, pod: "",
+        read: Callable[[], Awaitable[None]] = at_once,
     ) -> None:
         self.registry = registry
         self._proven = proven
         self._clock = clock
         self._zone = zone
+        self._read = read
         self._settled = clock() + (SETTLE_S if settle else 0.0)
         self._closing = False
         self._topics = Topics(look)
@@ -79,8 +88,17 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
     ) -> AsyncIterator[discovery_pb2.RegistrationReply]:
         """Hold a sidecar's presence for as long as its stream lasts."""
         uplink: Uplink | None = None
+        zone, wait = "", LOCATE_S
+        said = patiently(request_iterator, lambda: None if zone or uplink is None else wait)
         try:
-            async for message in request_iterator:
+            async for message in said:
+                if message is None:  # its pod may have been the first of its node that anybody heard of
+                    assert uplink is not None
+                    wait *= 2
+                    zone = self._zone(uplink.instance.namespace, uplink.instance.pod)
+                    if zone:
+                        yield discovery_pb2.RegistrationReply(server_version=VERSION, protocol=PROTOCOL, zone=zone)
+                    continue
                 instance = message.instance if message.HasField("instance") else None
                 if instance is not None:
                     await self._check(instance, context)
@@ -104,6 +122,7 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
             if uplink is not None and not self._closing:
                 self.registry.disconnect(uplink)
                 log.info("sidecar disconnected", extra=_names(uplink.instance))
+            await said.aclose()
 
     async def Watch(
         self, request: discovery_pb2.WatchRequest, context: "Context"
@@ -112,6 +131,7 @@ class Discovery(discovery_pb2_grpc.DiscoveryServicer):
         target = parse_address(request.target) or parse_target(request.target, request.namespace)
         if target is None:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"{request.target!r:.300} does not name a service")
+        await self._read()
         event = asyncio.Event()
         topic = self._topics.join(target, event)
         sent: View | None = None

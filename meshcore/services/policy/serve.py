@@ -6,7 +6,7 @@ used changes nothing: the last good policy stays, a log line and `problem` (for 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -26,13 +26,26 @@ Ports = Callable[[str, str], Mapping[str, int]]
 Compose = Callable[[str, str, str], policy_pb2.WorkloadPolicy]
 
 
+async def at_once() -> None:
+    """Wait for nothing: the file was read as this was made."""
+
+
 class Policy(policy_pb2_grpc.PolicyServicer):
     """The mesh's description and what follows from it for each workload. `wall_ms` is Unix time."""
 
     def __init__(
-        self, file: Path | None, *, ports: Ports, wall_ms: Callable[[], int], compose: Compose | None = None
+        self,
+        file: Path | None,
+        *,
+        ports: Ports,
+        wall_ms: Callable[[], int],
+        compose: Compose | None = None,
+        read: Callable[[], Awaitable[None]] = at_once,
     ) -> None:
-        """With `compose`, nothing is read of a file: `renew` says when there is something new."""
+        """With `compose`, nothing is read of a file: `renew` says when there is something new.
+
+        `read` waits until what it composes from was read once: before that, sidecars keep the rules that they have.
+        """
         self.file = file
         self.problem = ""
         self.description = Description()
@@ -41,6 +54,7 @@ class Policy(policy_pb2_grpc.PolicyServicer):
         self._ports = ports
         self._compose = compose or self._described
         self._wall_ms = wall_ms
+        self._read = read
         self._seen = (0, 0, 0)
         self._watchers: dict[tuple[str, str], set[asyncio.Event]] = {}
         self.poll()
@@ -94,6 +108,7 @@ class Policy(policy_pb2_grpc.PolicyServicer):
         self, request: policy_pb2.PolicyRequest, context: "Context"
     ) -> AsyncIterator[policy_pb2.WorkloadPolicy]:
         """Tell a workload's policy now and after each change of it."""
+        await self._read()
         key = (request.namespace, request.name)
         event = asyncio.Event()
         self._watchers.setdefault(key, set()).add(event)

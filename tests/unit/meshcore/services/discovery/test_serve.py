@@ -17,8 +17,10 @@ from meshcore.wire.discovery_pb2 import (
     Instance,
     InstancePort,
     InstanceStatus,
+    Registration,
     WatchRequest,
 )
+from meshcore.wire.version import PROTOCOL
 
 
 @pytest.fixture(autouse=True)
@@ -119,3 +121,55 @@ async def test_what_is_declared_anew_is_looked_at_again(registry: Registry) -> N
     ports.append(DeclaredPort("http", 8080))
     one.redeclared()
     assert (await anext(stream)).exists
+
+
+async def test_nobody_is_told_anything_before_what_there_is_was_read(registry: Registry) -> None:
+    known = asyncio.Event()
+
+    async def read() -> None:
+        await known.wait()
+
+    found = Discovery(
+        registry,
+        look=partial(resolve, registry, lambda *_: None),
+        proven=lambda _: "id",
+        clock=time.monotonic,
+        settle=False,
+        read=read,
+    )
+    answer = asyncio.ensure_future(anext(watch(found)))
+    await asyncio.sleep(0.05)
+    assert not answer.done()  # or a sidecar would take away what it knows
+    registry.connect(instance("web-0"), "id")
+    known.set()
+    update = await asyncio.wait_for(answer, 60)
+    assert (update.snapshot, update.exists, len(update.put)) == (True, True, 1)
+
+
+async def test_a_zone_that_is_known_later_is_told_then(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "LOCATE_S", 0.001)
+    zones = iter(["", "", "a"])
+    found = Discovery(
+        registry,
+        look=partial(resolve, registry, lambda *_: None),
+        proven=lambda _: "id",
+        clock=time.monotonic,
+        settle=False,
+        zone=lambda namespace, pod: next(zones),
+    )
+    end = asyncio.Event()
+
+    async def said() -> AsyncIterator[Registration]:
+        mine = instance("web-0")
+        mine.protocol = mine.oldest_protocol = PROTOCOL
+        yield Registration(instance=mine)
+        await end.wait()
+        yield Registration(draining=True)
+
+    replies = found.Register(said(), cast(Any, None))
+    async with asyncio.timeout(60):
+        assert [(await anext(replies)).zone, (await anext(replies)).zone] == ["", "a"]
+        end.set()
+        assert [each async for each in replies] == []  # it is not looked for again
+    entry = registry.entry("shop", "web-0")
+    assert entry is None or entry.uplink is None

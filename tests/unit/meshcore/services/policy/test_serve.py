@@ -112,3 +112,21 @@ async def test_what_is_composed_elsewhere_is_told_when_it_is_renewed() -> None:
     assert (first.detect_timeout_ms, second.detect_timeout_ms) == (1, 2)
     assert second.version > first.version
     assert asked[0] == ("shop", "web", "web-0")
+
+
+async def test_nobody_is_told_rules_before_those_that_there_are_were_read() -> None:
+    known = asyncio.Event()
+    rules: list[WorkloadPolicy] = []
+
+    async def read() -> None:
+        await known.wait()
+
+    policy = Policy(None, ports=lambda *_: {}, wall_ms=lambda: 1000, compose=lambda *_: rules[0], read=read)
+    answer = asyncio.ensure_future(anext(watch(policy)))
+    await asyncio.sleep(0.05)
+    assert not answer.done()  # or a sidecar would go on without the rules that it has
+    rules.append(WorkloadPolicy())
+    rules[0].inbound.add(port=80)
+    known.set()
+    told = await asyncio.wait_for(answer, 60)
+    assert [each.port for each in told.inbound] == [80]
