@@ -64,11 +64,16 @@ def identify(front: FrontProxy, certificate: Mapping[str, Any] | None, headers: 
         for key, value in given:
             if key.startswith(prefix) and len(key) > len(prefix):
                 extra.setdefault(unquote(key[len(prefix) :]), []).append(value)
-    return User(
+    user = User(
         users[0],
         groups=tuple(_values(given, front.group_headers)),
         extra=tuple(sorted((key, tuple(values)) for key, values in extra.items())),
     )
+    try:  # what is no UTF-8 stands for something else in every review
+        "".join((user.name, *user.groups, *(text for key, values in user.extra for text in (key, *values)))).encode()
+    except UnicodeEncodeError:
+        raise CallerError("what the request says of who asks is no UTF-8") from None
+    return user
 
 
 def common_name(certificate: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ The server puts the application on a TLS port behind the APIService `v1alpha1.ob
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, cast
@@ -34,7 +35,9 @@ Allowed = Callable[[User, str, str, str], Awaitable[str]]
 MAX_STREAMS = 1000
 ALIVE_S = 5.0  # a stream in which nothing happens says so this often
 FIRST_S = 1.0  # how long a stream may take to its first answer before its head goes out
+AGAIN_S = 30.0  # how often it is asked whether somebody may still see what an open stream tells
 LINE_LIMIT = 64 << 10  # of a path: a request stands in it
+HEADERS = 1500  # a header for each group of who asks: Active Directory's tokens have up to a thousand
 
 
 class Access:
@@ -57,8 +60,13 @@ class Access:
 
     @property
     def handler_args(self) -> dict[str, Any]:
-        """What AppRunner has to be told: long paths are ours, and a question ends with its asker's connection."""
-        return {"max_line_size": LINE_LIMIT, "handler_cancellation": True, "access_log": None}
+        """What AppRunner has to be told: paths and groups are long, a question ends with its asker's connection."""
+        return {
+            "max_line_size": LINE_LIMIT,
+            "max_headers": HEADERS,
+            "handler_cancellation": True,
+            "access_log": None,
+        }
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
         form: Form = Frames() if frames.CONTENT_TYPE in request.headers.get("Accept", "") else Json()
@@ -90,7 +98,7 @@ class Access:
             return _refuse(form, Refusal(grpc.StatusCode.INVALID_ARGUMENT, str(error)))
         except Refusal as refusal:
             return _refuse(form, refusal)
-        return await self._stream(request, question, asked, form)
+        return await self._stream(request, question, asked, form, Still(lambda: self._permit(user, question, asked)))
 
     async def _permit(self, user: User, question: observe.Question, asked: Message) -> None:
         """Raise Refusal unless the user may ask this of every namespace that it touches."""
@@ -113,7 +121,7 @@ class Access:
         return web.Response(body=form.message(answer) + form.end(None), content_type=form.content_type)
 
     async def _stream(
-        self, request: web.Request, question: observe.Question, asked: Message, form: Form
+        self, request: web.Request, question: observe.Question, asked: Message, form: Form, still: "Still"
     ) -> web.StreamResponse:
         if self.streams >= MAX_STREAMS:
             return _refuse(form, Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{MAX_STREAMS} streams are open already"))
@@ -127,7 +135,7 @@ class Access:
                         return _refuse(form, cast("Refusal", first.exception()))
                     response = web.StreamResponse(headers={"Content-Type": form.content_type})
                     await response.prepare(request)
-                    await _send(response, first, answers, form)
+                    await _send(response, first, answers, form, still)
                     return response
                 finally:
                     first.cancel()
@@ -136,18 +144,41 @@ class Access:
             self.streams -= 1
 
 
+class Still:
+    """Asks now and then whether what was permitted as a stream began still is: a stream may last for days."""
+
+    def __init__(self, permit: Callable[[], Awaitable[None]]) -> None:
+        """`permit` raises Refusal where it is not."""
+        self._permit = permit
+        self._due = time.monotonic() + AGAIN_S
+
+    async def permitted(self) -> None:
+        """Raise Refusal if it is due to ask, and the right is gone; that nobody knows is no refusal."""
+        now = time.monotonic()
+        if now < self._due:
+            return
+        self._due = now + AGAIN_S
+        try:
+            await self._permit()
+        except Refusal as refusal:
+            if refusal.code == grpc.StatusCode.PERMISSION_DENIED:
+                raise
+
+
 async def _send(
     response: web.StreamResponse,
     first: "asyncio.Future[Message | None]",
     answers: AsyncIterator[Message],
     form: Form,
+    still: "Still",
 ) -> None:
     """Write answers as they come, and how they ended; a reader that has gone is no error."""
     refusal: Refusal | None = None
     coming = first
     try:
         try:
-            while (answer := await _patiently(coming, response, form)) is not None:
+            while (answer := await _patiently(coming, response, form, still)) is not None:
+                await still.permitted()
                 await response.write(form.message(answer))
                 coming = asyncio.ensure_future(_next(answers))
         except Refusal as error:
@@ -162,10 +193,11 @@ async def _send(
 
 
 async def _patiently(
-    coming: "asyncio.Future[Message | None]", response: web.StreamResponse, form: Form
+    coming: "asyncio.Future[Message | None]", response: web.StreamResponse, form: Form, still: "Still"
 ) -> Message | None:
     """Return the next answer, and let the reader know while there is none that it would be told."""
     while not (await asyncio.wait((coming,), timeout=ALIVE_S))[0]:
+        await still.permitted()
         await response.write(form.alive)
     return await coming
 

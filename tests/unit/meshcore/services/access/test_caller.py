@@ -44,6 +44,9 @@ def test_user_groups_and_extras_come_from_the_headers(front: FrontProxy) -> None
         (CERTIFICATE, [], "in nobody's name"),
         (CERTIFICATE, [("X-Remote-User", "")], "in nobody's name"),
         (CERTIFICATE, [("X-Remote-User", "ann"), ("X-Remote-User", "admin")], "in nobody's name"),
+        (CERTIFICATE, [("X-Remote-User", "ann\udcff")], "is no UTF-8"),
+        (CERTIFICATE, [("X-Remote-User", "ann"), ("X-Remote-Group", "\udcff")], "is no UTF-8"),
+        (CERTIFICATE, [("X-Remote-User", "ann"), ("X-Remote-Extra-Scopes", "\udcff")], "is no UTF-8"),
     ],
 )
 def test_anybody_else_is_refused(

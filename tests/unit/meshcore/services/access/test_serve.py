@@ -12,6 +12,7 @@ import aiohttp
 import grpc
 import pytest
 from aiohttp import web
+from multidict import CIMultiDict
 
 from meshcore.client import control, stats, tap
 from meshcore.client.channel import Session, open_api
@@ -69,19 +70,32 @@ class Services:
             self.open -= 1
 
 
-async def allowed(user: User, verb: str, resource: str, namespace: str) -> str:
-    """Ann may look at shop; root at everything; of eve nobody can be asked."""
-    if user.name == "eve":
-        raise Refusal(grpc.StatusCode.UNAVAILABLE, "nobody knows now: the API server is away", "ask again")
-    return "" if user.name == "root" or (user.name == "ann" and namespace == "shop") else "no rule"
+class Rights:
+    """Ann may look at shop, and Zoe by one of her many groups; root at everything; of eve nobody can be asked."""
+
+    def __init__(self) -> None:
+        self.revoked = False
+        self.away = False
+
+    async def allowed(self, user: User, verb: str, resource: str, namespace: str) -> str:
+        if self.away or user.name == "eve":
+            raise Refusal(grpc.StatusCode.UNAVAILABLE, "nobody knows now: the API server is away", "ask again")
+        if self.revoked:
+            return "no rule any more"
+        if user.name == "zoe":
+            return "" if "group-0499" in user.groups else "no rule"
+        return "" if user.name == "root" or (user.name == "ann" and namespace == "shop") else "no rule"
 
 
 class Place:
     """A running API and ways to ask it."""
 
-    def __init__(self, url: str, services: Services, client: ssl.SSLContext, stranger: ssl.SSLContext) -> None:
+    def __init__(
+        self, url: str, services: Services, rights: Rights, client: ssl.SSLContext, stranger: ssl.SSLContext
+    ) -> None:
         self.url = url
         self.services = services
+        self.rights = rights
         self.client = client
         self.stranger = stranger
 
@@ -91,7 +105,7 @@ class Place:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         async with (
             aiohttp.ClientSession() as http,
-            http.get(self.url + path, headers=dict(headers), ssl=tls or self.client) as response,
+            http.get(self.url + path, headers=headers, ssl=tls or self.client) as response,
         ):
             yield response
 
@@ -109,7 +123,7 @@ class Place:
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
     front, serving = Ca("front"), Ca("serving")
     server = serving.issue(tmp_path / "server.pem", "localhost", dns="localhost")
-    services = Services()
+    services, rights = Services(), Rights()
     access = Access(
         {
             "/meshtui.v1.StatsQuery/Stat": services.stat,
@@ -119,7 +133,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
         front=lambda: FrontProxy(
             front.pem, frozenset({"front-proxy"}), ("X-Remote-User",), ("X-Remote-Group",), ("X-Remote-Extra-",)
         ),
-        allowed=allowed,
+        allowed=rights.allowed,
         hello=HELLO,
     )
     contexts = Contexts()
@@ -135,7 +149,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
         context.load_cert_chain(front.issue(tmp_path / f"{name}.pem", name))
         return context
 
-    yield Place(f"https://localhost:{port}", services, client("front-proxy"), client("somebody"))
+    yield Place(f"https://localhost:{port}", services, rights, client("front-proxy"), client("somebody"))
     await runner.cleanup()
 
 
@@ -215,6 +229,39 @@ async def test_a_stream_in_which_nothing_happens_gives_signs_of_life(
     assert [json.loads(line)["sidecars"] for line in text.split("\n") if line] == [1]
     session = await place.session("ann")
     assert [one.sidecars async for one in tap.observe(session, [web_(name="slow")], limit=1)] == [1]
+
+
+async def test_a_right_that_is_taken_away_ends_the_streams_that_it_opened(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "AGAIN_S", 0.01)
+    session = await place.session("ann")
+    stream = tap.observe(session, [web_()])
+    assert (await anext(stream)).sidecars == 1
+    place.rights.revoked = True
+    with pytest.raises(ClientError, match="ann may not watch taps") as caught:
+        async with asyncio.timeout(60):
+            async for _ in stream:
+                pass
+    assert caught.value.code == "permission_denied"
+    await until(lambda: place.services.open == 0)
+
+
+async def test_a_right_that_cannot_be_looked_up_again_ends_no_stream(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "AGAIN_S", 0.01)
+    stream = tap.observe(await place.session("ann"), [web_()], limit=9)
+    assert (await anext(stream)).sidecars == 1
+    place.rights.away = True
+    async with asyncio.timeout(60):
+        assert [one.sidecars async for one in stream] == list(range(2, 10))
+
+
+async def test_somebody_may_be_in_many_groups(place: Place) -> None:
+    who = CIMultiDict([("X-Remote-User", "zoe"), *(("X-Remote-Group", f"group-{each:04}") for each in range(1000))])
+    async with place.get(f"{ROOT}/namespaces/shop/stats?name=web", who) as response:
+        assert response.status == 200, await response.text()
 
 
 async def test_a_fault_of_ours_is_told_without_its_inside(place: Place) -> None:
