@@ -19,12 +19,12 @@ def kubeconfig_files(explicit: str | None, environ: Mapping[str, str]) -> list[P
     """Return the files that count, of those that exist; raises KubeError for a named one that does not."""
     if explicit:
         path = Path(explicit).expanduser()
-        if not path.is_file():
+        if not path.exists():
             raise KubeError(f"there is no kubeconfig {path}", "see --kubeconfig", code=KUBECONFIG)
         return [path]
     listed = [each for each in environ.get("KUBECONFIG", "").split(os.pathsep) if each]
     places = listed or [str(Path(environ.get("HOME") or Path.home()) / ".kube" / "config")]
-    return [path for each in dict.fromkeys(places) if (path := Path(each).expanduser()).is_file()]
+    return [path for each in dict.fromkeys(places) if (path := Path(each).expanduser()).exists()]
 
 
 async def find_cluster(

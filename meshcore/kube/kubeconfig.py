@@ -10,12 +10,13 @@ import base64
 import binascii
 import copy
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import yaml
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config.config_exception import ConfigException
 from kubernetes.aio.config.kube_config import ConfigNode, FileOrData, KubeConfigLoader, KubeConfigMerger
@@ -34,7 +35,9 @@ from meshcore.kube.credentials import (
 from meshcore.kube.failure import KUBECONFIG, KubeError
 from meshcore.kube.plugin import ExecPlugin, Plugin
 from meshcore.kube.proxy import proxy_for
+from meshcore.kube.shape import read
 
+_GAP = re.compile(r"\s")
 CONTEXTS = "`kubectl config get-contexts` lists them"
 
 
@@ -106,19 +109,16 @@ class Files(KubeConfigMerger):
         self.config_merged = None
         for path in files:
             try:
-                if path.read_text(encoding="utf-8").strip():
+                if read(path.read_text(encoding="utf-8"), path) is not None:
                     self.load_config(str(path))  # type: ignore[no-untyped-call]
                     self.paths.append(str(path))
             except OSError as error:
                 raise KubeError(
                     f"the kubeconfig {path} cannot be read: {error.strerror}", "see its mode and owner", code=KUBECONFIG
                 ) from None
-            except (yaml.YAMLError, ValueError, AttributeError, TypeError, KeyError) as error:
-                said = " ".join(str(error).split())
+            except UnicodeDecodeError:
                 raise KubeError(
-                    f"{path} is no kubeconfig: {said}",
-                    f"see `kubectl config view --kubeconfig={path}`",
-                    code=KUBECONFIG,
+                    f"{path} is no kubeconfig: it is no text in UTF-8", "fetch it again", code=KUBECONFIG
                 ) from None
         if self.config_merged is None:
             raise KubeError(
@@ -157,9 +157,21 @@ def _section(node: Any, name: str) -> Any:
 
 def _server(cluster: Any, name: str) -> str:
     server = cluster.safe_get("server")
-    if not isinstance(server, str):
+    if not server:
         raise KubeError(f"the cluster {name} in {cluster.path} has no server", "add one", code=KUBECONFIG)
-    return (server if "://" in server else f"https://{server}").rstrip("/")
+    found = (server if "://" in server else f"https://{server}").rstrip("/")
+    try:
+        url = urlsplit(found)
+        usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0 and not _GAP.search(found)
+    except ValueError:  # of the port, or of an IPv6 address
+        usable = False
+    if not usable:
+        raise KubeError(
+            f"the cluster {name} in {cluster.path} has a server that is no URL of one: {server}",
+            "write it as https://HOST:PORT",
+            code=KUBECONFIG,
+        )
+    return found
 
 
 def _material(section: Any, name: str) -> bytes | None:

@@ -54,9 +54,17 @@ async def home_of(mesh: str) -> Place | Kubeconfig:
         if mesh:
             raise Fault("--mesh is a mesh of this machine", "leave it out, or the kubeconfig's flags", status=USAGE)
         return _current
-    if named or not present():
-        return find(named or None)
+    if named:
+        return find(named)
     here = running()
+    if not present():
+        listed = os.environ.get("KUBECONFIG", "")
+        if listed and not here:
+            raise PlaceError(
+                f"no mesh runs here, and KUBECONFIG names no file that exists: {listed}",
+                "correct it, or name a file with --kubeconfig; `meshtui demo` starts a mesh on this machine",
+            )
+        return find(None)
     try:
         if await installed(_current, PROBE_S if here else PATIENCE_S):
             return _current

@@ -51,7 +51,7 @@ def present() -> bool:
     """Tell whether there is a kubeconfig at all, without reading it."""
     listed = [each for each in os.environ.get("KUBECONFIG", "").split(os.pathsep) if each]
     places = listed or [str(Path(os.environ.get("HOME") or Path.home()) / ".kube" / "config")]
-    return any(Path(each).expanduser().is_file() for each in places)
+    return any(Path(each).expanduser().exists() for each in places)
 
 
 @asynccontextmanager

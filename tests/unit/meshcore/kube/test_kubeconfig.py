@@ -143,6 +143,10 @@ async def test_an_old_provider_is_refreshed_by_the_library(tmp_path: Path) -> No
             "fetch",
         ),
         (lambda c: c["users"][0]["user"].update({"exec": {"command": "x"}}), "names no apiVersion", "add it"),
+        *(
+            (lambda c, server=server: c["clusters"][0]["cluster"].update(server=server), "no URL of one: ", "HOST:PORT")
+            for server in ("https://h:99999", "https://h:x", "https://", "ftp://h", "https://ho st", "https://[::1")
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, change: Any, why: str, hint: str) -> None:

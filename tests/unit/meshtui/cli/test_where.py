@@ -18,6 +18,7 @@ DEMO = Place("demo", Path("/nowhere"))
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """No kubeconfig, no mesh."""
     monkeypatch.delenv("MESHTUI_MESH", raising=False)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.setattr(where, "present", lambda: False)
     monkeypatch.setattr(where, "running", list)
     where.take([])
@@ -95,3 +96,12 @@ def test_neither_is_said_with_both_ways_on(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(ClientError) as caught:
         home()
     assert "meshtui demo" in caught.value.hint
+
+
+def test_a_kubeconfig_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/nowhere/config")
+    with pytest.raises(PlaceError, match="KUBECONFIG names no file that exists: /nowhere/config") as caught:
+        home()
+    assert "--kubeconfig" in caught.value.hint
+    here(monkeypatch)
+    assert home() is DEMO
