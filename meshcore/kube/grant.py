@@ -1,6 +1,7 @@
 """What would allow what was forbidden: the command an administrator runs, from the API server's own sentence; pure."""
 
 import re
+import shlex
 
 from meshcore.kube.objects import OBSERVE_GROUP
 
@@ -16,12 +17,14 @@ def grant(message: str) -> str:
     if match is None:
         return "ask an administrator of the cluster; `kubectl auth can-i --list` shows what these credentials may"
     user, group, verb, resource = match["user"], match["group"] or "", match["verb"], match["resource"]
+    if user == "system:anonymous":  # never to be given anything: that is everybody who reaches the API server
+        return "the kubeconfig's user proves nothing about who asks: log in, then `kubectl auth whoami` must answer"
     role = _role(group, resource, verb)
     if user.startswith("system:serviceaccount:"):
         account = ":".join(user.split(":")[2:4])
         whom, name = f"--serviceaccount={account}", account.replace(":", "-")
     else:
-        whom, name = f"--user={user}", re.sub(r"[^a-z0-9-]+", "-", user.lower()).strip("-")
+        whom, name = f"--user={shlex.quote(user)}", re.sub(r"[^a-z0-9-]+", "-", user.lower()).strip("-")
     if match["namespace"]:
         command = f"kubectl create rolebinding {name}-{role} --clusterrole={role} {whom} -n {match['namespace']}"
     else:

@@ -27,13 +27,20 @@ def proxy_for(server: str, configured: str | None, environ: Mapping[str, str]) -
 
 
 def _usable(proxy: str, place: str) -> str:
-    scheme = urlsplit(proxy).scheme
+    scheme = proxy.partition("://")[0].lower() if "://" in proxy else ""
     if scheme not in ("http", "https", "socks5", "socks5h"):
         raise KubeError(
             f"{place} is a proxy of kind {scheme or 'unknown'}: http, https and socks5 can be used",
             "name such a proxy, or reach the API server without one",
             code=KUBECONFIG,
         )
+    try:
+        there = urlsplit(proxy)
+        usable = bool(there.hostname) and there.port != 0
+    except ValueError:  # of the port, or of an IPv6 address
+        usable = False
+    if not usable:  # not quoted: it may hold a password
+        raise KubeError(f"{place} is no URL of a proxy", "write it as http://HOST:PORT", code=KUBECONFIG)
     return proxy
 
 

@@ -6,6 +6,7 @@ anew. None is held back on this side. What fails is `failure`'s KubeError.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from yarl import URL
 from meshcore.kube.cluster import Cluster, load_pair, tls_context
 from meshcore.kube.connector import connector_to, is_socks
 from meshcore.kube.credentials import Header
-from meshcore.kube.failure import FORBIDDEN, TRUST, UNAUTHENTICATED, KubeError, broken
+from meshcore.kube.failure import CREDENTIALS, FORBIDDEN, TRUST, UNAUTHENTICATED, KubeError, broken
 from meshcore.kube.refusal import not_json, refused
 from meshcore.wire import version
 
@@ -28,6 +29,8 @@ BODY_BYTES = 128 << 20  # the largest answer that is taken
 AGAIN_S = 5.0  # how often, at most, the kubeconfig is read again
 
 JSON = "application/json"
+
+_UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, section 5.5
 
 Query = Mapping[str, str | int]
 
@@ -166,6 +169,13 @@ class Transport:
         headers: list[Header] = [("User-Agent", f"meshtui/{version.VERSION}"), *self._as]
         headers += [(name, value) for name, value in (("Accept", accept), ("Content-Type", media)) if value]
         headers += await self.cluster.credentials.headers()
+        for name, value in headers:
+            if _UNFIT.search(value):
+                raise KubeError(
+                    f"what goes to {self.where} as {name} holds a line break, or another sign that no header can carry",
+                    "see the token in the kubeconfig, what its plugin prints, and --as",
+                    code=CREDENTIALS,
+                )
         pair = self.cluster.credentials.certificate()
         if pair is not None and pair != self._pair and self._tls is not None:
             load_pair(self._tls, pair, self.where)

@@ -10,6 +10,7 @@ The server puts the application on a TLS port behind the APIService `v1alpha1.ob
 
 import asyncio
 import logging
+import shlex
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
@@ -113,7 +114,7 @@ class Access:
                     grpc.StatusCode.PERMISSION_DENIED,
                     f"{user.name} may not {verb} {question.resource} of {observe.GROUP} {where}",
                     f"ask of a namespace of yours (-n NAME, on a screen `:ns NAME`), or an administrator allows it "
-                    f"with: kubectl create {bind} NAME --clusterrole {role} --user {user.name}",
+                    f"with: kubectl create {bind} NAME --clusterrole {role} --user {shlex.quote(user.name)}",
                 )
 
     async def _once(self, question: observe.Question, asked: Message, form: Form) -> web.Response:

@@ -27,12 +27,22 @@ from meshcore.kube.grant import grant
             'secrets is forbidden: User "jane" cannot create resource "secrets" in API group "" in the namespace "a"',
             "kubectl create rolebinding jane-admin --clusterrole=admin --user=jane -n a",
         ),
+        (
+            'pods is forbidden: User "Jane $(Doe)" cannot list resource "pods" in API group "" in the namespace "a"',
+            "kubectl create rolebinding jane-doe-view --clusterrole=view --user='Jane $(Doe)' -n a",
+        ),
     ],
 )
 def test_a_refusal_names_who_could_allow_it_and_how(sentence: str, command: str) -> None:
     said, _, allowing = grant(sentence).partition("an administrator can allow it: ")
     assert allowing == command
     assert bool(said) == ("observe.meshtui.dev" in sentence)  # of the mesh, another namespace may have been meant
+
+
+def test_nobody_is_told_to_give_rights_to_everybody() -> None:
+    hint = grant('pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group ""')
+    assert "log in" in hint
+    assert "clusterrole" not in hint
 
 
 def test_a_refusal_in_other_words() -> None:

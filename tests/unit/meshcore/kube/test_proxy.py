@@ -44,3 +44,10 @@ def test_a_proxy_that_cannot_be_used_is_said() -> None:
     with pytest.raises(KubeError, match="proxy-url in the kubeconfig is a proxy of kind socks4"):
         proxy_for("https://api", "socks4://mine:1", {})
     assert proxy_for("https://api", "socks5://mine:1", {}) == "socks5://mine:1"
+
+
+@pytest.mark.parametrize("proxy", ["http://user:s3cret@h:99999", "http://h:x", "http://", "socks5://[::1"])
+def test_what_is_no_url_of_a_proxy_is_said_without_its_password(proxy: str) -> None:
+    with pytest.raises(KubeError, match="proxy-url in the kubeconfig is no URL of a proxy") as caught:
+        proxy_for("https://api:6443", proxy, {})
+    assert "s3cret" not in str(caught.value)

@@ -71,6 +71,17 @@ async def test_groups_of_nobody_are_refused_before_anything_is_asked(server: Api
         Session(Cluster(server=server.url, impersonate=Impersonation(groups=("dev",))))
 
 
+@pytest.mark.parametrize("token", ["a\nb", "a\rX-Evil: 1", "a\x00"])
+async def test_a_token_that_no_header_can_carry_is_told(server: ApiServer, token: str) -> None:
+    async with asking(server, credentials=bearer(token)) as session:
+        with pytest.raises(KubeError, match="as Authorization holds a line break") as caught:
+            await session.get("/version")
+    assert token not in str(caught.value)
+    async with asking(server, impersonate=Impersonation("ann\nbob")) as session:
+        with pytest.raises(KubeError, match="as Impersonate-User holds a line break"):
+            await session.get("/version")
+
+
 async def test_a_busy_server_is_given_the_time_it_asks_for(server: ApiServer) -> None:
     async def busy(request: web.Request) -> web.Response:
         return refusal(429, "TooManyRequests", "please wait", headers={"Retry-After": "0"})
