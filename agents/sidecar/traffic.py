@@ -78,11 +78,12 @@ def make_runtime(config: SidecarConfig, log: logging.Logger) -> Runtime:
         max(1, most // config.workers)  # this process's share
         for most in (config.max_connections, config.max_requests, config.max_waiting_bytes)
     )
+    counters = Counters()
     return Runtime(
         me=me,
         boot_id=boot_id,
-        counters=Counters(),
-        taps=Taps(me, boot_id, time.perf_counter),
+        counters=counters,
+        taps=Taps(me, boot_id, time.perf_counter, lambda: counters.begun),
         certs=Certs(),
         drain=Drain(),
         log=log,
@@ -110,6 +111,7 @@ class Traffic:
         self._contexts = Contexts(runtime.certs)
         fleet = Fleet(loop, self._contexts, hello(runtime.me), runtime.log)
         runtime.certs.subscribe(fleet.renew)
+        runtime.taps.later = loop.call_later
         self.host = Host(runtime, loop, Dialer(loop, Hops(fleet)), random.random)
         fleet.flow = self.host.outward
         fleet.violated = self.host.violated

@@ -35,6 +35,7 @@ class Tally:
         for http in stats.http:
             cell = self._cells[http.key]
             cell.count += http.count
+            self._counters.elsewhere += http.count
             for bucket, count in zip(http.bucket, http.bucket_count, strict=True):
                 cell.buckets[bucket] += count
             cell.latency_sum_ms += http.latency_sum_ms

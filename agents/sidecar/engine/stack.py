@@ -48,16 +48,17 @@ class Stack:
     One that wants to know more of a few exchanges has no hook for that, but leaves word with these: `Exchange.tap`.
     """
 
-    __slots__ = ("_end", "_head", "_heads", "_refused", "_shut", "stages")
+    __slots__ = ("_awake", "_end", "_head", "_heads", "_refused", "_shut", "_sleepers", "stages")
 
     def __init__(self, *stages: Any) -> None:
         self.stages = stages
         self._heads = _hooks(stages, "on_head")  # of those asleep, too: held exchanges know where they were
         self._shut: Stack | None = None
+        self._sleepers = tuple(stage for stage in stages if hasattr(stage, "asleep"))
+        self._awake: dict[tuple[bool, ...], tuple[tuple[Any, ...], ...]] = {}  # hooks, by which of them sleep
         self._arrange()
-        for stage in stages:
-            if hasattr(stage, "watch"):
-                stage.watch(self._arrange)
+        for stage in self._sleepers:
+            stage.watch(self._arrange)
 
     @property
     def shut(self) -> "Stack":
@@ -93,10 +94,16 @@ class Stack:
             x.tap.end(x)
 
     def _arrange(self) -> None:
-        awake = [stage for stage in self.stages if not getattr(stage, "asleep", False)]
-        self._head = _hooks(awake, "on_head")
-        self._refused = _hooks(awake, "on_refused")
-        self._end = _hooks(awake, "on_end")
+        asleep = tuple([stage.asleep for stage in self._sleepers])
+        hooks = self._awake.get(asleep)
+        if hooks is None:
+            awake = [stage for stage in self.stages if not getattr(stage, "asleep", False)]
+            hooks = self._awake[asleep] = (
+                _hooks(awake, "on_head"),
+                _hooks(awake, "on_refused"),
+                _hooks(awake, "on_end"),
+            )
+        self._head, self._refused, self._end = hooks
 
 
 def _hooks(stages: Sequence[Any], moment: str) -> tuple[Any, ...]:

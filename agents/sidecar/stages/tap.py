@@ -1,4 +1,7 @@
-"""Shows what happens to those who asked to see it. While nobody does, it sleeps and costs nothing."""
+"""Shows what happens to those who asked to see it.
+
+It sleeps and costs nothing while nobody does, and between one request and the next that a tap at its rate may show.
+"""
 
 from collections.abc import Callable
 
@@ -16,7 +19,7 @@ class Tap:
 
     @property
     def asleep(self) -> bool:
-        return not self._taps.active
+        return self._taps.asleep
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call `changed` when it falls asleep or wakes up."""
@@ -24,9 +27,7 @@ class Tap:
 
     def on_head(self, x: Exchange) -> None:
         taps = self._taps
-        if x.started < taps.closed and not x.held:  # what is held was not looked at when it began
-            taps.dropped += len(taps.active)  # mostly so: a call to be told is what a tap at its rate would cost most
-        else:
+        if x.started >= taps.closed or x.held:  # what is held was not looked at when it began
             taps.head(x)
 
     def on_refused(self, x: Exchange) -> None:

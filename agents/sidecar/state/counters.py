@@ -120,6 +120,7 @@ class Counters:
         self.cells = 0
         self.overflowed = 0  # lookups that found no room
         self.inflight = 0  # requests that have begun and not ended
+        self.elsewhere = 0  # requests that have ended in other processes, whose counts were added to ours
         self.names: dict[tuple[int, int, str], int] = {}  # connections by direction, port and name asked for (SNI)
         self._overflow: dict[int, Edge] = {}
         self._max_edges = max_edges
@@ -134,6 +135,12 @@ class Counters:
     def connections(self) -> int:
         """Connections that are open now, in both directions."""
         return sum(edge.tcp.open for edge in self.all())
+
+    @property
+    def begun(self) -> int:
+        """Requests that have begun in this process."""
+        ended = sum([cell.count for edge in self.all() for cell in edge.cells.values()])
+        return ended - self.elsewhere + self.inflight
 
     def next_id(self) -> int:
         """Return a number that no other edge or cell of this process has."""

@@ -17,6 +17,7 @@ REDACTED: Final = b"[redacted]"
 MAX_VALUE = 1024  # bytes of one header's value
 MAX_PATH = 4096
 MAX_HEADERS = 100
+MAX_KNOWN = 64  # bytes of a name that is remembered
 _SENSITIVE: Final = frozenset(
     (
         b"authorization",
@@ -51,10 +52,18 @@ def headers(pairs: Iterable[tuple[bytes, bytes]]) -> list[tap_pb2.Header]:
             continue  # HTTP/2's pseudo-fields are fields of the event
         if len(told) == MAX_HEADERS:
             break
-        lower = name.lower()
-        shown = REDACTED if sensitive(lower) else value[:MAX_VALUE]
-        told.append(tap_pb2.Header(name=lower.decode("latin-1"), value=shown))
+        shown, secret = _known(name) if len(name) <= MAX_KNOWN else _name(name)
+        told.append(tap_pb2.Header(name=shown, value=REDACTED if secret else value[:MAX_VALUE]))
     return told
+
+
+def _name(name: bytes) -> tuple[str, bool]:
+    """Return a field's name for the wire, and whether its value is secret."""
+    lower = name.lower()
+    return lower.decode("latin-1"), sensitive(lower)
+
+
+_known = lru_cache(512)(_name)
 
 
 def peer(end: Far | None) -> common_pb2.Peer:

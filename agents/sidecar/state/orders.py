@@ -25,12 +25,26 @@ class Order:
     The rate is a bucket of tokens, kept as the time at which the `next` token is, or was, there.
     """
 
-    __slots__ = ("_full", "_head", "_interval", "_tail", "everything", "headers", "id", "next", "refused")
+    __slots__ = (
+        "_begun",
+        "_full",
+        "_head",
+        "_interval",
+        "_tail",
+        "everything",
+        "headers",
+        "id",
+        "next",
+        "refused",
+        "shown",
+    )
 
-    def __init__(self, order: tap_pb2.TapOrder, me: Peer, now: float) -> None:
+    def __init__(self, order: tap_pb2.TapOrder, me: Peer, now: float, begun: int = 0) -> None:
         self.id = order.id
         self.headers = order.headers
         self.refused = ""  # why it can never match
+        self.shown = 0  # exchanges of this process
+        self._begun = begun  # exchanges of this process that it is not, or no more, to account for
         self._head: tuple[Check, ...] = ()
         self._tail = _tail(order.match)
         rate = order.max_rps or DEFAULT_RPS
@@ -50,6 +64,12 @@ class Order:
             return False
         self.next = max(self.next, now - self._full) + self._interval
         return True
+
+    def lost(self, begun: int) -> int:
+        """Return how many exchanges an order that takes everything has not shown, and was not asked about before."""
+        lost = max(0, begun - self._begun - self.shown)
+        self._begun += lost
+        return lost
 
     def at_head(self, x: Exchange) -> int:
         """Tell whether the order takes this exchange: NO, YES, or LATER, when more of it is known."""

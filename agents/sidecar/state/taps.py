@@ -1,13 +1,13 @@
 """The taps that are on, and the events that wait to be carried out.
 
-stages/tap hands exchanges over while `active` is not empty, and sleeps else; feeds/tap brings orders and takes events.
-Everything is bounded: a tap that wants more than its rate, or more than the buffer holds, loses events and is told how
-many.
+stages/tap hands exchanges over, and sleeps while there is nothing to see: no tap is on, or each has had its share of
+all that there is. feeds/tap brings orders and takes events, which are made then, many at once. Everything is bounded: a
+tap that wants more than its rate, or more than the buffer holds, loses events and is told how many.
 """
 
 from collections.abc import Callable
 from math import inf
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from agents.sidecar.engine.exchange import Exchange
 from agents.sidecar.state import event
@@ -17,6 +17,8 @@ from meshcore.wire import tap_pb2
 
 MAX_EVENTS = 2000
 MAX_ORDERS = 100
+MAX_HELD: Final = 300  # exchanges, with their heads, that an event has to be made of; those after it are made at once
+DOZE_S: Final = 0.004  # a shorter sleep is not worth a timer
 
 
 class Show(Protocol):
@@ -25,8 +27,31 @@ class Show(Protocol):
     def __call__(self, x: Exchange, me: Peer, boot_id: str, orders: list[int], *, heads: bool) -> tap_pb2.TapEvent: ...
 
 
+class Timer(Protocol):
+    """What a loop's `call_later` returns."""
+
+    def cancel(self) -> None: ...
+
+
+Later = Callable[[float, Callable[[], None]], Timer]
+
+
+class Moment(NamedTuple):
+    """An event that is yet to be made: what an exchange says of its head, its answer and its end stays with it."""
+
+    show: Show
+    x: Exchange
+    orders: list[int]
+    heads: bool
+
+
 def _nobody() -> None:
     """Nobody waits for events."""
+
+
+def _none() -> int:
+    """Nothing is counted: what a tap loses to its rate is not known."""
+    return 0
 
 
 def _untold(_: tap_pb2.TapOrder | None) -> None:
@@ -67,18 +92,29 @@ class Kept:
 class Taps:
     """Orders in force, and a bounded buffer of events. The clock is that of `Exchange.started`."""
 
-    def __init__(self, me: Peer, boot_id: str, clock: Callable[[], float], max_events: int = MAX_EVENTS) -> None:
-        self.active: tuple[Order, ...] = ()  # empty: no tap is on, and the stage sleeps
+    def __init__(
+        self,
+        me: Peer,
+        boot_id: str,
+        clock: Callable[[], float],
+        begun: Callable[[], int] = _none,
+        max_events: int = MAX_EVENTS,
+    ) -> None:
+        self.active: tuple[Order, ...] = ()
+        self.asleep = True  # no exchange need be handed over
         self.closed = -inf  # until when every order that is on has had its share; what began before need not be shown
-        self.watchers: list[Callable[[], None]] = []  # called when the first tap begins, and when the last one ends
+        self.watchers: list[Callable[[], None]] = []  # called when it falls asleep, and when it wakes up
         self.dropped = 0  # since the process began
+        self.later: Later | None = None  # a loop's `call_later`; without one it is awake while a tap is on
         self.wake: Callable[[], None] = _nobody  # called when the buffer stops being empty
         self.told: Callable[[tap_pb2.TapOrder | None], None] = _untold  # called with each order; None: all have ended
         self._me = me
         self._boot_id = boot_id
         self._clock = clock
+        self._begun = begun  # how many exchanges have begun in this process
         self._max_events = max_events
-        self._events: list[tap_pb2.TapEvent] = []
+        self._waiting: list[Moment | tap_pb2.TapEvent] = []
+        self._timer: Timer | None = None  # wakes it up
         self._told_dropped = 0
 
     # Orders, from feeds/tap.
@@ -92,7 +128,7 @@ class Taps:
             return ""
         if len(rest) >= MAX_ORDERS:
             return f"more than {MAX_ORDERS} taps"
-        made = Order(order, self._me, self._clock())
+        made = Order(order, self._me, self._clock(), self._begun())
         self._set((*rest, made))
         self.told(order)
         return made.refused
@@ -100,13 +136,14 @@ class Taps:
     def clear(self) -> None:
         """End every tap: whoever ordered them is gone."""
         self._set(())
-        self._events.clear()
+        self._waiting.clear()
         self._told_dropped = self.dropped
         self.told(None)
 
     def take(self) -> tuple[list[tap_pb2.TapEvent], int]:
         """Return the events that wait, and how many were lost since the last call."""
-        events, self._events = self._events, []
+        self._reckon()
+        events, self._waiting = [self._made(one) for one in self._waiting], []
         lost = self.dropped - self._told_dropped
         self._told_dropped = self.dropped
         return events, lost
@@ -123,13 +160,14 @@ class Taps:
                 self.dropped += 1
         return False
 
-    def add(self, made: tap_pb2.TapEvent) -> None:
+    def add(self, event: Moment | tap_pb2.TapEvent) -> None:
         """Add an event to those that wait."""
-        if len(self._events) >= self._max_events:
+        waiting = self._waiting
+        if len(waiting) >= self._max_events:
             self.dropped += 1
             return
-        self._events.append(made)
-        if len(self._events) == 1:
+        waiting.append(event if len(waiting) < MAX_HELD else self._made(event))
+        if len(waiting) == 1:
             self.wake()
 
     # Exchanges, from stages/tap and from what those that are shown carry with them.
@@ -149,9 +187,11 @@ class Taps:
                     later.append(order)
                     continue
             if now < order.next:  # mostly it is: to be told so by a call is what a tap at its rate would cost most
-                self.dropped += 1
+                if not order.everything:  # what those lose is reckoned up later: mostly nobody is awake to see it
+                    self.dropped += 1
                 continue
             order.admit(now)
+            order.shown += 1
             seen.append(order.id)
             heads = heads or order.headers
         if seen:
@@ -171,15 +211,39 @@ class Taps:
 
     def show(self, what: Show, x: Exchange, orders: list[int], *, heads: bool) -> None:
         """Add an event of an exchange to those that wait."""
-        self.add(what(x, self._me, self._boot_id, orders, heads=heads))
+        self.add(Moment(what, x, orders, heads))
+
+    def _made(self, one: Moment | tap_pb2.TapEvent) -> tap_pb2.TapEvent:
+        if isinstance(one, Moment):
+            return one.show(one.x, self._me, self._boot_id, one.orders, heads=one.heads)
+        return one
+
+    def _reckon(self) -> None:
+        """Count what was lost by orders that take everything: what has begun, without what was shown."""
+        begun = self._begun() if self.active else 0
+        for order in self.active:
+            if order.everything:
+                self.dropped += order.lost(begun)
+
+    # When to look.
 
     def _set(self, active: tuple[Order, ...]) -> None:
-        changed = bool(active) != bool(self.active)
+        self._reckon()
         self.active = active
         self._close()
-        for changes in self.watchers if changed else ():
-            changes()
 
     def _close(self) -> None:
+        """Find out until when there is nothing to see, and sleep for so long, or be awake."""
         everything = all(order.everything for order in self.active)
         self.closed = min((order.next for order in self.active), default=-inf) if everything else -inf
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        doze = self.closed - self._clock() if self.later is not None else 0.0
+        if self.later is not None and doze > DOZE_S:
+            self._timer = self.later(doze, self._close)
+        asleep = self._timer is not None or not self.active
+        if asleep != self.asleep:
+            self.asleep = asleep
+            for changes in self.watchers:
+                changes()

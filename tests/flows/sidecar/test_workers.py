@@ -225,6 +225,9 @@ async def test_a_tap_sees_all_processes_and_keeps_its_limit(local: Local) -> Non
     # A bucket of one second's worth, which fills while the tap is on.
     assert limit * (seconds - 1) <= len(events) <= limit * (seconds + 2), (len(events), sent)
     assert sent > 3 * len(events)
+    # Some were sent before the order was there; in flight were twelve at most.
+    lost = total(local, "web", "meshtui_tap_dropped_events_total")
+    assert 0 < lost <= sent - len(events) + 12
 
 
 async def test_a_killed_process_takes_no_counts_along_and_is_replaced(local: Local) -> None:

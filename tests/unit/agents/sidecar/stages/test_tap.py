@@ -1,4 +1,4 @@
-"""The tap stage: asleep while nobody looks, awake while somebody does, and quick while all have had their share."""
+"""The tap stage: asleep while nobody looks or has a share, awake while somebody does."""
 
 from collections.abc import Callable
 from math import inf
@@ -12,9 +12,8 @@ from agents.sidecar.state.peers import Peer
 
 class Taps:
     def __init__(self) -> None:
-        self.active: tuple[int, ...] = ()
+        self.asleep = False
         self.closed = -inf
-        self.dropped = 0
         self.watchers: list[Callable[[], None]] = []
         self.calls: list[str] = []
 
@@ -42,29 +41,28 @@ def run(taps: Any, x: Exchange) -> None:
 
 def test_all_three_moments_are_told() -> None:
     taps = Taps()
-    taps.active = (1,)
     run(taps, exchange())
     assert taps.calls == ["head", "reply", "end"]
 
 
-def test_it_sleeps_while_no_tap_is_on() -> None:
+def test_it_sleeps_while_there_is_nothing_to_see() -> None:
     taps: Any = Taps()
+    taps.asleep = True
     stage = Tap(taps)
     woken: list[bool] = []
     stage.watch(lambda: woken.append(stage.asleep))
     assert stage.asleep
-    taps.active = (1,)
+    taps.asleep = False
     for changed in taps.watchers:
         changed()
     assert woken == [False]
 
 
-def test_what_began_before_a_share_is_there_is_only_counted() -> None:
+def test_what_began_before_a_share_is_there_is_not_looked_at() -> None:
     taps = Taps()
-    taps.active = (1, 2)
     taps.closed = 50.001
     run(taps, exchange())
-    assert (taps.calls, taps.dropped) == ([], 2)
+    assert taps.calls == []
 
 
 def test_what_was_held_is_looked_at_however_long_ago_it_began() -> None:
@@ -78,7 +76,6 @@ def test_what_was_held_is_looked_at_however_long_ago_it_began() -> None:
 
 def test_what_was_refused_on_the_way_here_is_shown_with_its_answer() -> None:
     taps: Any = Taps()
-    taps.active = (1,)
     stack = Stack(Tap(taps))
     x = exchange()
     x.error = "requests-limit"

@@ -131,3 +131,13 @@ def test_names_that_servers_are_asked_for_are_counted_and_bounded():
     assert len(counters.names) == 501
     assert sum(counters.names.values()) == 2002
     assert counters.overflowed == counters.names[OUTBOUND, 0, ""]
+
+
+def test_what_has_begun_here_is_what_ended_and_what_is_in_flight_without_what_others_counted():
+    counters = Counters()
+    counters.inflight = 2
+    for direction in (INBOUND, OUTBOUND):
+        edge = counters.edge(direction, Peer(name="web"), "default", "web", 80, 0, "")
+        edge.http("", 1, 200, None, 1, "").count += 5
+    counters.elsewhere = 4
+    assert counters.begun == 8

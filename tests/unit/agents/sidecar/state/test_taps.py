@@ -1,5 +1,8 @@
 """Taps: who sees what, when it is decided, what it may cost, and what is kept secret."""
 
+import gc
+from collections.abc import Callable
+from itertools import pairwise
 from math import inf
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from agents.sidecar.engine.exchange import FAILURE, GRPC, HTTP1, INBOUND, OUTBOUND, SUCCESS, Exchange, Pairs
 from agents.sidecar.state.event import REDACTED, sensitive
 from agents.sidecar.state.peers import Peer, ServiceKey
-from agents.sidecar.state.taps import Taps
+from agents.sidecar.state.taps import MAX_HELD, Moment, Taps
 from meshcore.wire import common_pb2, tap_pb2
 
 ME = Peer(namespace="emojivoto", kind="deployment", name="web", pod="web-0", service_account="web")
@@ -16,12 +19,41 @@ VOTING = Peer(namespace="emojivoto", kind="deployment", name="voting", pod="voti
 
 
 class Clock:
-    """Time that stands still unless told."""
+    """Time that stands still unless told; as a loop, it has one timer."""
 
     now = 100.0
 
+    def __init__(self) -> None:
+        self.due = inf
+        self.callback: Callable[[], None] | None = None
+
     def __call__(self) -> float:
         return self.now
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> "Clock":
+        assert self.due == inf, "the timer before was not cancelled"
+        self.due, self.callback = self.now + delay, callback
+        return self
+
+    def cancel(self) -> None:
+        self.due = inf
+
+    def pass_to(self, now: float) -> None:
+        """Let time pass, timers included."""
+        while self.due <= now:
+            self.now, self.due = self.due, inf
+            assert self.callback is not None
+            self.callback()
+        self.now = now
+
+
+class Begun:
+    """How many exchanges there were."""
+
+    count = 0
+
+    def __call__(self) -> int:
+        return self.count
 
 
 @pytest.fixture
@@ -31,10 +63,11 @@ def clock():
 
 @pytest.fixture
 def taps(clock):
-    return Taps(ME, "boot", clock)
+    return Taps(ME, "boot", clock, Begun())
 
 
 def exchange(direction=INBOUND, path=b"/api/vote?choice=x", protocol=HTTP1, **fields):
+    Begun.count += 1
     x = Exchange(direction, protocol, BOT if direction == INBOUND else ME, Clock.now)
     x.server = ME if direction == INBOUND else None
     x.method, x.authority, x.path = b"GET", b"web.emojivoto:80", path
@@ -210,6 +243,18 @@ def test_what_was_held_takes_its_share_when_it_goes_on(taps, clock):
     assert run(taps, exchange(started=clock.now - 3, held=2)) == (ALL, 0)
 
 
+def test_what_came_while_there_was_no_share_is_lost_and_counted_though_nobody_looked(taps, clock):
+    order(taps, max_rps=1)
+    order(taps, id=2, methods=["POST"])
+    assert run(taps, exchange()) == (ALL, 0)
+    for _ in range(4):
+        exchange()
+    assert taps.take() == ([], 4), "the order of POST has lost nothing"
+    assert taps.take() == ([], 0)
+    order(taps, max_rps=5)
+    assert run(taps, exchange()) == (ALL, 0), "a new rate does not have to account for what was before it"
+
+
 def test_it_is_closed_until_some_order_has_a_share_again(taps, clock):
     assert taps.closed == -inf
     order(taps, id=1, max_rps=1)
@@ -224,6 +269,108 @@ def test_it_is_closed_until_some_order_has_a_share_again(taps, clock):
     assert taps.closed == -inf
 
 
+@pytest.fixture
+def dozing(taps, clock):
+    """Taps with a loop, and what those who watch have heard."""
+    taps.later = clock.call_later
+    heard = []
+    taps.watchers.append(lambda: heard.append(taps.asleep))
+    return taps, heard
+
+
+def test_it_sleeps_while_a_tap_has_had_its_share_and_wakes_in_time_for_the_next(dozing, clock):
+    taps, heard = dozing
+    order(taps, max_rps=2)
+    assert not taps.asleep
+    for _ in range(2):
+        run(taps, exchange())
+    assert (taps.asleep, clock.due) == (True, clock.now + 0.5)
+    clock.pass_to(clock.now + 0.5)
+    assert not taps.asleep
+    assert run(taps, exchange(started=clock.now)) == (ALL, 0)
+    assert taps.asleep
+    assert heard == [False, True, False, True]
+
+
+def test_it_wakes_for_an_order_that_has_a_share(dozing, clock):
+    taps, _ = dozing
+    order(taps, max_rps=1)
+    run(taps, exchange())
+    assert taps.asleep
+    order(taps, id=2, max_rps=2)
+    assert (taps.asleep, clock.due) == (False, inf)
+
+
+@pytest.mark.parametrize("match", [{"path_prefix": "/rare"}, {"classification": FAILURE}], ids=str)
+def test_it_is_awake_for_an_order_that_waits_for_something_rare(dozing, match):
+    taps, _ = dozing
+    order(taps, max_rps=1)
+    order(taps, id=2, max_rps=1, **match)
+    for _ in range(20):
+        run(taps, exchange())
+    assert not taps.asleep
+    taps.head(x := exchange(path=b"/rare"))
+    finish(x, classification=FAILURE)
+    assert {tuple(event.orders) for event in taps.take()[0]} == {(2,)}
+
+
+def test_no_sleep_is_so_short_that_it_costs_more_than_it_saves(dozing, clock):
+    taps, heard = dozing
+    order(taps, max_rps=1000)
+    for _ in range(1000):
+        run(taps, exchange())
+    assert taps.closed > clock.now
+    assert heard == [False]
+
+
+def test_no_timer_is_left_when_the_last_tap_ends(dozing, clock):
+    taps, _ = dozing
+    order(taps, max_rps=1)
+    run(taps, exchange())
+    taps.clear()
+    assert (taps.asleep, clock.due) == (True, inf)
+
+
+def test_what_is_shown_of_heavy_traffic_is_spread_over_the_time(dozing, clock):
+    taps, _ = dozing
+    order(taps, max_rps=100)
+    began, shown, sent = clock.now, [], 0
+    while clock.now < began + 3:
+        clock.pass_to(clock.now + 0.0007)
+        x = exchange(started=clock.now)
+        sent += 1
+        if not taps.asleep and x.started >= taps.closed:
+            taps.head(x)
+        if x.tap is not None:
+            shown.append(clock.now - began)
+            finish(x)
+    after = [at for at in shown if at >= 1]
+    assert 390 <= len(shown) <= 400
+    assert max(late - soon for soon, late in pairwise(after)) < 0.02
+    events, dropped = taps.take()
+    assert (len(events), dropped) == (3 * len(shown), sent - len(shown))
+
+
+def test_what_is_shown_is_shown_whole_though_it_sleeps_meanwhile(dozing, clock):
+    taps, _ = dozing
+    order(taps, max_rps=1)
+    x = exchange()
+    taps.head(x)
+    assert taps.asleep
+    finish(x)
+    assert [event.WhichOneof("event") for event in taps.take()[0]] == ALL
+
+
+def test_few_exchanges_are_kept_for_events_that_nobody_fetches(taps, clock):
+    order(taps, max_rps=MAX_HELD + 10)
+    kept = [exchange() for _ in range(MAX_HELD + 1)]
+    for x in kept:
+        taps.head(x)
+    holders = gc.get_referrers(*kept)
+    assert sum(isinstance(holder, Moment) for holder in holders) == MAX_HELD
+    assert len(taps.take()[0]) == MAX_HELD + 1
+
+
 def test_who_watches_hears_of_the_first_tap_and_of_the_end_of_the_last(taps):
     heard = []
     taps.watchers.append(lambda: heard.append(len(taps.active)))
@@ -234,7 +381,7 @@ def test_who_watches_hears_of_the_first_tap_and_of_the_end_of_the_last(taps):
     taps.order(tap_pb2.TapOrder(id=2, cancel=True))
     assert heard == [1, 0]
     taps.clear()
-    assert heard == [1, 0]
+    assert heard == [1, 0], "nothing has changed"
 
 
 def test_the_buffer_is_bounded(clock):
