@@ -4,14 +4,13 @@ Used by `up`. `run` has no Plane: it asks the one that its mesh has.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 
 from agents.launcher import commands, journal
 from agents.launcher.backoff import Backoff
 from agents.launcher.plan import Instance
-from agents.launcher.process import Process, Program, StartError, Yard, outcome
+from agents.launcher.process import Process, Program, StartError, Yard, hanging, outcome
 from agents.launcher.sidecar import configuration
 from agents.launcher.state import FAILING, PENDING, RUNNING, STOPPING, State
 from agents.launcher.supervise import LAST_LINES, Issue
@@ -24,7 +23,10 @@ from meshcore.wire.identity_pb2 import IssueTokenRequest
 GRACE_S = 3.0
 RETRY_S = 0.2
 ASK_S = 3.0
-MISSES = 3  # so many deaths at the start mean that it will not come up
+CHECK_S = 5.0  # between questions to one that answers
+ANSWER_S = 3.0
+START_ANSWER_S = 1.0
+MISSES = 3  # so many deaths at the start mean that it will not come up, so many questions without answer that it hangs
 
 
 class Plane:
@@ -66,13 +68,22 @@ class Plane:
         journal.shorten(self.log)
 
     async def follow(self, session: Session) -> None:
-        """Note when a control plane that was restarted answers again."""
+        """Note when a control plane that was restarted answers again, and when one that runs answers no more."""
         hello = control_pb2.HelloRequest(version=version.VERSION, protocol=version.PROTOCOL)
+        misses, due = 0, 0.0
         while True:
-            if not self.state.ready and self._process is not None and self._process.running:
-                with contextlib.suppress(ClientError):  # it is asked again soon
-                    await session.ask(session.control.Hello(hello, timeout=1.0))
-                    self.answered()
+            process = self._process
+            if process is not None and process.running and (time.monotonic() >= due or not self.state.ready):
+                try:
+                    limit = ANSWER_S if self.state.ready else START_ANSWER_S
+                    await session.ask(session.control.Hello(hello, timeout=limit))
+                    misses, due = 0, time.monotonic() + CHECK_S
+                    if not self.state.ready:
+                        self.answered()
+                except ClientError:
+                    misses += 1
+                    if misses >= MISSES and self.state.ready and process is self._process and process.running:
+                        self._set(phase=FAILING, ready=False, message=hanging(process, "its socket does not answer"))
             await asyncio.sleep(RETRY_S)
 
     async def _keep(self) -> None:

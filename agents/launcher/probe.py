@@ -12,6 +12,7 @@ from agents.launcher.plan import Instance, Probe
 from agents.launcher.ports import listening, reachable
 
 LIMIT_S = 2.0
+SILENT = "its admin port does not answer"
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})")
 
 
@@ -51,7 +52,7 @@ async def sidecar(instance: Instance) -> str:
         async with asyncio.timeout(LIMIT_S):
             return await http(Address(HOST, instance.admin.port), "/ready")
     except TimeoutError:
-        return "its admin port does not answer"
+        return SILENT
 
 
 async def http(address: Address, path: str) -> str:

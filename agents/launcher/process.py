@@ -59,6 +59,15 @@ class Process:
         return not self._done.is_set()
 
     @property
+    def stopped(self) -> bool:
+        """Tell whether somebody has halted it: SIGSTOP, or a debugger."""
+        try:
+            # After the program's name, which may have any character in it.
+            return Path(f"/proc/{self.pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"T", b"t")
+        except (OSError, IndexError):
+            return False  # it has ended
+
+    @property
     def ran(self) -> float:
         """Seconds since it started, until it ended."""
         return (self.ended or time.monotonic()) - self.started
@@ -205,6 +214,13 @@ def resolve(name: str, directory: Path, environment: Mapping[str, str]) -> str:
     if found is None:
         raise StartError(f"command not found: {name}")
     return str(Path(found).absolute())
+
+
+def hanging(process: Process, reason: str) -> str:
+    """Return in words that a program runs and gives no answer, and what may be done about it."""
+    if process.stopped:
+        return f"it was halted (SIGSTOP, or a debugger): `kill -CONT {process.pid}` lets it go on"
+    return f"it hangs, {reason}: `kill -9 {process.pid}` has it started again"
 
 
 def outcome(status: int) -> str:

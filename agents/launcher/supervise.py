@@ -14,7 +14,7 @@ from pathlib import Path
 from agents.launcher import commands, journal, probe
 from agents.launcher.backoff import Backoff
 from agents.launcher.plan import Instance, shown
-from agents.launcher.process import Process, Program, StartError, Yard, outcome
+from agents.launcher.process import Process, Program, StartError, Yard, hanging, outcome
 from agents.launcher.state import FAILING, PENDING, RUNNING, STOPPING, SUCCEEDED, State, fresh
 from meshcore.client.failure import ClientError
 
@@ -59,6 +59,8 @@ class Supervisor:
         self._sidecar: Process | None = None
         self._log_start = self._proxy_log_start = 0  # where the lines of the present run begin
         self._carrying = asyncio.Event()  # its sidecar has been ready
+        self._well = False  # its application is ready
+        self._stuck = False  # its sidecar runs, and answers no more
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -168,30 +170,38 @@ class Supervisor:
             return await self._app.wait()
         finally:
             watching.cancel()
+            self._well = False
 
     async def _watch_app(self) -> None:
         """Probe the application as long as it runs."""
         if not (self.instance.ports or self.instance.probe.kind):
             # Nothing to ask: one that has not died at once is taken to be well.
             await asyncio.sleep(ALIVE_S)
-            self._set(phase=RUNNING, ready=True, message="", last_lines=[])
+            self._up()
             return
         began, misses = time.monotonic(), 0
         while True:
             reason = await probe.application(self.instance)
             if not reason:
                 misses = 0
-                if not self.state.ready:
-                    self._set(phase=RUNNING, ready=True, message="", last_lines=[])
-            elif self.state.ready:
+                if not self._well:
+                    self._up()
+            elif self._well:
                 misses += 1
                 if misses >= MISSES:
+                    self._well = False
                     self._set(ready=False, message=f"not ready: {reason}")
                     began = time.monotonic()
             else:
                 self._unready(reason, time.monotonic() - began)
-            settled = self.state.ready and not misses
+            settled = self._well and not misses
             await asyncio.sleep(SLOW_S if settled else 1.0 if misses or self.state.phase == FAILING else QUICK_S)
+
+    def _up(self) -> None:
+        """Note that the application is ready; without its sidecar the instance is not."""
+        self._well = True
+        if not self._stuck:
+            self._set(phase=RUNNING, ready=True, message="", last_lines=[])
 
     def _unready(self, reason: str, waited: float) -> None:
         """Note why an application is not ready yet: soon as a message, after the probe's limit as a failure."""
@@ -215,19 +225,27 @@ class Supervisor:
             self._set(message="")
 
     async def _watch_sidecar(self, process: Process) -> None:
-        """Wait until a sidecar that was started may carry traffic, and say so where it takes long."""
+        """Note when a sidecar that was started may carry traffic, that it takes long, or that it answers no more."""
+        carries, misses = False, 0
         while process.running:
             reason = await probe.sidecar(self.instance)
             if not reason:
+                freed = self._stuck and self._well
+                carries, misses, self._stuck = True, 0, False
                 self._carrying.set()
-                if self.state.message.startswith(SIDECAR):
-                    phase = RUNNING if self.state.ready else PENDING
-                    self._set(phase=phase, message="", last_lines=[])
-                return
-            if process.ran > SIDECAR_S and self.state.phase != FAILING:
+                if freed or self.state.message.startswith(SIDECAR):
+                    self._set(phase=RUNNING if self._well else PENDING, ready=self._well, message="", last_lines=[])
+            elif carries:
+                misses = misses + 1 if reason == probe.SILENT else 0
+                if misses == MISSES and process.running:
+                    self._stuck = True
+                    lines = journal.last_lines(self.proxy_log, LAST_LINES, self._proxy_log_start)
+                    message = f"{SIDECAR}: {hanging(process, reason)}"
+                    self._set(phase=FAILING, ready=False, message=message, last_lines=lines)
+            elif process.ran > SIDECAR_S and self.state.phase != FAILING:
                 lines = journal.last_lines(self.proxy_log, LAST_LINES, self._proxy_log_start)
                 self._set(phase=FAILING, message=f"{SIDECAR} is not ready: {reason}", last_lines=lines)
-            await asyncio.sleep(QUICK_S)
+            await asyncio.sleep(QUICK_S if not carries else 1.0 if misses else SLOW_S)
 
     def _set(self, **changes: object) -> None:
         for name, value in changes.items():

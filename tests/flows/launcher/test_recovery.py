@@ -1,6 +1,7 @@
 """What is killed comes back within five seconds, and nothing else notices."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -50,6 +51,25 @@ def test_a_killed_process_comes_back(launch: Launch, victim: str) -> None:
     eventually(
         lambda: not any(each["message"] for each in launch.states().values()), "all is said to be well", RECOVERY_S
     )
+
+
+def test_a_process_that_hangs_is_told_with_what_to_do_until_it_goes_on(launch: Launch) -> None:
+    assert launch.run("up", launch.file(FILE), "--detach").returncode == 0
+    before = launch.ready("web-0", "other-0", "control-plane")
+    halted = {"control-plane": before["control-plane"]["pid"], "web-0": before["web-0"]["proxy_pid"]}
+    for pid in halted.values():
+        os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: not any(launch.states()[pod]["ready"] for pod in halted), "both are told not to be ready")
+    told = launch.run("ps").stdout
+    for pod, pid in halted.items():
+        assert re.search(rf" {pod} +no +Failing .*\n  └ .*halted.*`kill -CONT {pid}` lets it go on\n", told), told
+    assert launch.states()["other-0"]["ready"]
+    for pid in halted.values():
+        os.kill(pid, signal.SIGCONT)
+    after = launch.ready("web-0", "other-0", "control-plane")
+    for pod, field in (("control-plane", "pid"), ("web-0", "proxy_pid"), ("web-0", "pid")):
+        assert after[pod][field] == before[pod][field], (pod, field)
+        assert (after[pod]["phase"], after[pod]["message"]) == ("Running", ""), pod
 
 
 def test_a_sidecar_killed_while_the_control_plane_is_away_comes_back_with_it(launch: Launch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.launcher.process import Program, StartError, Yard, outcome, resolve
+from agents.launcher.process import Program, StartError, Yard, hanging, outcome, resolve
 
 
 @pytest.fixture
@@ -54,6 +54,17 @@ async def test_the_whole_group_is_stopped(yard: Yard, tmp_path: Path) -> None:
         await asyncio.sleep(0.01)
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
+
+
+async def test_one_that_was_halted_is_told_from_one_that_hangs(yard: Yard, tmp_path: Path) -> None:
+    process = yard.start(program(tmp_path, ["sleep", "100"]))
+    assert hanging(process, "no answer") == f"it hangs, no answer: `kill -9 {process.pid}` has it started again"
+    process.signal(signal.SIGSTOP)
+    while not process.stopped:
+        await asyncio.sleep(0.01)
+    assert f"`kill -CONT {process.pid}`" in hanging(process, "no answer")
+    await process.stop(10)
+    assert not process.stopped
 
 
 async def test_one_that_does_not_listen_is_killed(yard: Yard, tmp_path: Path) -> None:
