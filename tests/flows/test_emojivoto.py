@@ -66,6 +66,9 @@ def test_tap_shows_both_directions_and_why_the_vote_failed(shell: Shell) -> None
     assert {event["proxyDirection"] for event in events} == {"INBOUND", "OUTBOUND"}
     assert all(event["tls"] == "mutual" for event in events)
     paths = {event["id"]: event["requestInitEvent"]["path"] for event in events if "requestInitEvent" in event}
+    heads = [event["requestInitEvent"] for event in events if "requestInitEvent" in event]
+    # A port's number that nobody has chosen is not shown; who declared no port of an upstream means the only one.
+    assert {head["authority"] for head in heads} == {"web.emojivoto:http", "emoji.emojivoto", "voting.emojivoto"}
     ends = [event for event in events if "responseEndEvent" in event and paths.get(event["id"]) == DOUGHNUT]
     assert ends, sorted(set(paths.values()))
     for event in ends:

@@ -51,7 +51,8 @@ class Doors:
             port=inbound.port,
             service=service,
             endpoint=Endpoint(inbound.host or ip, inbound.port, peer=me, service=service),
-            authority=f"{config.name}.{config.namespace}:{inbound.port}".encode(),
+            # As clients' sidecars show it: a number that nobody has chosen (`auto`) tells nothing.
+            authority=f"{config.name}.{config.namespace}:{inbound.name or inbound.port}".encode(),
             opaque=opaque(inbound),
             protocol=int(PROTOCOLS.get(inbound.protocol, common_pb2.PROTOCOL_UNKNOWN)),
         )

@@ -19,7 +19,8 @@ def test_the_application_is_on_this_machine_and_proves_nothing(doors: Doors) -> 
     assert door.endpoint is not None
     assert (door.endpoint.ip, door.endpoint.port, door.endpoint.meshed) == ("127.0.0.1", 8080, False)
     assert (door.direction, door.service, door.protocol) == (INBOUND, ("shop", "web", 8080), common_pb2.GRPC)
-    assert door.authority == b"web.shop:8080"
+    assert door.authority == b"web.shop:http"
+    assert doors.application(Inbound(name="", port=8080)).authority == b"web.shop:8080"
 
 
 def test_where_the_application_listens_may_be_said(doors: Doors) -> None:
