@@ -8,8 +8,9 @@ from meshtui.cli import match, options, output
 from meshtui.cli.aim import Far, aim
 from meshtui.cli.duration import parse_duration
 from meshtui.cli.fault import USAGE, Fault
+from meshtui.cli.quiet import explaining
 from meshtui.cli.resources import parse_resources
-from meshtui.cli.scope import heading, run, session_of
+from meshtui.cli.scope import run, session_of
 from meshtui.columns import tap as columns
 
 
@@ -69,16 +70,15 @@ def tap(
             stream = client.observe(session, targets, match=wanted, max_rps=max_rps, headers=headers, limit=limit)
             seen = dropped = 0
             lack = ""
-            with anyio.move_on_after(seconds):
-                async for answer in stream:
-                    seen += len(answer.events)
-                    dropped += answer.dropped
-                    _show(answer, form)
-                    if answer.note != lack:
-                        lack = answer.note
-                        output.lack(lack)
-            if not seen:
-                output.note(f"No requests seen for {heading(targets)}; TCP that is not HTTP shows in `meshtui stat`.")
+            async with explaining(session, targets, lambda: bool(seen)):
+                with anyio.move_on_after(seconds):
+                    async for answer in stream:
+                        seen += len(answer.events)
+                        dropped += answer.dropped
+                        _show(answer, form)
+                        if answer.note != lack:
+                            lack = answer.note
+                            output.lack(lack)
             if dropped:
                 output.note(
                     f"{dropped} requests not shown: over the rate of --max-rps {max_rps:g}, or the pipe was slow."

@@ -14,7 +14,8 @@ from meshtui.model.cell import Column
 from meshtui.model.document import as_yaml, plain
 from meshtui.model.exchange import Exchange, Exchanges
 from meshtui.model.filter import EVERYTHING, Filter, FilterError
-from meshtui.model.scope import Scope
+from meshtui.model.quiet import opaque
+from meshtui.model.scope import Scope, Trouble
 from meshtui.pump import Pump
 from meshtui.screens.scene import Scene
 from meshtui.screens.table import TableView
@@ -54,6 +55,7 @@ class TapView(TableView):
         self.direction: Any = None
         self.dropped = 0
         self.sidecars = 0
+        self._quiet = ""  # why there may be nothing to see
         self._test: sieve.Test = _everything
         self._dirty = False
 
@@ -74,6 +76,8 @@ class TapView(TableView):
     def start(self) -> None:
         self.stop()
         self._pumps["tap"] = Pump(self, "tap", lambda: self.mesh.observe(self.scope), every=True)
+        if not len(self.exchanges):
+            self._pumps["stat"] = Pump(self, "stat", lambda: self.mesh.stat(self.scope))
 
     def on_mount(self) -> None:
         self.set_interval(PAINT_S, self._paint)
@@ -85,11 +89,20 @@ class TapView(TableView):
         return f"tap {self.scope.title()}"
 
     def take(self, tag: str, answer: Any) -> None:
+        self._dirty = True
+        if tag == "stat":
+            self._quiet = opaque(answer.rows)
+            return
+        if answer.events:
+            self.pump("stat", None)  # nothing has to be explained any more
         self.exchanges.extend(answer.events)
         self.dropped += answer.dropped
         self.sidecars = answer.sidecars
         self.answered = True
-        self._dirty = True
+
+    def refused(self, tag: str, trouble: Trouble) -> None:
+        if tag != "stat":  # who may see requests need not have the right to figures
+            super().refused(tag, trouble)
 
     def _paint(self) -> None:
         if self._dirty and self.is_current:
@@ -102,7 +115,9 @@ class TapView(TableView):
         rows.sort(key=_began)  # sidecars report in turn: what came first did not always begin first
         self.table.put(rows)
         self.grid.empty = (
-            "no request passes the filter" if self.table.rows == [] and len(self.exchanges) else self.EMPTY
+            "no request passes the filter"
+            if self.table.rows == [] and len(self.exchanges)
+            else f"{self.EMPTY}  {self._quiet}".rstrip()
         )
         self.grid.show()
         if self.follow and not self.paused and not self.table.sorted_by:

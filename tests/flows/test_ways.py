@@ -174,3 +174,15 @@ def test_one_that_joins_later_is_a_workload_like_the_others(shell: Shell, folder
         os.kill(late.pid, signal.SIGINT)
         assert late.wait(60) == 0
     assert eventually(lambda: "late-0" not in shell.pods("shop"), 60)
+
+
+def test_a_tap_of_what_is_opaque_says_so_and_where_its_figures_are(shell: Shell) -> None:
+    words = [sys.executable, "-m", "meshtui", "tap", "deploy/blind", "-n", "shop", "--duration", "10s"]
+
+    def told() -> bool:
+        done = subprocess.run(words, env=shell.environment, capture_output=True, text=True, timeout=60, check=True)
+        assert done.stdout == ""
+        found = re.search(r"no HTTP reaches deployment/blind, but bytes: (\S+)/s read", done.stderr)
+        return found is not None and found[1] != "0B" and "`meshtui stat`" in done.stderr
+
+    assert eventually(told, 120)
