@@ -31,6 +31,7 @@ class Ear:
         self.streams: list[Stream] = []
         self.bodies: dict[int, bytes] = {}
         self.woken = 0
+        self.eager = False  # takes data in at once
         self.connection: Connection | None = None
 
     def wake(self) -> None:
@@ -44,9 +45,10 @@ class Ear:
     def on_headers(self, stream: Stream, headers: Fields, status: int, end: bool) -> None:
         self.events.append(("headers", stream.id, plain(headers), end))
 
-    def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
+    def on_data(self, stream: Stream, data: bytes, end: bool) -> bool:
         self.bodies[stream.id] = self.bodies.get(stream.id, b"") + data
         self.events.append(("data", stream.id, data, end))
+        return self.eager
 
     def on_trailers(self, stream: Stream, headers: Fields) -> None:
         self.events.append(("trailers", stream.id, plain(headers)))

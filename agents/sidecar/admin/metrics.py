@@ -100,8 +100,9 @@ def _tcp(runtime: Runtime) -> Iterator[str]:
         base = join(labels({"peer": "dst" if edge.direction == OUTBOUND else "src"}), edge_labels(edge))
         opened.add(base, cell.opened)
         now.add(base, cell.open)
-        read.add(base, cell.read_bytes)
-        written.add(base, cell.written_bytes)
+        read_bytes, written_bytes = edge.moved()
+        read.add(base, read_bytes)
+        written.add(base, written_bytes)
         closed.add(base, cell.closed - sum(cell.errors.values()))
         for errno, count in cell.errors.items():
             closed.add(join(base, labels({"errno": errno})), count)

@@ -4,7 +4,7 @@ One Tally per worker process. What a worker reported stays when it ends; only wh
 """
 
 from agents.sidecar.state.cells import HttpCell
-from agents.sidecar.state.counters import Counters, Edge
+from agents.sidecar.state.counters import OUTBOUND, Counters, Edge
 from agents.sidecar.state.peers import Peer
 from agents.sidecar.state.runtime import Runtime
 from agents.sidecar.state.violations import Violation
@@ -41,6 +41,7 @@ class Tally:
             cell.latency_sum_ms += http.latency_sum_ms
             cell.request_bytes += http.request_bytes
             cell.response_bytes += http.response_bytes
+            self._requests_moved(cell, http)
         for tcp in stats.tcp:
             flow = self._edges[tcp.edge].tcp
             flow.opened += tcp.opened
@@ -63,6 +64,15 @@ class Tally:
             flow.closed += still
             flow.open -= still
         self._open.clear()
+
+    def _requests_moved(self, cell: HttpCell, http: stats_pb2.HttpDelta) -> None:
+        """Take a cell's bytes off what the same report says of the edge: it has them twice, the edge adds them up."""
+        edge = cell.edge
+        asked, answered = http.request_bytes, http.response_bytes
+        if edge.direction == OUTBOUND:
+            asked, answered = answered, asked
+        edge.tcp.read_bytes -= asked
+        edge.tcp.written_bytes -= answered
 
     def _gain(self, gain: worker_pb2.Gain) -> None:
         match gain.of, *gain.key:

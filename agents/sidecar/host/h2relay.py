@@ -196,30 +196,28 @@ class Relay:
 
     # What the two streams say.
 
-    def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
-        size = len(data)
+    def on_data(self, stream: Stream, data: bytes, end: bool) -> bool:
         if stream is self.down:
             up = self.up
             self._requested = end
             held = self._held
             if held is not None:
-                self._held_size += size
+                self._held_size += len(data)
                 if up is None or self._held_size <= REPLAY_LIMIT:
                     held.append(data)
                 else:
                     self._held = None
             # Its window stays as it is until there is somewhere to send it.
             if up is not None and up.send_data(data, end):
-                stream.consumed(size)
-            else:
-                self._owed_down += size
-            return
-        if self.down.send_data(data, end):
-            stream.consumed(size)
-        else:
-            self._owed_up += size
+                return True
+            self._owed_down += len(data)
+            return False
+        passed = self.down.send_data(data, end)
+        if not passed:
+            self._owed_up += len(data)
         if end:
             self._finish()
+        return passed
 
     def on_headers(self, stream: Stream, headers: Fields, status: int, end: bool) -> None:
         x = self.x

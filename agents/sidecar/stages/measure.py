@@ -4,16 +4,17 @@ The cell is looked up among those of the link (state/peers) and made at the firs
 what a cell stands for follows its class, so that is decided with it.
 """
 
-from bisect import bisect_left
+from math import ceil
 
 from agents.sidecar.engine.classify import classify
-from agents.sidecar.engine.exchange import INBOUND, Exchange
+from agents.sidecar.engine.exchange import Exchange
 from agents.sidecar.state.cells import HttpCell
 from agents.sidecar.state.counters import Counters
 from agents.sidecar.state.peers import UNKNOWN_PEER, UNKNOWN_SERVICE, Link
-from meshcore.wire.buckets import BOUNDS_MS
+from meshcore.wire import buckets
 
-_BOUNDS_MS = tuple(map(float, BOUNDS_MS))  # as latencies are: comparing them with integers takes longer
+_SHORT_MS = 100.0
+_SHORT = [buckets.index(ms) for ms in range(int(_SHORT_MS) + 1)]  # by latency, rounded up: bounds are whole numbers
 
 
 class Measure:
@@ -39,17 +40,10 @@ class Measure:
         x.classification = cell.classification
         latency_ms = (x.ended - x.started) * 1000.0
         cell.count += 1
-        cell.buckets[bisect_left(_BOUNDS_MS, latency_ms)] += 1
+        cell.buckets[_SHORT[ceil(latency_ms)] if latency_ms < _SHORT_MS else buckets.index(latency_ms)] += 1
         cell.latency_sum_ms += latency_ms
         cell.request_bytes += x.request_bytes
         cell.response_bytes += x.response_bytes
-        flow = link.edge.tcp  # bodies stand for the connection's bytes: heads are not worth a count per read
-        if x.direction == INBOUND:
-            flow.read_bytes += x.request_bytes
-            flow.written_bytes += x.response_bytes
-        else:
-            flow.read_bytes += x.response_bytes
-            flow.written_bytes += x.request_bytes
 
     def _cell(self, x: Exchange, link: Link) -> HttpCell:
         edge = link.edge

@@ -102,7 +102,10 @@ class HttpCell:
 
 
 class TcpCell:
-    """Connections of one edge and their bytes: read from the peer, written to the peer."""
+    """Connections of one edge and the bytes of those that carry no requests: read from the peer, written to the peer.
+
+    Bytes of requests are in their cells; `Edge.moved` adds them up.
+    """
 
     __slots__ = ("closed", "drained", "errors", "open", "opened", "read_bytes", "written_bytes")
 

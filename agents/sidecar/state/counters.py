@@ -93,6 +93,19 @@ class Edge:
             self._counters.cells += 1
         return cell
 
+    def moved(self) -> tuple[int, int]:
+        """Return the bytes that were read from the peer and written to it; of requests these are the bodies.
+
+        Bodies stand for a connection's bytes: heads are not worth a count per read, nor bodies a second count.
+        """
+        asked = answered = 0
+        for cell in self.cells.values():
+            asked += cell.request_bytes
+            answered += cell.response_bytes
+        if self.direction == OUTBOUND:
+            asked, answered = answered, asked
+        return self.tcp.read_bytes + asked, self.tcp.written_bytes + answered
+
 
 class TcpDelta(NamedTuple):
     """What one edge's connections did since the last drain; `open` is how many there are now."""
@@ -210,7 +223,7 @@ class Counters:
         for edge in self.all():
             http += [cell.drain() for cell in edge.cells.values() if cell.count != cell.drained_count]
             cells = edge.tcp
-            now = (cells.opened, cells.closed, cells.read_bytes, cells.written_bytes)
+            now = (cells.opened, cells.closed, *edge.moved())
             if now != cells.drained:
                 opened, closed, read, written = cells.drained
                 cells.drained = now

@@ -16,18 +16,23 @@ from .limits import CANCELLATION, EMPTY, RAPID_RESET, Limits
 from .session import CLIENT, FIRST, SERVER, Session
 from .stream import BODYLESS, Stream
 from .wire import (
+    ACK,
+    ANY_DATA,
     CONTINUATION,
-    DATA,
+    END_STREAM,
     ENHANCE_YOUR_CALM,
     FLOW_CONTROL_ERROR,
     FRAME_SIZE_ERROR,
     HEADERS,
     LARGEST_ID,
+    LAST_DATA,
     PREFACE,
     PROTOCOL_ERROR,
     REFUSED_STREAM,
     SETTINGS,
+    SMALL_ID,
     STREAM_CLOSED,
+    WHOLE_HEADS,
     ConnectionFault,
     rst_stream,
     unpack,
@@ -80,12 +85,17 @@ class Connection(Session):
 
     def _receive(self, data: bytes) -> None:
         size = len(data)
-        pos = total = 0
+        pos = total = taken = 0
         streams = self.streams
+        known = self._known.get
+        heads = WHOLE_HEADS.get
+        client = self.role
         largest = self.limits.frame
         last = size - 9  # where a whole frame's head can still begin
-        while pos <= last:
-            high, length, kind, flags, number = unpack(data, pos)
+        while True:
+            if pos > last:
+                break
+            high, length, form, number = unpack(data, pos)
             if high:
                 length |= high << 16
             start = pos + 9
@@ -96,50 +106,75 @@ class Connection(Session):
                 break
             pos = end
             if self.expect:
-                self._expected(kind, flags, number)
-            if kind == DATA:
-                total += length
+                self._expected(form, number)
+            if form > ANY_DATA:
+                whole = heads(form)
+                if whole is None:
+                    self._rare(form, number, data[start:end])
+                    continue
+                block = data[start:end]
                 stream = streams.get(number)
-                if stream is None or stream.remote_closed or flags > 1:
-                    body = self._unusual_data(stream, number, data[start:end], flags)
-                    if body is None or stream is None:
-                        continue
-                    length = len(body)
-                    flags &= 1
+                if stream is None:
+                    self._new_head(number, block, known(block), whole)
+                elif client and not stream.head and not stream.remote_closed:
+                    self._reply(stream, block, known(block), whole)
                 else:
-                    body = data[start:end]
-                stream.read_bytes = read = stream.read_bytes + length
-                if read > stream.bound:
-                    self._overrun(stream)
-                elif flags:
-                    if stream.length >= 0 and read != stream.length:
-                        self.fault(stream, PROTOCOL_ERROR)
-                        continue
-                    stream.remote_closed = True
-                    sink = stream.sink
-                    if stream.local_closed:
-                        self.forget(stream)
-                    sink.on_data(stream, body, True)
-                elif length:
-                    stream.sink.on_data(stream, body, False)
-                else:
-                    self.spend(EMPTY, "empty DATA frames")
-            elif kind == HEADERS:
-                if flags == 4:
-                    self._head(number, data[start:end], False)
-                elif flags == 5:
-                    self._head(number, data[start:end], True)
-                else:
-                    self._unusual_head(number, data[start:end], flags)
-            elif kind == CONTINUATION:
-                self._continue(data[start:end], flags, number)
+                    self._trailers(stream, block, known(block), whole)
+                continue
+            total += length
+            stream = streams.get(number)
+            if stream is None or stream.remote_closed or form > LAST_DATA:
+                body = self._unusual_data(stream, number, data[start:end], form)
+                if body is None or stream is None:
+                    continue
+                length = len(body)
+                form &= END_STREAM
             else:
-                control.dispatch(self, kind, flags, number & LARGEST_ID, data[start:end])
+                body = data[start:end]
+            stream.read_bytes = read = stream.read_bytes + length
+            if read > stream.bound:
+                self._overrun(stream)
+                continue
+            sink = stream.sink
+            if form:
+                if stream.length >= 0 and read != stream.length:
+                    self.fault(stream, PROTOCOL_ERROR)
+                    continue
+                stream.remote_closed = True
+                if stream.local_closed:
+                    self.forget(stream)
+                passed = sink.on_data(stream, body, True)
+            elif length:
+                passed = sink.on_data(stream, body, False)
+            else:
+                self.spend(EMPTY, "empty DATA frames")
+                continue
+            if passed:
+                read = stream.taken + length
+                if read < stream.mark:
+                    stream.taken = read
+                    taken += length
+                else:
+                    stream.consumed(length)
         self.read_total += total
         if self.read_total > self.read_allowed:
             raise ConnectionFault(FLOW_CONTROL_ERROR, "more data than the connection's window")
+        if taken:
+            self.credit += taken
+            if self.credit >= self.credit_mark:
+                self.give_credit()
         if pos < size:
             self._rest = data[pos:] if pos else data
+
+    def _rare(self, form: int, number: int, payload: bytes) -> None:
+        """A frame that is neither data nor a head in one piece."""
+        kind, flags = form >> 8, form & 0xFF
+        if kind == HEADERS:
+            self._unusual_head(number, payload, flags)
+        elif kind == CONTINUATION:
+            self._continue(payload, flags, number)
+        else:
+            control.dispatch(self, kind, flags, number & LARGEST_ID, payload)
 
     def _greet(self, data: bytes) -> bytes:
         """A client's first bytes (section 3.4)."""
@@ -149,10 +184,11 @@ class Connection(Session):
         self._preface = self._preface[size:]
         return data[size:]
 
-    def _expected(self, kind: int, flags: int, number: int) -> None:
+    def _expected(self, form: int, number: int) -> None:
         """The next frame may only be the first SETTINGS, or the rest of a head."""
+        kind = form >> 8
         if self.expect == FIRST:
-            if kind != SETTINGS or flags & 1:
+            if kind != SETTINGS or form & ACK:
                 raise ConnectionFault(PROTOCOL_ERROR, "the first frame is not SETTINGS")
             self.expect = 0
             self.peer_streams = LARGEST_ID  # section 6.5.2: no limit, unless this frame names one
@@ -200,39 +236,48 @@ class Connection(Session):
             self._head(number, block, self._block_flags & 1 == 1)
 
     def _head(self, number: int, block: bytes, end: bool) -> None:
-        """A whole head came: a request, a reply's head or trailers."""
-        if self.closed:
-            return
+        """A whole head came, in an unusual way."""
         head = self._known.get(block)
         stream = self.streams.get(number)
         if stream is None:
-            self._new_head(number & LARGEST_ID, block, head, end)
-            return
-        if stream.remote_closed:
-            self._closed_head(stream, block, head)
-            return
+            self._new_head(number, block, head, end)
+        elif self.role == CLIENT and not stream.head and not stream.remote_closed:
+            self._reply(stream, block, head, end)
+        else:
+            self._trailers(stream, block, head, end)
+
+    def _reply(self, stream: Stream, block: bytes, head: Head | None, end: bool) -> None:
+        """A reply's head came, or an informational one before it."""
         try:
-            if self.role == CLIENT and not stream.head:
-                headers, _, status, length = self._heads.reply(block) if head is None else head
-                if status < 200:
-                    self._informational(status, end)
-                else:
-                    stream.head = True
-                    if length != UNTOLD:
-                        self._length(stream, status, length, end)
-                sink = stream.sink
-                if end:
-                    stream.remote_closed = True
-                    if stream.local_closed:
-                        self.forget(stream)
-                sink.on_headers(stream, headers, status, end)
-                return
-            if head is None:
-                head = self._heads.trailers(block, self.role == CLIENT and self.limits.trusted)
-            headers, _, status, _ = head
+            headers, _, status, length = self._heads.reply(block) if head is None else head
+            if status < 200:
+                self._informational(status, end)
+            else:
+                stream.head = True
+                if length != UNTOLD:
+                    self._length(stream, status, length, end)
         except MalformedError:
             self.fault(stream, PROTOCOL_ERROR)
             return
+        sink = stream.sink
+        if end:
+            stream.remote_closed = True
+            if stream.local_closed:
+                self.forget(stream)
+        sink.on_headers(stream, headers, status, end)
+
+    def _trailers(self, stream: Stream, block: bytes, head: Head | None, end: bool) -> None:
+        """A head came on a stream that has had one."""
+        if stream.remote_closed:
+            self._closed_head(stream, block, head)
+            return
+        if head is None:
+            try:
+                head = self._heads.trailers(block, self.role == CLIENT and self.limits.trusted)
+            except MalformedError:
+                self.fault(stream, PROTOCOL_ERROR)
+                return
+        headers, _, status, _ = head
         if status != TRAILERS or not end or (stream.length >= 0 and stream.length != stream.read_bytes):
             self.fault(stream, PROTOCOL_ERROR)
             return
@@ -244,6 +289,8 @@ class Connection(Session):
 
     def _new_head(self, number: int, block: bytes, head: Head | None, end: bool) -> None:
         """A head of a stream that is not open: a request, or a stray."""
+        if self.closed:
+            return
         if head is None:
             try:
                 head = self._heads.request(block)
@@ -251,9 +298,12 @@ class Connection(Session):
                 head = LARGE
             except MalformedError:
                 pass  # told below, unless it is a stray, or refused for another reason
-        if self.role == CLIENT or number <= self.last or not number & 1:
-            self._stray_head(number)
-            return
+        before = self.last
+        if not before or number != before + 2 or number > SMALL_ID:  # nearly always it is the one after the last
+            number &= LARGEST_ID
+            if self.role == CLIENT or number <= self.last or not number & 1:
+                self._stray_head(number)
+                return
         self.last = number
         self.opened += 1
         limits = self.limits

@@ -17,8 +17,8 @@ class Sink(Protocol):
     def on_headers(self, stream: Stream, headers: Fields, status: int, end: bool) -> None:
         """The reply's head (client role only); 1xx heads come here too, `end` is never true for them."""
 
-    def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
-        """A piece of body. Whoever took it in calls `stream.consumed(len(data))`, at once or when it was passed on."""
+    def on_data(self, stream: Stream, data: bytes, end: bool) -> bool | None:
+        """A piece of body. True: all of it was taken in. Else the sink calls `stream.consumed`, now or later."""
 
     def on_trailers(self, stream: Stream, headers: Fields) -> None:
         """The closing fields; the peer has ended its side."""
@@ -68,7 +68,7 @@ class Nobody:
     """The sink of streams that are over: it breaks the circle between a stream and whoever used it."""
 
     def on_headers(self, stream: Stream, headers: Fields, status: int, end: bool) -> None: ...
-    def on_data(self, stream: Stream, data: bytes, end: bool) -> None: ...
+    def on_data(self, stream: Stream, data: bytes, end: bool) -> bool | None: ...
     def on_trailers(self, stream: Stream, headers: Fields) -> None: ...
     def on_reset(self, stream: Stream, code: int) -> None: ...
     def on_drained(self, stream: Stream) -> None: ...

@@ -87,7 +87,8 @@ class Stream:
             connection.wake()
         if coded is not None:
             _, word, block = coded
-            out += (_pack(word, 5 if end else 4, self.id), block)
+            out.append(_pack(word, 5 if end else 4, self.id))
+            out.append(block)
         else:
             self._send_new(headers, end)
         if end:
@@ -129,12 +130,14 @@ class Stream:
         if not out:
             connection.wake()
         if end:
-            out += (_pack(size << 8, 1, self.id), data)
+            out.append(_pack(size * 256, 1, self.id))
+            out.append(data)
             self.local_closed = True
             if self.remote_closed:
                 connection.forget(self)
         elif size:
-            out += (_pack(size << 8, 0, self.id), data)
+            out.append(_pack(size * 256, 0, self.id))
+            out.append(data)
         return True
 
     def send_trailers(self, headers: Fields) -> None:
@@ -181,6 +184,7 @@ class Stream:
             self.connection.ready.pop(self, None)
             self.queue = None
         self.consumed(self.read_bytes - self.taken)
+        self.mark = 0  # so that the receive loop asks `consumed` of what was not yet taken
 
     def announced(self) -> int:
         """How many bytes the peer was told to have been taken."""

@@ -60,11 +60,18 @@ DEFAULT_FRAME: Final = 16_384
 LARGEST_FRAME: Final = (1 << 24) - 1
 LARGEST_WINDOW: Final = (1 << 31) - 1
 LARGEST_ID: Final = (1 << 31) - 1
+SMALL_ID: Final = (1 << 30) - 1  # up to here the reserved bit is not set, and Python's comparison is short
 
 # A frame's head in three words: length and type, flags, stream.
 FRAME: Final = struct.Struct(">LBL")
 pack = FRAME.pack
-unpack = struct.Struct(">BHBBL").unpack_from  # in small numbers, which cost less: length in two, type, flags, stream
+# In small numbers, which cost less: the length in two, the form, the stream.
+unpack = struct.Struct(">BHHL").unpack_from
+# A frame's form is its type and its flags in one number.
+LAST_DATA: Final = DATA << 8 | END_STREAM
+ANY_DATA: Final = DATA << 8 | 0xFF
+# Heads in one piece, without padding: whether the stream ends with it.
+WHOLE_HEADS: Final = {HEADERS << 8 | END_HEADERS: False, HEADERS << 8 | END_HEADERS | END_STREAM: True}
 PAIR: Final = struct.Struct(">HL")  # a setting
 
 

@@ -132,6 +132,21 @@ def test_an_edge_is_the_same_whichever_process_met_the_peer(lead, peer):
     assert mine.peer == peer
 
 
+@pytest.mark.parametrize("direction", [INBOUND, OUTBOUND])
+def test_bytes_of_requests_are_the_edges_once(lead, direction):
+    worker = Worker()
+    tally = Tally(runtime(lead))
+    theirs = edge(worker.counters, direction=direction)
+    theirs.tcp.read_bytes += 1000
+    for _ in range(2):
+        cell = theirs.http("", 3, 200, 0, 1, "")
+        cell.count += 1
+        cell.request_bytes += 10
+        cell.response_bytes += 20
+        tally.take(worker.report())
+    assert edge(lead, direction=direction).moved() == theirs.moved()
+
+
 def test_connections_bytes_and_errors(lead):
     worker = Worker()
     tally = Tally(runtime(lead))

@@ -1,9 +1,12 @@
 """Counting: one cell per outcome, latencies in the right bucket, nothing lost."""
 
+import pytest
+
 from agents.sidecar.engine.exchange import FAILURE, HTTP1, OUTBOUND, SUCCESS, Exchange
 from agents.sidecar.stages.measure import Measure
 from agents.sidecar.state.counters import Counters
 from agents.sidecar.state.peers import TLS_MUTUAL, Link, Peer, ServiceKey
+from meshcore.wire.buckets import BOUNDS_MS, index
 
 LINK_PEER = Peer("n", "deployment", "emoji", "emoji-0", "emoji", "spiffe://local/ns/n/sa/emoji", tls=TLS_MUTUAL)
 
@@ -39,6 +42,14 @@ def test_cells() -> None:
     assert cells[200, "slow"].buckets[-1] == 1
     assert (usual.request_bytes, usual.response_bytes) == (6, 10)
     assert abs(usual.latency_sum_ms - 2.4) < 1e-6
+
+
+@pytest.mark.parametrize("latency_ms", [0.0, 0.001, *(bound + off for bound in BOUNDS_MS for off in (-0.25, 0.25))])
+def test_each_latency_is_in_its_bucket(latency_ms: float) -> None:
+    counters = Counters()
+    Measure(counters).on_end(ended(Link(LINK_PEER, ServiceKey("n", "emoji", 8080)), latency_ms))
+    ((cell,),) = (edge.cells.values() for edge in counters.all())
+    assert cell.buckets.index(1) == index(latency_ms)
 
 
 def test_links_of_the_same_ends_share_an_edge() -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,7 +65,7 @@ def test_drained_deltas_add_up_to_the_totals(script):
                 cell.read_bytes += 7
     drain()
     for edge in counters.all():
-        assert tcp[edge.id] == edge.tcp.opened * 1000 + edge.tcp.closed + edge.tcp.read_bytes
+        assert tcp[edge.id] == edge.tcp.opened * 1000 + edge.tcp.closed + edge.moved()[0]
         assert last_open.get(edge.id, 0) == edge.tcp.open == edge.tcp.opened - edge.tcp.closed
         for cell in edge.cells.values():
             assert http[cell.id] == cell.count
@@ -110,6 +111,18 @@ def test_cells_beyond_the_limit_keep_the_class():
     assert by_class == {1: 4, 2: 2}
     assert len(edge.cells) == 4
     assert counters.overflowed == 4
+
+
+@pytest.mark.parametrize(("direction", "moved"), [(INBOUND, (103, 205)), (OUTBOUND, (105, 203))])
+def test_bodies_of_requests_are_bytes_of_their_edge(direction, moved):
+    counters = Counters()
+    edge = _edge(counters, direction=direction)
+    edge.tcp.read_bytes, edge.tcp.written_bytes = 100, 200
+    _count(edge.http("", 1, 200, None, 1, ""), 1, request=3, response=5)
+    assert edge.moved() == moved
+    ((_, _, _, read, written, _),) = counters.drain().tcp
+    assert (read, written) == moved
+    assert counters.drain().tcp == []
 
 
 def test_open_connections_are_told_again_and_again():

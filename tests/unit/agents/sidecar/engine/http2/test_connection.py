@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from agents.sidecar.engine.http2 import wire
 from agents.sidecar.engine.http2.connection import CLIENT, SERVER, Connection
 from agents.sidecar.engine.http2.limits import APPLICATION, HOP, UPSTREAM, Limits
+from agents.sidecar.engine.http2.stream import Stream
 from tests.support.http2 import REQUEST, Ear, Pair, head, plain
 
 OK = [(b":status", b"200", False), (b"content-type", b"application/grpc", False)]
@@ -67,6 +68,56 @@ def test_data_waits_for_the_window_and_goes_on_in_turns() -> None:
     assert pair.served.bodies == {1: b"a" * 200_000, 3: b"b" * 200_000}
     assert ("drained", 1) in pair.asked.events
     assert second.local_closed
+
+
+def test_what_is_taken_in_at_once_opens_the_windows_again() -> None:
+    pair = Pair(server=Limits(stream_window=100_000, connection_window=150_000))
+    pair.exchange()
+    pair.served.eager = True
+    streams = [pair.open(REQUEST) for _ in range(2)]
+    for stream in streams:
+        stream.send_data(b"a" * 400_000, True)
+    for _ in range(20):
+        pair.exchange()
+    assert {number: len(body) for number, body in pair.served.bodies.items()} == {1: 400_000, 3: 400_000}
+    assert pair.server.read_total == 800_000
+    assert pair.server.read_allowed + pair.server.credit == 150_000 + 800_000
+
+
+@pytest.mark.parametrize("end", [False, True])
+@pytest.mark.parametrize("eager", [False, True])
+def test_data_whose_stream_is_reset_by_its_sink_is_given_back_once(eager: bool, end: bool) -> None:
+    class Resetting(Ear):
+        def on_data(self, stream: Stream, data: bytes, end: bool) -> bool:
+            stream.reset(wire.CANCEL)
+            return eager
+
+    pair = Pair()
+    pair.exchange()
+    stream = pair.open(REQUEST)
+    stream.send_data(b"kept")
+    pair.exchange()
+    pair.served.streams[0].sink = Resetting()
+    stream.send_data(b"reset", end)
+    pair.exchange()
+    assert pair.server.credit == len(b"kept" + b"reset")
+
+
+def test_the_reserved_bit_of_a_new_stream_means_nothing() -> None:
+    pair = Pair()
+    pair.open(REQUEST)
+    pair.exchange()
+    pair.server.receive(wire.frame(wire.HEADERS, 5, 1 << 31 | 3, b"\x83\x86\x84\x01\x03a:1"))
+    assert [stream.id for stream in pair.served.streams] == [1, 3]
+
+
+def test_a_client_opens_no_stream_of_even_number() -> None:
+    pair = Pair()
+    pair.open(REQUEST)
+    pair.exchange()
+    pair.server.receive(wire.frame(wire.HEADERS, 5, 2, b"\x83\x86\x84\x01\x03a:1"))
+    assert pair.server.closed
+    assert [stream.id for stream in pair.served.streams] == [1]
 
 
 def test_trailers_follow_waiting_data() -> None:
