@@ -28,6 +28,8 @@ from agents.sidecar.state.endpoints import Endpoint
 from agents.sidecar.state.peers import Link, Peer
 
 FAREWELL_S = 1.0  # for a client that has said that it leaves
+# A request's protocol, method, scheme, authority, authority to show, path, and what it is to carry (extended CONNECT).
+Asked = tuple[int, bytes, bytes, bytes, bytes, bytes, bytes | None]
 GOODBYE_S = 0.5  # between the announcement and the last word, so that requests on their way are not refused
 
 
@@ -45,6 +47,7 @@ class Served(Edge):
     ) -> None:
         super().__init__(host.loop, SERVER, limits or host.limits)
         self.h2.meter = host.bounds
+        self.h2.heads.digest = self._asked
         self.host = host
         self.fleet = fleet
         self.door = door
@@ -76,18 +79,30 @@ class Served(Edge):
             self.flow.closing(errno_name(error))
         super().connection_lost(error)
 
-    def on_stream(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
+    def _asked(self, fields: dict[bytes, bytes]) -> Asked:
+        """Return what exchanges and hops want to know of a request's fields: once for all requests that come alike."""
+        authority = fields.get(b":authority") or fields.get(b"host", b"")
         door = self.door
-        kind = fields.get(b"content-type")
-        grpc = kind is not None and kind.startswith(b"application/grpc")
-        x = Exchange(door.direction, GRPC if grpc else HTTP2, self.client, perf_counter())
+        return (
+            GRPC if fields.get(b"content-type", b"").startswith(b"application/grpc") else HTTP2,
+            fields[b":method"],
+            fields.get(b":scheme", b"http"),
+            authority,
+            door.shown.get(authority) or door.show(authority),
+            fields.get(b":path", b""),
+            fields.get(b":protocol"),
+        )
+
+    def on_stream(self, stream: Stream, headers: Fields, fields: Asked, end: bool) -> None:
+        door = self.door
+        protocol, method, scheme, authority, shown, path, _ = fields
+        x = Exchange(door.direction, protocol, self.client, perf_counter())
         x.connection = self.number
         x.stream = stream.id
-        x.method = fields[b":method"]
-        x.scheme = fields.get(b":scheme", b"http")
-        authority = fields.get(b":authority") or fields.get(b"host", b"")
-        x.authority = door.shown.get(authority) or door.show(authority)
-        x.path = fields.get(b":path", b"")
+        x.method = method
+        x.scheme = scheme
+        x.authority = shown
+        x.path = path
         x.request = headers if isinstance(headers, Section) else Section(headers)
         x.service = door.service
         x.port = door.port
@@ -99,7 +114,7 @@ class Served(Edge):
             x.link = self.link
             x.endpoint = door.endpoint
         verdict = self.stack_head(x)
-        if verdict is None and not x.deadline and x.method != b"HEAD":
+        if verdict is None and not x.deadline and method != b"HEAD":
             # The way that nearly every request goes; `Relay.begin` knows all the others.
             carriers = x.endpoint.carriers  # type: ignore[union-attr]
             if carriers is not None:

@@ -59,7 +59,7 @@ class Edge(asyncio.Protocol):
         if data and self._write is not None:
             self._write(data)
 
-    def on_stream(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
+    def on_stream(self, stream: Stream, headers: Fields, fields: Any, end: bool) -> None:
         """A server's concern."""
 
     def on_oversized(self, stream: Stream, end: bool) -> None:

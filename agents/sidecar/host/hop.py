@@ -15,7 +15,7 @@ from agents.sidecar.engine.http2.fields import Fields, Section
 from agents.sidecar.engine.http2.limits import HOP
 from agents.sidecar.engine.http2.stream import Stream
 from agents.sidecar.engine.http2.wire import NO_ERROR
-from agents.sidecar.host.h2 import Served
+from agents.sidecar.host.h2 import Asked, Served
 from agents.sidecar.host.h2carrier import Fleet
 from agents.sidecar.host.handshake import refuse
 from agents.sidecar.host.hopstream import ByteStream
@@ -67,8 +67,8 @@ class HopServed(Served):
             self._introduced = True
             self._know(payload)
 
-    def on_stream(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
-        name = fields.get(b":protocol")
+    def on_stream(self, stream: Stream, headers: Fields, fields: Asked, end: bool) -> None:
+        name = fields[-1]
         if self.flow is None and name != b"tcp" and self.link is not None:
             # It counts once it carries requests; a TCP connection inside it is counted as what it is.
             self.flow = self.host.flow(INBOUND, self.link)

@@ -49,18 +49,18 @@ class Connection(Session):
         "_block",
         "_block_flags",
         "_continuations",
-        "_heads",
         "_known",
         "_preface",
         "_rest",
+        "heads",
     )
 
     def __init__(
         self, role: int, handler: Handler, limits: Limits, clock: Callable[[], float] = time.monotonic
     ) -> None:
         super().__init__(role, handler, limits, clock)
-        self._heads = Heads(limits)
-        self._known = self._heads.known
+        self.heads = Heads(limits)
+        self._known = self.heads.known
         self._rest = b""
         self._preface = PREFACE if role == SERVER else b""
         self._block: list[bytes] = []
@@ -249,7 +249,7 @@ class Connection(Session):
     def _reply(self, stream: Stream, block: bytes, head: Head | None, end: bool) -> None:
         """A reply's head came, or an informational one before it."""
         try:
-            headers, _, status, length = self._heads.reply(block) if head is None else head
+            headers, _, status, length = self.heads.reply(block) if head is None else head
             if status < 200:
                 self._informational(status, end)
             else:
@@ -273,7 +273,7 @@ class Connection(Session):
             return
         if head is None:
             try:
-                head = self._heads.trailers(block, self.role == CLIENT and self.limits.trusted)
+                head = self.heads.trailers(block, self.role == CLIENT and self.limits.trusted)
             except MalformedError:
                 self.fault(stream, PROTOCOL_ERROR)
                 return
@@ -293,7 +293,7 @@ class Connection(Session):
             return
         if head is None:
             try:
-                head = self._heads.request(block)
+                head = self.heads.request(block)
             except LargeError:
                 head = LARGE
             except MalformedError:
@@ -335,7 +335,7 @@ class Connection(Session):
         code = STREAM_CLOSED
         if head is None:
             try:
-                self._heads.decode(block)
+                self.heads.decode(block)
             except LargeError:
                 code = PROTOCOL_ERROR
         self.fault(stream, code)

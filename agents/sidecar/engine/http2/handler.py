@@ -5,7 +5,7 @@ any method of the connection and of its streams, also for the stream that is bei
 own, and may be told again: whoever wants others makes a list of its own.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from .fields import Fields
 from .stream import Stream
@@ -36,10 +36,10 @@ class Handler(Protocol):
     def wake(self) -> None:
         """Output became non-empty: take it once, at the end of this loop turn."""
 
-    def on_stream(self, stream: Stream, headers: Fields, fields: dict[bytes, bytes], end: bool) -> None:
+    def on_stream(self, stream: Stream, headers: Fields, fields: Any, end: bool) -> None:
         """Server role: a request began. Set `stream.sink` before returning, or reset.
 
-        `fields` maps each name to its first value, pseudo-header fields included.
+        `fields` maps each name to its first value, pseudo-header fields included, or is what `Heads.digest` made of it.
         """
 
     def on_oversized(self, stream: Stream, end: bool) -> None:

@@ -7,7 +7,7 @@ The encoder knows the fields of these again, too: they are a Section.
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from . import fields as _fields
 from .fields import UNTOLD, Field, Fields, MalformedError, Section
@@ -15,8 +15,9 @@ from .hpack import SHORT_BLOCK, Decoder, HpackError, OversizedError
 from .limits import Limits
 from .wire import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, ConnectionFault
 
-# Fields, what they are by name (of requests), status, content-length. Shared by all that came alike: never changed.
-Head = tuple[Fields, dict[bytes, bytes], int, int]
+# Fields, what they are by name (of requests, or the digest of that), status, content-length. Shared by all that came
+# alike: never changed.
+Head = tuple[Fields, Any, int, int]
 
 REQUEST: Final = 0  # as a status: what is not a reply
 TRAILERS: Final = -1
@@ -42,22 +43,26 @@ class LargeError(MalformedError):
 
 
 class Heads:
-    """The heads that come on one connection. Who finds a block in `known` need not ask for it."""
+    """The heads that come on one connection. Who finds a block in `known` need not ask for it.
 
-    __slots__ = ("_decoder", "_limits", "_short", "known")
+    `digest`, if set, is given a request's fields by name; what it returns takes their place, also when they come again.
+    """
+
+    __slots__ = ("_decoder", "_limits", "_short", "digest", "known")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._decoder = Decoder(limits.header_block)
         self._short: Callable[[int], Field] = self._decoder.short.__getitem__
         self.known: dict[bytes, Head] = self._decoder.meanings
+        self.digest: Callable[[dict[bytes, bytes]], Any] | None = None
 
     def request(self, block: bytes) -> Head:
         """Return a request's head; raises MalformedError or LargeError. ConnectionFault if it cannot be decoded."""
         headers = self.decode(block)
         found = _fields.request(headers, self._limits.connect)
         length = int(found[b"content-length"]) if b"content-length" in found else UNTOLD
-        return self._keep(block, headers, found, REQUEST, length)
+        return self._keep(block, headers, found if self.digest is None else self.digest(found), REQUEST, length)
 
     def reply(self, block: bytes) -> Head:
         """Return a reply's head, of interim ones too; raises as `request` does."""
@@ -87,7 +92,7 @@ class Heads:
             raise LargeError("a head larger than allowed")
         return headers
 
-    def _keep(self, block: bytes, headers: Fields, found: dict[bytes, bytes], status: int, length: int) -> Head:
+    def _keep(self, block: bytes, headers: Fields, found: Any, status: int, length: int) -> Head:
         if len(block) > SHORT_BLOCK or min(block, default=0) < 0x80:  # a byte that is no index
             return headers, found, status, length
         if len(self.known) >= _KNOWN:

@@ -9,8 +9,21 @@ from agents.sidecar.engine.http2.heads import REQUEST as A_REQUEST
 from agents.sidecar.engine.http2.heads import Heads
 from agents.sidecar.engine.http2.hpack import Encoder
 from agents.sidecar.engine.http2.limits import APPLICATION
+from agents.sidecar.engine.http2.stream import Stream
 from agents.sidecar.engine.http2.wire import ConnectionFault
 from tests.support.http2 import REQUEST, Ear
+
+
+class Listening(Ear):
+    """Remembers what it is told of requests."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[object] = []
+
+    def on_stream(self, stream: Stream, headers: Fields, fields: object, end: bool) -> None:
+        super().on_stream(stream, headers, {}, end)
+        self.told.append(fields)
 
 
 def _settled(encoder: Encoder, heads: Heads, fields: Fields) -> bytes:
@@ -28,6 +41,21 @@ def test_a_block_of_indexes_is_known_when_it_comes_again() -> None:
     assert head_[0] == tuple(REQUEST)
     assert (head_[1][b":path"], head_[2], head_[3]) == (b"/s/m", A_REQUEST, -1)
     assert encoder.encode(REQUEST) == block
+
+
+def test_what_is_made_of_a_request_is_made_once_for_all_that_come_alike() -> None:
+    asked: list[dict[bytes, bytes]] = []
+    encoder, server = Encoder(), Connection(SERVER, ear := Listening(), APPLICATION)
+    server.receive(wire.PREFACE + wire.settings({}))
+    server.heads.digest = lambda fields: asked.append(fields) or fields[b":path"]
+    for number in (1, 3, 5, 7, 9):
+        block = encoder.encode(REQUEST)
+        server.receive(wire.frame(wire.HEADERS, 5, number, block))
+    assert ear.told == [b"/s/m"] * 5
+    assert len(asked) == 3  # until all of it is in the table
+    other = encoder.encode([*REQUEST[:2], (b":path", b"/other", False), *REQUEST[3:]])
+    server.receive(wire.frame(wire.HEADERS, 5, 11, other))
+    assert ear.told[-1] == b"/other"
 
 
 def test_a_block_is_forgotten_when_the_table_changes() -> None:
@@ -99,7 +127,7 @@ def test_known_replies_and_closing_fields_are_not_taken_for_each_other() -> None
         connection.open(REQUEST, True, ear)
     connection.receive(_frame(1, reply, False) + _frame(1, closing, True))
     assert [event[:2] for event in ear.events] == [("headers", 1), ("trailers", 1)]
-    assert set(connection._heads.known) == {reply, closing}
+    assert set(connection.heads.known) == {reply, closing}
     connection.receive(_frame(3, closing, False))
     assert ear.events[-1] == ("reset", 3, wire.PROTOCOL_ERROR)
     connection.receive(_frame(5, reply, False) + _frame(5, reply, True))
