@@ -4,6 +4,8 @@ The application says its lines word for word and keeps what it heard, so that bo
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -46,6 +48,12 @@ class Application:
     def abort(self) -> None:
         for writer in self._open:
             writer.transport.abort()
+
+    def reset(self) -> None:
+        for writer in self._open:
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.abort()
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +186,40 @@ async def test_a_client_that_has_said_its_last_word_is_answered(application: App
     found = await asyncio.wait_for(client.reader.read(), 30)
     assert found.startswith(b"HTTP/1.1 200 OK\r\n")
     assert found.endswith(b"\r\n\r\nok")
+
+
+async def test_an_answer_whose_end_is_the_connections_is_not_ended_by_a_reset(
+    application: Application, client: Client
+) -> None:
+    application.says(b"HTTP/1.1 200 OK\r\n\r\nall but")
+    client.says(*REQUEST, b"")
+    await client.hears(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall but")
+    application.reset()
+    with pytest.raises(ConnectionResetError):
+        await asyncio.wait_for(client.reader.read(), 60)
+
+
+@pytest.mark.parametrize(
+    ("begin", "agreed"),
+    [
+        (b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"),
+        (
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+        ),
+    ],
+)
+async def test_a_client_that_says_all_before_a_tunnel_is_agreed_to(
+    application: Application, client: Client, begin: bytes, agreed: bytes
+) -> None:
+    application.says(None, agreed)
+    client.says(body=begin + b"early")
+    client.writer.write_eof()
+    await asyncio.sleep(0.1)
+    application.go.set()
+    await client.hears(agreed)
+    await asyncio.wait_for(application.ended.wait(), 60)
+    assert application.heard.endswith(b"\r\n\r\nearly")
 
 
 async def test_trailers_both_ways(application: Application, client: Client) -> None:

@@ -42,6 +42,7 @@ _FRAMING = re.compile(
     rb"|content-type|content-range|authorization|cookie|set-cookie|" + RESERVED + rb"):"
 )
 _BODILESS = frozenset((204, 304))
+_NO_BODY = frozenset((0, UNTIL_CLOSE))  # as a length
 
 
 class RefusedError(Exception):
@@ -119,6 +120,8 @@ class Head:
         elif length >= 0:
             self.length = length
         if self.connection:
+            if len(self.connection) > _OPTIONS_LIMIT:
+                raise RefusedError(400, "bad-connection")
             if b"close" in self.connection:
                 self.persistent = False
             elif self.minor == 0:
@@ -206,14 +209,17 @@ class Request(Head):
             raise RefusedError(400, "bad-target")
         self.scheme = match[1].lower()
         self.authority = match[2]
-        self.path = match[3] if match[3][:1] == b"/" else b"/" + match[3]
+        if not match[3] and self.method == b"OPTIONS":
+            self.path = b"*"  # RFC 9112, 3.2.4
+        else:
+            self.path = match[3] if match[3][:1] == b"/" else b"/" + match[3]
         self.edited = True
 
     def forward(self, more: bytes = b"") -> bytes:
         """Return the head as the next hop shall have it, with `more` lines."""
         if not self.edited:
             return self.data[: self.size - 2] + more + b"\r\n"
-        lines = self.lines(bool(self.upgrade) and b"upgrade" in self.connection)
+        lines = self.lines(bool(self.upgrade) and b"upgrade" in self.connection and self.minor == 1)
         if self.target is not self.path and self.path:
             lines = b"Host: " + self.authority + b"\r\n" + _HOST_LINE.sub(b"", b"\n" + lines)[1:]
         first = b"%b %b HTTP/1.%d\r\n" % (self.method, self.path or self.target, self.minor)
@@ -252,8 +258,8 @@ class Response(Head):
         else:
             self._take(found)
         if code < 200 or code in _BODILESS or method == b"HEAD":
-            if self.length == CHUNKED and method != b"HEAD" and code != 304:
-                raise RefusedError(502, "bad-framing")  # RFC 9112, 6.1
+            if self.length not in _NO_BODY and method != b"HEAD" and code != 304:
+                raise RefusedError(502, "bad-framing")  # RFC 9112, 6.1; RFC 9110, 8.6
             self.length = 0
         elif method == b"CONNECT" and code < 300:
             self.length = 0
@@ -314,6 +320,7 @@ _find_fields = _FIELDS.findall
 _find_answer_fields = _ANSWER_FIELDS.findall
 _SCHEMES = frozenset((b"http", b"https", b"ws", b"wss"))
 _NO_OPTIONS: frozenset[bytes] = frozenset()
+_OPTIONS_LIMIT = 64  # each set of them is an expression of its own, which a client should not have made at will
 _KEPT = frozenset((b"close", b"host", b"content-length", b"transfer-encoding", b"expect", b"authorization", b"cookie"))
 _HOP = rb"connection|keep-alive|proxy-connection|proxy-authorization|te|upgrade"
 _HOST_LINE = re.compile(rb"\n(?i:host):[^\r]*+\r(?=\n)")

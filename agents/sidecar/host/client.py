@@ -4,6 +4,8 @@ host/downstream builds the requests on it. Nothing here knows of exchanges.
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +16,7 @@ from agents.sidecar.state.cells import TcpCell, errno_name
 
 HELD_LIMIT = 64 * 1024  # of pipelined requests, before the client is read no further
 LINGER_S = 1.0
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Client(Requests, asyncio.Protocol):
@@ -126,3 +129,10 @@ class Client(Requests, asyncio.Protocol):
             self.transport.resume_reading()
         self.transport.write_eof()
         self.timer = self.host.loop.call_later(LINGER_S, self.transport.close)
+
+
+def disown(transport: Any) -> None:
+    """Have a connection end with a reset: where its end is the body's, a mere end would make half an answer a whole."""
+    found = transport.get_extra_info("socket")
+    if found is not None and found.family != socket.AF_UNIX:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)

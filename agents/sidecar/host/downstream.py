@@ -10,11 +10,11 @@ from time import perf_counter
 from agents.sidecar.engine.balance import fail
 from agents.sidecar.engine.exchange import HTTP1, OUTBOUND, Exchange
 from agents.sidecar.engine.headers import client_line
-from agents.sidecar.engine.http1 import RefusedError, Request, Requests, Response
+from agents.sidecar.engine.http1 import UNTIL_CLOSE, RefusedError, Request, Requests, Response
 from agents.sidecar.engine.reply import refusal, render
 from agents.sidecar.engine.stack import HOLD, Reply, Verdict
 from agents.sidecar.host.backlog import backlog
-from agents.sidecar.host.client import Client
+from agents.sidecar.host.client import Client, disown
 from agents.sidecar.host.host import HEAD_TICKS, HOLD_S, IDLE_TICKS, Host
 from agents.sidecar.host.pool import Pool
 from agents.sidecar.host.shed import Mark, Standing
@@ -64,7 +64,7 @@ class Downstream(Client):
         self.up: Upstream | None = None
         self.upgrading = False
         self.switched = False
-        self.ended = False  # the client of a tunnel will send no more
+        self.ended = False  # the client will send no more
         self._request: Request | None = None
         self._held_body: list[bytes] = []  # came while the request was held
         self._holding = False
@@ -88,7 +88,9 @@ class Downstream(Client):
             return False
         if not self.received:
             return False  # the request was cut short
-        self.persistent = False
+        self.ended = True
+        if not self._held:
+            self.persistent = False
         return True
 
     def connection_lost(self, error: BaseException | None) -> None:
@@ -177,7 +179,10 @@ class Downstream(Client):
             self.up = None
         self.persistent = False
         self.received = False
-        self.answer(x, Reply(error.status, error.reason))
+        if x.replied:  # a second head would be read as more of the body that has begun
+            self.failed(x, error.reason)
+        else:
+            self.answer(x, Reply(error.status, error.reason))
 
     # What the upstream calls.
 
@@ -209,6 +214,8 @@ class Downstream(Client):
         held = self.tunnel()
         if held:
             self.on_body(held, False)
+        if self.ended and self.up is not None:
+            self.up.half_close()
 
     def finish(self, x: Exchange) -> None:
         """The response is whole."""
@@ -223,9 +230,23 @@ class Downstream(Client):
                 self.unpause()
             self.busy = False
             if self._held:
-                self._advance()
+                self._follow(x)
         else:
             self.hang_up()
+
+    def _follow(self, done: Exchange) -> None:
+        """Go on with what has come behind a request."""
+        if done.method == b"CONNECT":
+            self.hang_up()  # it was meant for the tunnel that was refused, and must not be read as requests
+            return
+        self._advance()
+        if not self.ended or self._running:
+            return
+        # The client sends no more: what was pipelined whole is answered, what was cut short is not.
+        if self.x is None or not self.received:
+            self.transport.close()
+        elif not self._held:
+            self.persistent = False
 
     def failed(self, x: Exchange, error: str) -> None:
         """There will be no response, or no more of it."""
@@ -235,6 +256,8 @@ class Downstream(Client):
             x.ended = perf_counter()
             self.x = None
             self._stack_end(x)
+            if isinstance(x.response, Response) and x.response.length == UNTIL_CLOSE:
+                disown(self.transport)
             self.transport.abort()  # the only way to tell a client that what it got is not all
             return
         self.answer(x, refusal(error))

@@ -260,8 +260,12 @@ class Relay:
     def on_drained(self, stream: Stream) -> None:
         if stream is self.down:
             owed, self._owed_up = self._owed_up, 0
-            if owed and self.up is not None:
-                self.up.consumed(owed)
+            up = self.up
+            if up is not None:
+                if owed:
+                    up.consumed(owed)
+                if self._ended and up.local_closed and stream.queue is None:
+                    stream.reset(wire.NO_ERROR)  # nobody wants the rest of a request that was answered early
         else:
             owed, self._owed_down = self._owed_down, 0
             if owed:
@@ -281,6 +285,8 @@ class Relay:
         if stream is not self.up:
             return  # an attempt that was given up
         if x is None or self._ended:
+            if self.down.queue is not None:
+                return  # the answer is whole, and the client still reads it
             self.down.reset(wire.CANCEL if code < 0 else code)
             return
         why = stream.connection.why

@@ -6,7 +6,9 @@ TCP, a Unix socket, or a stream on the mesh hop.
 
 import asyncio
 import errno
+import os
 import socket
+from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,7 @@ REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"
 ATTEMPTS = 3
 _WAITING_LIMIT = 64 * 1024
 _REPLAY_LIMIT = 64 * 1024  # of a request, kept until the response begins, for an application that never saw it
+_PIECE, _REST = 64 * 1024, 16  # of what a server said before it went: so many times so much at most
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 
 
@@ -119,6 +122,8 @@ class Upstream(Responses, asyncio.Protocol):
         self.pool.host.bounds.waiting -= self.stuck
         if self.flow is not None and self.transport is not None:
             self.flow.closing(errno_name(error))
+        if error is not None and self.x is not None and self.transport is not None and not self._tunnel:
+            self._read_rest()
         if self.x is None:
             self.pool.forget(self)
             return
@@ -136,6 +141,22 @@ class Upstream(Responses, asyncio.Protocol):
             self.down = None
             x, self.x = self.x, None
             down.failed(x, reason(error, reached))
+
+    def _read_rest(self) -> None:
+        """Read what is still in the socket.
+
+        A server that answers early and closes resets what it is still being sent; the write that fails of it ends a
+        transport before the answer was read.
+        """
+        found = self.transport.get_extra_info("socket")
+        if found is None:
+            return
+        with suppress(OSError):  # the reset itself, behind the last byte
+            for _ in range(_REST):
+                data = os.read(found.fileno(), _PIECE)
+                if not data or self.x is None:
+                    break
+                self.receive(data)
 
     def _unsaid(self, error: BaseException | None) -> bytes | None:
         """Return what the endpoint has not heard of the request, if that is all of it."""

@@ -113,6 +113,9 @@ def test_absolute_form_names_the_host() -> None:
 
 def test_absolute_form_without_a_path() -> None:
     assert request(b"GET http://a?b HTTP/1.1\r\nHost: a\r\n\r\n").path == b"/?b"
+    options = request(b"OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n")  # RFC 9112, 3.2.4
+    assert options.forward() == b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert request(b"OPTIONS http://a/ HTTP/1.1\r\nHost: a\r\n\r\n").path == b"/"
 
 
 def test_upgrade_goes_on_only_when_it_is_one() -> None:
@@ -120,6 +123,17 @@ def test_upgrade_goes_on_only_when_it_is_one() -> None:
     assert head.forward() == b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\nHost: a\r\nA: b\r\n\r\n"
     plain = request(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n")
     assert plain.upgrade == b""
+    older = request(b"GET / HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nA: b\r\n\r\n")
+    assert older.forward() == b"GET / HTTP/1.0\r\nA: b\r\n\r\n"  # RFC 9110, 7.8
+
+
+def test_no_more_options_than_anybody_has() -> None:
+    options = b", ".join(b"x%d" % n for n in range(64))
+    assert request(b"GET / HTTP/1.1\r\nHost: a\r\nX1: y\r\nConnection: " + options + b"\r\n\r\n").forward() == (
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    )
+    with pytest.raises(RefusedError, match="bad-connection"):
+        request(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: " + options + b", y\r\n\r\n")
 
 
 def test_http_1_0() -> None:
@@ -142,6 +156,7 @@ def test_http_1_0() -> None:
         (b"HTTP/1.1 200 OK\r\n\r\n", b"CONNECT", 0),
         (b"HTTP/1.1 403 No\r\n\r\n", b"CONNECT", UNTIL_CLOSE),
         (b"HTTP/1.1 100 Continue\r\n\r\n", b"GET", 0),
+        (b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", b"GET", 0),
     ],
 )
 def test_length_of_a_response(text: bytes, method: bytes, length: int) -> None:
@@ -158,6 +173,8 @@ def test_length_of_a_response(text: bytes, method: bytes, length: int) -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
         b"HTTP/1.1 204 X\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 204 X\r\nContent-Length: 5\r\n\r\n",
+        b"HTTP/1.1 103 X\r\nContent-Length: 5\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX : y\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: y\r\n z\r\n\r\n",
         b"ICY 200 OK\r\n\r\n",

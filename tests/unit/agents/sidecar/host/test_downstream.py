@@ -217,6 +217,30 @@ def test_half_closed_clients_get_their_answer() -> None:
     assert book.client.closed
 
 
+def test_what_was_pipelined_before_the_last_word_is_answered() -> None:
+    book = Playbook()
+    book.client >> GET * 3
+    book.client.hang_up()
+    for _ in range(2):
+        book.server() >> OK
+    assert not book.client.closed
+    book.server() >> OK
+    book.client << OK + OK + b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
+    assert book.client.closed
+    assert [x.status for x in book.exchanges] == [200] * 3
+
+
+@pytest.mark.parametrize("part", [b"GET / HT", POST + b"bo"])
+def test_what_the_last_word_has_cut_short_is_not_waited_for(part: bytes) -> None:
+    book = Playbook()
+    book.client >> GET + part
+    book.client.hang_up()
+    book.server() >> OK
+    book.client << OK
+    assert book.client.closed
+    assert [x.error for x in book.exchanges] == ["", "client-closed"][: 1 + (part[:4] == b"POST")]
+
+
 def test_websocket() -> None:
     book = Playbook()
     book.client >> b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-X: 1\r\n\r\n"
@@ -250,6 +274,31 @@ def test_websocket_whose_server_ends_first() -> None:
     assert book.server().closed
     assert not book.server().aborted
     assert [x.error for x in book.exchanges] == [""]
+
+
+@pytest.mark.parametrize("early", [b"", b"early"])
+def test_a_client_that_has_said_all_before_the_switch(early: bytes) -> None:
+    book = Playbook()
+    book.client >> b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n" + early
+    book.client.hang_up()
+    assert not book.server().eof
+    book.server().received = b""
+    book.server() >> b"HTTP/1.1 200 OK\r\n\r\n"
+    book.server() << early
+    assert book.server().eof
+    book.server() >> b"answer"
+    book.client << b"HTTP/1.1 200 OK\r\n\r\nanswer"
+    book.server().hang_up()
+    assert book.client.closed
+
+
+def test_what_was_meant_for_a_tunnel_that_is_refused_is_no_request() -> None:
+    book = Playbook()
+    book.client >> b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n" + GET
+    book.server() >> b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"
+    book.client << b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"
+    assert book.client.closed
+    assert len(book.exchanges) == 1
 
 
 def test_a_switch_that_nobody_asked_for_is_refused() -> None:
@@ -304,6 +353,17 @@ def test_a_bad_chunk_ends_both_connections() -> None:
     book.client >> b"zz\r\n"
     assert book.server().aborted
     book.client << failure(400, b"Bad Request", b"bad-chunk", close=True)
+
+
+def test_a_bad_chunk_is_not_answered_in_the_midst_of_an_answer() -> None:
+    book = Playbook()
+    book.client >> CHUNKED + b"3\r\nabc\r\n"
+    book.server() >> b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nab"
+    book.client >> b"zz\r\n"
+    assert book.server().aborted
+    book.client << b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 100\r\n\r\nab"
+    assert book.client.aborted
+    assert [(x.status, x.error) for x in book.exchanges] == [(200, "bad-chunk")]
 
 
 @pytest.mark.parametrize(
@@ -608,6 +668,16 @@ def test_a_stage_may_answer() -> None:
     assert book.client.received.startswith(b"HTTP/1.1 403 Forbidden\r\nx: y\r\nmeshtui-error: denied\r\n")
     assert b"connection: close" in book.client.received  # the second body was still on its way
     assert not book.dials.sides
+
+
+@pytest.mark.parametrize("rest", [b"", b"GET / HT"])
+def test_a_stage_may_answer_what_was_pipelined_before_the_last_word(rest: bytes) -> None:
+    book = Playbook(None, Canned(lambda x: None if x.stream == 1 else Reply(403, "denied")))
+    book.client >> GET * 3 + rest
+    book.client.hang_up()
+    book.server() >> OK
+    assert book.client.received.count(b"HTTP/1.1 403 Forbidden\r\n") == 2
+    assert book.client.closed
 
 
 def test_a_target_that_is_not_known_yet_holds_the_request() -> None:

@@ -295,6 +295,26 @@ def test_an_early_reply_ends_a_request_that_goes_on() -> None:
     assert not book.served.h2.streams
 
 
+def test_an_early_reply_is_not_cut_off_by_the_end_of_its_request() -> None:
+    """gRPC's servers reset a call that they answer before its client has half-closed."""
+    book = _book(client=Limits(stream_window=10_000))
+    stream = book.ask(CALL, end=False)
+    served = book.ears[0].streams[0]
+    served.send_headers(OK)
+    served.send_data(bytes(30_000))
+    served.send_trailers(DONE)
+    served.reset(wire.NO_ERROR)
+    book.run()
+    stream.send_data(b"nobody reads this")
+    while stream.read_bytes < 30_000:
+        assert not book.heard("reset")
+        stream.consumed(stream.read_bytes - stream.taken)
+        book.run()
+    assert book.heard("trailers")
+    assert book.heard("reset") == [("reset", stream.id, wire.NO_ERROR)]
+    assert not book.served.h2.streams
+
+
 class Gate:
     """A stage that says what it is told to say."""
 

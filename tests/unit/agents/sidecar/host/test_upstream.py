@@ -8,7 +8,7 @@ import pytest
 
 from agents.sidecar.host.pool import IDLE_LIMIT
 from agents.sidecar.host.upstream import reason
-from tests.support.playbook import Playbook
+from tests.support.playbook import Playbook, Side
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -29,6 +29,21 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 )
 def test_reasons(error: BaseException | None, reached: bool, word: str) -> None:
     assert reason(error, reached) == word
+
+
+@pytest.mark.parametrize("body", [b"bo", b"body"])
+def test_an_answer_that_a_reset_overtook_is_read(monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        monkeypatch.setattr(Side, "get_extra_info", lambda side, name, default=None: here)
+        book = Playbook()
+        book.client >> b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n" + body
+        there.sendall(OK)
+        here.setblocking(False)
+        book.server().lose(BrokenPipeError())
+    assert book.client.received.endswith(b"\r\n\r\nok")
+    assert [(x.status, x.error) for x in book.exchanges] == [(200, "")]
+    assert not book.endpoint.pool.idle
 
 
 def test_idle_connections_are_closed_after_a_while() -> None:
