@@ -43,7 +43,15 @@ def decide(pod: Object, namespace: Object) -> Decision:
     spec: Object = pod.get("spec") or {}
     if spec.get("hostNetwork"):
         return Decision("hostNetwork is on: the node's own traffic would be redirected", loud=True)
+    if _windows(spec):
+        return Decision("it is for Windows, where there is no redirect and no user by number", loud=True)
     return _taken(spec)
+
+
+def _windows(spec: Object) -> bool:
+    """The API server refuses users and capabilities in a pod that says so: the pod, not only its sidecar."""
+    wanted = ((spec.get("os") or {}).get("name"), (spec.get("nodeSelector") or {}).get("kubernetes.io/os"))
+    return "windows" in wanted
 
 
 def _taken(spec: Object) -> Decision:

@@ -5,6 +5,7 @@
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
@@ -18,6 +19,12 @@ MOST_WORKERS = 64
 SHORTEST_LIFE_MS = 60_000  # clocks may differ by 20 s, and a renewal takes its time
 LEVELS = ("debug", "info", "warning", "error")
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+_UNITS = {"m": Decimal("0.001"), "": Decimal(1)} | {
+    f"{letter}{binary}": Decimal(1024 if binary else 1000) ** power
+    for power, letter in enumerate("kMG", 1)
+    for binary in ("", "i")
+}
+_UNITS["Ki"] = _UNITS.pop("ki")
 QUANTITY = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:m|k|Ki|M|Mi|G|Gi)?")
 _PORTS = re.compile(r"(?:[0-9]{1,5}(?:-[0-9]{1,5})?)(?:,[0-9]{1,5}(?:-[0-9]{1,5})?)*|")
 
@@ -110,6 +117,8 @@ def convert(document: Any) -> Settings:
         ("identity.leafLifetime", life_problem(settings.identity.leaf_lifetime)),
         ("images.pullPolicy", pull_problem(settings.images.pull_policy)),
         ("proxy.logLevel", level_problem(proxy.log_level)),
+        ("proxy.cpuLimit", limit_problem(proxy.cpu_limit, proxy.cpu_request)),
+        ("proxy.memoryLimit", limit_problem(proxy.memory_limit, proxy.memory_request)),
         ("proxy.opaquePorts", ports_problem(proxy.opaque_ports)),
         ("proxy.skipInboundPorts", ports_problem(proxy.skip_inbound_ports)),
         ("proxy.skipOutboundPorts", ports_problem(proxy.skip_outbound_ports)),
@@ -140,6 +149,18 @@ def level_problem(text: str) -> str:
 def quantity_problem(text: str) -> str:
     """Return what is wrong with a quantity of Kubernetes'; empty: nothing."""
     return "" if QUANTITY.fullmatch(text) else f"{text!r} is no quantity; write for example 100m, 0.5 or 64Mi"
+
+
+def limit_problem(limit: str, request: str) -> str:
+    """Return what is wrong with a limit, given the request; the API server refuses pods over it, not the sidecar."""
+    if not limit or not request or _amount(limit) >= _amount(request):
+        return ""
+    return f"{limit} is less than the request, {request}"
+
+
+def _amount(quantity: str) -> Decimal:
+    number = quantity.rstrip("mkKMGi")
+    return Decimal(number) * _UNITS[quantity[len(number) :]]
 
 
 def duration_problem(text: str) -> str:

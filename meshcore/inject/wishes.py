@@ -11,6 +11,7 @@ from meshcore.inject.settings import (
     Settings,
     duration_problem,
     level_problem,
+    limit_problem,
     ports_problem,
     pre_stop_problem,
     pull_problem,
@@ -81,7 +82,14 @@ def wishes(settings: Settings, pod: Mapping[str, str], namespace: Mapping[str, s
         image = _checked(names.PROXY_IMAGE, given[names.PROXY_IMAGE], _image)
     if names.PULL_POLICY in given:
         policy = _checked(names.PULL_POLICY, given[names.PULL_POLICY], pull_problem)
-    return Wishes(image, policy, msgspec.structs.replace(settings.proxy, **changed))
+    proxy = msgspec.structs.replace(settings.proxy, **changed)
+    for limit, request, found in (
+        (names.CPU_LIMIT, names.CPU_REQUEST, limit_problem(proxy.cpu_limit, proxy.cpu_request)),
+        (names.MEMORY_LIMIT, names.MEMORY_REQUEST, limit_problem(proxy.memory_limit, proxy.memory_request)),
+    ):
+        if found:
+            raise WishError(f"annotations {limit} and {request}: {found}")
+    return Wishes(image, policy, proxy)
 
 
 def _checked(annotation: str, text: str, problem: Callable[[str], str]) -> str:

@@ -85,6 +85,8 @@ def test_what_cannot_have_one_goes_on_and_says_why(cluster: Cluster, mesh: Mesh,
     ]
     loud = {
         "host": (pod("host", hostNetwork=True), "hostNetwork is on"),
+        "os": (pod("os", os={"name": "windows"}), "it is for Windows"),
+        "limit": (pod("limit", {names.MEMORY_LIMIT: "16Mi"}), "16Mi is less than the request, 48Mi"),
         "word": (pod("word", {names.INJECT: "yes"}), f"invalid {names.INJECT} annotation 'yes' at pod level"),
         "wish": (pod("wish", {names.CPU_REQUEST: "lots"}), names.CPU_REQUEST),
         "name": (

@@ -75,3 +75,11 @@ def test_empty_parts_are_no_error() -> None:
 def test_udp_ports_are_named() -> None:
     ports = [{"containerPort": 53, "protocol": "UDP"}, {"containerPort": 80}]
     assert udp_ports({"containers": [{"ports": ports}, {}]}) == [53]
+
+
+@pytest.mark.parametrize("spec", [{"os": {"name": "windows"}}, {"nodeSelector": {"kubernetes.io/os": "windows"}}])
+def test_a_pod_of_windows_is_let_through_as_it_came(spec: dict[str, Any]) -> None:
+    """With users and capabilities in it the API server would refuse it."""
+    decision = decide(pod("enabled", **spec), {})
+    assert "Windows" in decision.reason
+    assert decision.loud

@@ -50,6 +50,8 @@ def test_defaults_are_the_documents_own() -> None:
         ("identity: {leafLifetime: 24}", r"\$.identity.leafLifetime"),
         ("identity: {leafLife: 24h}", r"unknown field `leafLife` - at `\$.identity`"),
         ("proxy: {memoryLimit: lots}", r"\$.proxy.memoryLimit"),
+        ("proxy: {memoryLimit: 47Mi}", r"47Mi is less than the request, 48Mi.*\$.proxy.memoryLimit"),
+        ("proxy: {cpuRequest: '1', cpuLimit: 999m}", r"999m is less than the request, 1 .*\$.proxy.cpuLimit"),
         ("trustDomain: 1", r"\$.trustDomain"),
         ("{", "not YAML"),
     ],

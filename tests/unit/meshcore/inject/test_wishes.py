@@ -46,3 +46,23 @@ def test_other_annotations_are_other_peoples() -> None:
 def test_an_annotation_that_cannot_be_followed_is_named(annotation: str, value: str) -> None:
     with pytest.raises(WishError, match=annotation):
         wishes(SETTINGS, {annotation: value}, {})
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({names.MEMORY_LIMIT: "16Mi"}, "16Mi is less than the request, 48Mi"),
+        ({names.CPU_LIMIT: "10m"}, "10m is less than the request, 20m"),
+        ({names.CPU_REQUEST: "2", names.CPU_LIMIT: "1500m"}, "1500m is less than the request, 2"),
+        ({names.MEMORY_REQUEST: "1Gi"}, "256Mi is less than the request, 1Gi"),
+    ],
+)
+def test_a_limit_below_the_request_is_told_as_the_api_server_would_refuse_the_pod(
+    given: dict[str, str], told: str
+) -> None:
+    with pytest.raises(WishError, match=told):
+        wishes(SETTINGS, given, {})
+
+
+def test_a_limit_as_high_as_the_request_is_no_fault() -> None:
+    assert wishes(SETTINGS, {names.CPU_REQUEST: "0.1", names.CPU_LIMIT: "100m"}, {}).proxy.cpu_limit == "100m"
