@@ -137,7 +137,12 @@ def _texts(files: list[str]) -> Iterator[tuple[str, str]]:
             except UnicodeDecodeError as error:
                 raise Fault(f"stdin: no UTF-8: {error.reason}") from None
         elif Path(file).is_dir():
-            for each in sorted(each for each in Path(file).rglob("*") if each.suffix in ENDINGS and each.is_file()):
+            found = sorted(each for each in Path(file).rglob("*") if each.suffix in ENDINGS and each.is_file())
+            if not found:
+                raise Fault(
+                    f"{file}: has no files that end in {', '.join(ENDINGS)}", "name another folder", status=USAGE
+                )
+            for each in found:
                 yield str(each), _file(str(each))
         else:
             yield file, _file(file)

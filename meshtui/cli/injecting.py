@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from meshtui.cli.shape import ShapeError, check, unshare
+
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
 GROUPS = ("v1", "apps/", "batch/")
 _BREAK = re.compile(r"^(?=---(?:\s|$))", re.MULTILINE)
@@ -43,6 +45,7 @@ class Target(NamedTuple):
     name: str
     pod: Any
     namespace: str = ""  # as the object says; "": whatever it is applied to
+    whole: Any = None  # the object
 
 
 Act = Callable[[Target], tuple[bool, str]]  # whether it changed the pod in place, and what to say of it
@@ -73,13 +76,18 @@ def targets(document: Any) -> Iterator[Target]:
     if kind not in KINDS or not str(document.get("apiVersion", "")).startswith(GROUPS):
         return
     pod: Any = document
-    path = {"Pod": (), "CronJob": ("spec", "jobTemplate", "spec", "template")}.get(kind, ("spec", "template"))
-    for step in path:
+    for step in way(kind):
         pod = pod.get(step) if isinstance(pod, Mapping) else None
     if isinstance(pod, Mapping) and isinstance(pod.get("spec"), Mapping):
-        meta = document.get("metadata") or {}
+        meta = document.get("metadata")
+        meta = meta if isinstance(meta, Mapping) else {}
         name = str(meta.get("name") or meta.get("generateName") or "")
-        yield Target(kind, name, pod, str(meta.get("namespace") or ""))
+        yield Target(kind, name, pod, str(meta.get("namespace") or ""), document)
+
+
+def way(kind: str) -> tuple[str, ...]:
+    """Return where an object of a kind has its pod."""
+    return {"Pod": (), "CronJob": ("spec", "jobTemplate", "spec", "template")}.get(kind, ("spec", "template"))
 
 
 def spaces(texts: Iterable[str]) -> tuple[set[str], dict[str, dict[str, str]]]:
@@ -107,7 +115,8 @@ def _namespaces(document: Any) -> dict[str, dict[str, str]]:
     meta = document.get("metadata")
     if (document.get("kind"), document.get("apiVersion")) != ("Namespace", "v1") or not isinstance(meta, Mapping):
         return {}
-    notes = meta.get("annotations") or {}
+    notes = meta.get("annotations")
+    notes = notes if isinstance(notes, Mapping) else {}
     return {str(meta.get("name")): {key: value for key, value in notes.items() if isinstance(value, str)}}
 
 
@@ -128,6 +137,12 @@ def _document(part: str, line: int, act: Act) -> tuple[str, list[Report]]:
     except YAMLError as error:
         raise UnreadableError(" ".join(str(error).split()), line + 1) from None
     reports = []
+    try:
+        for target in targets(document):
+            check(target.pod, (target.kind, *way(target.kind)))
+    except ShapeError as error:
+        raise UnreadableError(str(error), line + error.line + 1) from None
+    unshare(document, [(target.whole, way(target.kind)) for target in targets(document)])
     for target in targets(document):
         changed, outcome = act(target)
         reports.append(Report(target.kind, target.name, outcome, changed))

@@ -29,6 +29,23 @@ spec:
 """
 
 
+SHARED = """# kept
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+spec:
+  selector:
+    matchLabels: &labels
+      app: web  # who it is
+  template:
+    spec:
+      containers:
+      - name: web
+        image: web:1
+    metadata:
+      labels: *labels
+"""
 NO_CLUSTER = "annotations of namespaces are not heeded: there is no kubeconfig\n"
 
 
@@ -99,6 +116,35 @@ def test_annotate_only_writes_the_annotation(given: list[str], capsys: pytest.Ca
     template = yaml.safe_load(capsys.readouterr().out)["spec"]["template"]
     assert template["metadata"]["annotations"] == {names.INJECT: names.ENABLED}
     assert "initContainers" not in template["spec"]
+
+
+def test_labels_that_a_selector_shares_stay_the_selectors(
+    given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A Deployment's selector cannot be changed: with our labels in it the API server refuses the object."""
+    (tmp_path / "web.yml").write_text(SHARED)
+    assert execute(["inject", *given]) == 0
+    out, _ = capsys.readouterr()
+    spec = yaml.safe_load(out)["spec"]
+    assert spec["selector"]["matchLabels"] == {"app": "web"}
+    assert spec["template"]["metadata"]["labels"].items() > {"app": "web"}.items()
+    assert "app: web  # who it is" in out
+
+
+def test_an_annotation_without_quotes_is_told_by_file_and_line(
+    given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "web.yml").write_text(SHARED + f"      annotations:\n        {names.OPAQUE_PORTS}: 3306\n")
+    assert execute(["inject", *given]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    told = f"web.yml:18: Deployment.spec.template.metadata.annotations.{names.OPAQUE_PORTS} is 3306, no text"
+    assert told in err
+
+
+def test_a_folder_without_manifests_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["uninject", str(tmp_path)]) == 2
+    assert "has no files that end in .yaml, .yml, .json" in capsys.readouterr().err
 
 
 def test_input_that_is_no_yaml_names_file_and_line_and_writes_nothing(
