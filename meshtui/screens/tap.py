@@ -56,6 +56,7 @@ class TapView(TableView):
         self.dropped = 0
         self.sidecars = 0
         self._quiet = ""  # why there may be nothing to see
+        self._heard = False  # the tap answers: what stands where rows would be is no refusal
         self._test: sieve.Test = _everything
         self._dirty = False
 
@@ -89,19 +90,21 @@ class TapView(TableView):
         return f"tap {self.scope.title()}"
 
     def take(self, tag: str, answer: Any) -> None:
-        self._dirty = True
         if tag == "stat":
             self._quiet = opaque(answer.rows)
+            self._dirty = self._dirty or self._heard
             return
+        self._dirty = True
         if answer.events:
             self.pump("stat", None)  # nothing has to be explained any more
         self.exchanges.extend(answer.events)
         self.dropped += answer.dropped
         self.sidecars = answer.sidecars
-        self.answered = True
+        self.answered = self._heard = True
 
     def refused(self, tag: str, trouble: Trouble) -> None:
         if tag != "stat":  # who may see requests need not have the right to figures
+            self._heard = False
             super().refused(tag, trouble)
 
     def _paint(self) -> None:
