@@ -98,7 +98,8 @@ def test_top_ranks_the_vote_and_the_calls_behind_it(shell: Shell) -> None:
 def test_both_replicas_get_their_share(shell: Shell) -> None:
     rows = {row["name"]: row for row in shell.ask("stat", "po", "-n", NAMESPACE)}
     first, second = (rows[name]["requests"]["samples"] for name in ("voting-0", "voting-1"))
-    assert min(first, second) > 0.2 * max(first, second)
+    # Not half each: whoever was slower lately, for whatever reason, is asked less often for a while.
+    assert min(first, second) > 0.05 * max(first, second)
 
 
 def test_every_pod_has_its_own_identity_and_a_live_uplink(shell: Shell) -> None:
