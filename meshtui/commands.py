@@ -32,6 +32,8 @@ def interpret(text: str, namespace: str, namespaces: Sequence[str]) -> Step:
         return Step()
     if command.word in QUIT:
         return Step(quit=True)
+    if command.flag:
+        return Step(refusal=f"{command.flag} is for the command line: here / narrows what is shown")
     found = registry.find(command.word)
     if found is None:
         near = nearest(command.word, registry.words())

@@ -19,6 +19,7 @@ class Command:
     name: str = ""
     namespace: str | None = None  # None: not said; empty: all
     filter: str = ""
+    flag: str = ""  # the first that is none of ours: no name begins so
 
 
 def parse(text: str, namespaces: Iterable[str]) -> Command | None:
@@ -32,7 +33,7 @@ def parse(text: str, namespaces: Iterable[str]) -> Command | None:
     if not words:
         return None
     known = set(namespaces)
-    kind = name = ""
+    kind = name = flag = ""
     namespace: str | None = None
     word, *rest = words
     if "/" in word and parse_kind(word.partition("/")[0]):  # deploy/web
@@ -42,8 +43,10 @@ def parse(text: str, namespaces: Iterable[str]) -> Command | None:
         prefix, slash, suffix = part.partition("/")
         if part in ("-A", "all"):
             namespace = ""
-        elif part == "-n" and rest:
+        elif part in ("-n", "--namespace") and rest:
             namespace = rest.pop(0)
+        elif part.startswith("-"):
+            flag = flag or part
         elif slash and parse_kind(prefix):
             kind, name = _canonical(prefix), suffix
         elif part in known:
@@ -52,7 +55,7 @@ def parse(text: str, namespaces: Iterable[str]) -> Command | None:
             kind = _canonical(part)
         else:
             name = part
-    return Command(word.lower(), kind, name, namespace, pattern.strip() if found else "")
+    return Command(word.lower(), kind, name, namespace, pattern.strip() if found else "", flag)
 
 
 def complete(text: str, words: Sequence[str], namespaces: Sequence[str]) -> list[str]:

@@ -44,6 +44,11 @@ def test_a_slip_is_refused_with_the_nearest_word() -> None:
     assert meant("frobnicate").refusal == "no view or kind 'frobnicate'"
 
 
+def test_a_flag_of_the_command_line_is_refused() -> None:
+    said = "--status is for the command line: here / narrows what is shown"
+    assert meant("tap deploy/web --status 5xx").refusal == said
+
+
 def test_nothing_typed_is_nothing_done() -> None:
     assert meant("  ") == Step()
 

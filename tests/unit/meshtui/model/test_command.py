@@ -18,6 +18,8 @@ NAMES = ("emojivoto", "booksapp")
         ("tap deploy web", Command("tap", "deployment", "web")),
         ("deploy/web", Command("deploy", "", "web")),
         ("po booksapp /web-.*", Command("po", namespace="booksapp", filter="web-.*")),
+        ("deploy --namespace else", Command("deploy", namespace="else")),
+        ("tap deploy/web --status 5xx --max-rps 1", Command("tap", "deployment", "1", flag="--status")),
         ("po /^a b", Command("po", filter="^a b")),
     ],
 )
