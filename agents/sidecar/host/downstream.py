@@ -268,8 +268,7 @@ class Downstream(Client):
             return
         x.attempt += 1
         pool = self._pool(x)
-        self.up = pool.connect(self)
-        self.up.resend(self, x, data)
+        self._resend(pool.connect(self), x, data)
 
     def elsewhere(self, x: Exchange, data: bytes) -> bool:
         """An endpoint could not be reached, and nothing was sent: try another. False: there is none."""
@@ -286,9 +285,15 @@ class Downstream(Client):
         x.server = other.peer
         x.link = other.link
         pool = self._pool(x)
-        self.up = pool.take(self)
-        self.up.resend(self, x, data)
+        self._resend(pool.take(self), x, data)
         return True
+
+    def _resend(self, up: Upstream, x: Exchange, data: bytes) -> None:
+        """Send a request on another connection. Whether the last one was slow is of no more concern."""
+        if self.paused:
+            self.unpause()
+        self.up = up
+        up.resend(self, x, data)
 
     # What the stages, the clock and the drain call.
 
@@ -335,6 +340,7 @@ class Downstream(Client):
         if x is None:
             super().cut(why)
             return
+        self._holding = False
         if up is not None:
             up.abandon()
         self.failed(x, why)

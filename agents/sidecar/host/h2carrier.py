@@ -9,6 +9,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 from time import time
 from typing import Any, Protocol
@@ -190,6 +191,11 @@ class Carriers:
         for carrier in self.open:
             carrier.h2.crowded = True  # a stream's end is worth a look now
         self._more()
+
+    def forget(self, waiter: Waiter) -> None:
+        """Somebody waits no longer."""
+        with suppress(ValueError):
+            self.waiting.remove(waiter)
 
     def _more(self) -> None:
         """Dial for those who wait, unless a connection has yet to say how many streams it takes."""

@@ -277,6 +277,8 @@ class Relay:
             if self.up is not None:
                 self.up.reset(wire.CANCEL if code < 0 else code)
             if x is not None:
+                if self._waiting:
+                    self._unwait(x)
                 cancelled(x)
                 x.error = "client-closed"
                 x.reset_code = wire.CANCEL if code < 0 else code
@@ -308,7 +310,8 @@ class Relay:
         x = self.x
         if x is None:
             return
-        self._waiting = False
+        if self._waiting:
+            self._unwait(x)
         headers, body = local(x, reply)
         x.error = reply.error
         x.replied = perf_counter()
@@ -339,6 +342,12 @@ class Relay:
         if self.up is not None:
             x.response_bytes = self.up.read_bytes
         self.served.stack_end(x)
+
+    def _unwait(self, x: Exchange) -> None:
+        """Wait for a connection no longer: while none has room, nobody else would forget it."""
+        self._waiting = False
+        if x.endpoint is not None and x.endpoint.carriers is not None:
+            x.endpoint.carriers.forget(self)
 
     def _timer_off(self) -> None:
         if self._timer is not None:

@@ -148,6 +148,8 @@ class Splice:
         self.host.open.discard(self)
         if self._timer is not None:
             self._timer.cancel()
+            if self._target is not None:
+                self._target.forget(self._dial)
         if self._endpoint is not None and self._target is not None:
             self._endpoint.inflight -= 1
         if self._cell is not None:

@@ -104,6 +104,8 @@ class Tunnelling(Downstream):
             authority=head.authority,
             opaque=target.opaque,
         )
+        self.host.bounds.waiting -= self.stuck  # of answers before it; whoever takes over knows nothing of that
+        self.stuck = 0
         held = self.tunnel()
         self.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         Peeking(self.host, self._makers, inner, self.client.address).take(self.transport, held)

@@ -900,3 +900,37 @@ def test_an_idle_client_is_let_go_after_an_hour() -> None:
         busy.protocol.tick()
     assert book.client.closed
     assert not busy.closed
+
+
+def test_an_upload_that_two_endpoints_were_slow_to_take_goes_on() -> None:
+    book = Playbook(endpoints("10.0.0.1:80", "10.0.0.2:80"))
+    book.dials.manual = True
+    size = 200_000
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size
+    first = b"x" * 100_000
+    book.client >> head
+    book.client >> first
+    assert book.client.paused  # nobody takes it yet
+    book.server(0).protocol.connection_lost(TimeoutError("connect-timeout"))
+    book.server(1).protocol.connection_made(book.server(1))
+    book.server(1) << head + first
+    assert not book.client.paused
+    rest = b"y" * (size - len(first))
+    book.client >> rest
+    book.server(1) << rest
+    book.server(1) >> OK
+    book.client << OK
+    assert [(x.status, x.attempt) for x in book.exchanges] == [(200, 2)]
+
+
+def test_a_request_that_is_cut_while_it_is_held_leaves_the_next_one_its_turn() -> None:
+    target = EndpointSet("web.default:8080")
+    book = Playbook(target)
+    book.client >> GET
+    (down,) = book.host.open
+    down.cut("buffer-limit")
+    book.client << failure(503, b"Service Unavailable", b"buffer-limit")
+    book.client >> GET
+    book.clock.advance(5)
+    book.client << failure(503, b"Service Unavailable", b"discovery-timeout")
+    assert [x.error for x in book.exchanges] == ["buffer-limit", "discovery-timeout"]

@@ -649,3 +649,20 @@ def test_who_comes_when_it_drains_already_is_told_at_once() -> None:
     book.run(2 * GOODBYE_S)
     assert [event[0] for event in ear.events] == ["goaway", "goaway"]
     assert late.side.closed  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("end", ["late", "client"])
+def test_who_has_given_up_waiting_for_room_is_forgotten(end: str) -> None:
+    book = _book()
+    book.fleet.limits = Limits(streams=1)
+    for _ in range(8 + 3):
+        stream = book.ask(CALL)
+    (carriers,) = book.fleet._all
+    assert len(carriers.waiting) == 3
+    if end == "late":
+        book.run(10.1)
+        assert not carriers.waiting
+    else:
+        stream.reset(wire.CANCEL)
+        book.run()
+        assert len(carriers.waiting) == 2

@@ -197,3 +197,12 @@ def test_a_connection_that_comes_too_late_is_closed() -> None:
     book.client.lose()
     late = book.connect()
     assert late.aborted
+
+
+def test_a_client_that_leaves_while_nobody_is_there_is_forgotten() -> None:
+    target = EndpointSet("emoji.default")
+    book = Book(target)
+    assert target._waiters
+    book.client.lose(ConnectionResetError())
+    assert not target._waiters
+    assert not book.host.open

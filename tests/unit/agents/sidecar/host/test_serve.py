@@ -123,3 +123,12 @@ def test_streams_of_the_mesh_hop() -> None:
     assert isinstance(stream(book.host, book.door, client, b"tcp"), End)
     assert stream(book.host, book.door, client, b"websocket") is None
     assert client in book.door.links
+
+
+def test_a_tunnel_takes_nothing_along_of_what_waited_before_it(book: Book) -> None:
+    book.client.protocol.pause_writing()
+    book.client.protocol.stuck = 5000  # as a socket's backlog says
+    book.runtime.bounds.waiting += 5000
+    book.client >> CONNECT
+    book.client.protocol.resume_writing()
+    assert book.runtime.bounds.waiting == 0
