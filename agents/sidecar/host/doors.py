@@ -61,6 +61,7 @@ class Doors:
         """Return the door of a declared upstream."""
         named = parse_target(outbound.target, self.config.namespace)
         target = self.runtime.discover(str(named) if named else outbound.target)
+        target.kept = True  # its door is there as long as this process
         return self.outward(target, name=outbound.target, authority=target.target.encode())
 
     def outward(self, target: EndpointSet, *, name: str, authority: bytes = b"", port: int = 0) -> Door:

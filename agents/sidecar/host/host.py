@@ -33,6 +33,7 @@ HEAD_TICKS = 6  # of the sweep, every 5 s: how long a client may take over a hea
 IDLE_TICKS = 720  # an hour, after which a client that asks for nothing is let go
 HOLD_S = 3.0  # how long a request waits for discovery, or for an endpoint to come back
 QUIET_S = 60.0
+TARGETS = 2000  # names that are remembered: clients of the proxy port choose them
 OVER = 128  # connections above the limit that are told so; those above these are closed without a word
 
 
@@ -58,6 +59,7 @@ class Host:
         self.bounds.clients = lambda: self.connections
         self._quiet: dict[str, float] = {}  # what is not said again before when
         self._targets: dict[bytes, EndpointSet | None] = {}
+        runtime.directory.dropped = self._dropped
 
     @property
     def connections(self) -> int:
@@ -97,8 +99,8 @@ class Host:
             return self._targets[authority]
         except KeyError:
             pass
-        if len(self._targets) > 2000:
-            self._targets.clear()
+        if len(self._targets) > TARGETS:
+            self._forget_targets()
         found = self._targets[authority] = self._resolve(authority)
         return found
 
@@ -119,6 +121,18 @@ class Host:
             peer = Peer(address=f"{name}:{port}", tls=TLS_NONE, no_tls_reason="not_provided_by_service_discovery")
             found.fallback = Endpoint(name, port, peer=peer)
         return found
+
+    def _forget_targets(self) -> None:
+        """Make room for other names. What discovery does not follow is known here alone, and has nobody else to end."""
+        followed = self.runtime.directory.sets
+        for known in self._targets.values():
+            if known is not None and followed.get(known.target) is not known:
+                known.leave()
+        self._targets.clear()
+
+    def _dropped(self, target: EndpointSet) -> None:
+        """Discovery follows a target no longer: whoever names it next has it followed anew."""
+        self._targets = {authority: known for authority, known in self._targets.items() if known is not target}
 
     def flow(self, direction: int, link: Link) -> TcpCell:
         """Return where the connections of an edge are counted."""

@@ -87,6 +87,7 @@ class EndpointSet:
         "endpoints",
         "exists",
         "fallback",
+        "kept",
         "link",
         "opaque",
         "own",
@@ -113,7 +114,8 @@ class EndpointSet:
         self.zones: Zones | None = None  # the same endpoints, where some are in this sidecar's zone and some are not
         self.fallback: Endpoint | None = None  # the address itself, where discovery knows nothing of it
         self.link = Link(Peer(), UNKNOWN_SERVICE)  # counts what never reached an endpoint
-        self.used = 0.0
+        self.used = 0.0  # Runtime.clock of the last request
+        self.kept = False  # however many others are asked for, it is followed
         self.told: Callable[[discovery_pb2.EndpointsUpdate], None] = _untold  # called with each update that is applied
         self._waiters: dict[Callable[[], None], None] = {}
 
@@ -188,6 +190,10 @@ class EndpointSet:
         return known
 
 
+def _used(known: EndpointSet) -> float:
+    return known.used
+
+
 def _nowhere(_: str) -> None:
     """Tell nobody of a zone: a sidecar of one process."""
 
@@ -203,6 +209,7 @@ class Directory:
         self.sets: dict[str, EndpointSet] = {}
         self.follow: Callable[[EndpointSet], None] = _nobody  # feeds/discovery: watch a new target
         self.unfollow: Callable[[EndpointSet], None] = _nobody
+        self.dropped: Callable[[EndpointSet], None] = _nobody  # host/host: it is not to be used any more
         self.located: Callable[[str], None] = _nowhere  # called with each zone that is taken in
         self._limit = limit
         self._own = own  # addresses of this pod alone: what is dialled there does not pass its sidecar again
@@ -223,6 +230,7 @@ class Directory:
         """Follow a target no longer."""
         del self.sets[known.target]
         self.unfollow(known)
+        self.dropped(known)
         known.leave()
 
     def locate(self, zone: str) -> None:
@@ -235,4 +243,6 @@ class Directory:
             self.located(zone)
 
     def _drop_oldest(self) -> None:
-        self.drop(min(self.sets.values(), key=lambda known: known.used))
+        oldest = min((known for known in self.sets.values() if not known.kept), key=_used, default=None)
+        if oldest is not None:
+            self.drop(oldest)

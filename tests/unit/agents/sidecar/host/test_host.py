@@ -2,6 +2,8 @@
 
 import pytest
 
+from agents.sidecar.host.host import TARGETS
+from agents.sidecar.host.pool import Pool
 from tests.support.playbook import Playbook, endpoints
 
 
@@ -44,3 +46,25 @@ def test_elsewhere() -> None:
     assert host.elsewhere(target, one, 0.0) is other
     assert host.elsewhere(endpoints("10.0.0.1:80"), one, 0.0) is not one
     assert host.elsewhere(None, one, 0.0) is None
+
+
+def test_addresses_that_are_forgotten_leave_no_pool_behind() -> None:
+    host = Playbook().host
+    for number in range(TARGETS + 2):
+        found = host.target(b"10.0.%d.%d:80" % (number >> 8, number & 255))
+        assert found is not None
+        assert found.fallback is not None
+        found.fallback.pool = Pool(host, found.fallback)
+    host.sweep(0.0)
+    (left,) = host.pools
+    assert left.endpoint is found.fallback
+
+
+def test_a_target_that_discovery_follows_no_longer_is_looked_for_anew() -> None:
+    host = Playbook().host
+    first = host.target(b"emoji.shop")
+    assert first is not None
+    host.runtime.directory.drop(first)
+    again = host.target(b"emoji.shop")
+    assert again is not first
+    assert host.runtime.directory.sets["emoji.shop"] is again

@@ -99,3 +99,15 @@ def test_a_target_that_makes_room_keeps_no_connections() -> None:
     found.apply(update(1, snapshot=True))
     directory.discover("another")
     assert found.endpoints[0].gone
+
+
+def test_what_is_kept_makes_no_room() -> None:
+    directory = Directory(limit=2)
+    kept = directory.discover("declared")
+    kept.kept = True
+    directory.discover("b").used = 1.0
+    directory.discover("c").used = 2.0
+    assert list(directory.sets) == ["declared", "c"]
+    directory.sets["c"].kept = True
+    directory.discover("d")
+    assert list(directory.sets) == ["declared", "c", "d"]
