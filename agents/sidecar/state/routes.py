@@ -1,11 +1,11 @@
 """Routes: which name a request goes under. Compiled once per policy; first match wins.
 
 state/rules owns them, stages/route asks. All routes of a port become one expression over `path METHOD`, so that a
-hundred routes cost one match and not a hundred.
+hundred routes cost one match and not a hundred; those whose expressions name or number their groups stay by themselves.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -28,12 +28,13 @@ class Choice(NamedTuple):
     literal: bytes
     rest: bytes
     route: Route
+    apart: bool = False  # it cannot share an expression with others: it has names or numbers for its own groups
 
 
 class Routes:
     """The routes of a port or a service, in order."""
 
-    __slots__ = ("_match", "_table", "empty")
+    __slots__ = ("_parts", "empty")
 
     def __init__(self, routes: Iterable[policy_pb2.Route] = ()) -> None:
         """Compile; raises re.error for an expression that cannot be compiled."""
@@ -42,18 +43,33 @@ class Routes:
             made = Route(route.name, route.request_timeout_ms / 1000)
             choices += [_choice(match, made) for match in route.matches or (policy_pb2.RouteMatch(),)]
         self.empty = not choices
-        table: list[Route | None] = [None]
-        self._match = re.compile(_alternatives(choices, table), re.DOTALL).fullmatch if choices else None
-        self._table = tuple(table)  # by the number of the group that matched
+        self._parts = tuple(_parts(choices))
 
     def find(self, method: bytes, path: bytes) -> Route | None:
         """Return the first route that a request matches; the query does not take part."""
-        if self._match is None:
-            return None
-        found = self._match(path.partition(b"?")[0] + b" " + method)
-        if found is None or found.lastindex is None:
-            return None
-        return self._table[found.lastindex]
+        asked = path.partition(b"?")[0] + b" " + method
+        for match, table in self._parts:
+            found = match(asked)
+            if found is not None:
+                return table[found.lastindex or 0]
+        return None
+
+
+# An expression, and the route by the number of the group that matched. Mostly one is all.
+_Part = tuple[Callable[[bytes], "re.Match[bytes] | None"], Sequence[Route | None]]
+
+
+def _parts(choices: Iterable[Choice]) -> Iterator[_Part]:
+    """Yield the expressions that are tried in order."""
+    for apart, run in groupby(choices, key=lambda choice: choice.apart):
+        if apart:
+            for choice in run:
+                alone = re.compile(choice.rest, re.DOTALL)
+                yield alone.fullmatch, (choice.route,) * (alone.groups + 1)
+        else:
+            table: list[Route | None] = [None]
+            joined = re.compile(_alternatives(tuple(run), table), re.DOTALL)
+            yield joined.fullmatch, tuple(table)
 
 
 def _choice(match: policy_pb2.RouteMatch, route: Route) -> Choice:
@@ -66,6 +82,9 @@ def _choice(match: policy_pb2.RouteMatch, route: Route) -> Choice:
         if expression.endswith(b"$") and not expression.endswith(b"\\$"):
             expression = expression[:-1]
         re.compile(expression)  # alone, so that an unbalanced bracket is told here and not made good by a neighbour
+        expression = _FLAGS.sub(rb"(?\1:\2)", expression)
+        if _APART.search(expression):
+            return Choice(b"", b"(?:" + expression + b")" + end, route, apart=True)
         found = None if b"|" in expression else _BEGINNING.match(expression)
         literal = found[0] if found else b""
         return Choice(literal, b"(?:" + expression[len(literal) :] + b")" + end, route)
@@ -105,6 +124,8 @@ def _shared(first: bytes, *others: bytes) -> bytes:
     return first[:size]
 
 
+_FLAGS = re.compile(rb"\A\(\?([aimsx]+)\)(.*)", re.DOTALL)  # `(?i)`: of this expression, not of its neighbours
+_APART = re.compile(rb"\(\?(?:P[<=]|\()|\\[1-9]")  # a group with a name, or one that is referred to
 # The plain characters that an expression begins with; the last one may belong to what repeats it.
 _BEGINNING = re.compile(rb"[A-Za-z0-9/_-]*(?![*+?{A-Za-z0-9/_-])")
 NO_ROUTES = Routes()

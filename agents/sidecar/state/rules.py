@@ -66,8 +66,12 @@ class Rules:
         return port in self._opaque
 
     def _routes(self, routes: Iterable[policy_pb2.Route], refused: list[str]) -> Routes:
-        try:
-            return Routes(routes)
-        except re.error as error:
-            refused.append(str(error))
-            return NO_ROUTES
+        good: list[policy_pb2.Route] = []
+        for route in routes:
+            try:
+                Routes([route])
+            except re.error as error:
+                refused.append(f"{route.name}: {error}")
+            else:
+                good.append(route)
+        return Routes(good) if good else NO_ROUTES

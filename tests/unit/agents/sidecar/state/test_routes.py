@@ -78,3 +78,27 @@ def test_expressions_mean_the_whole_path(regex: str, path: bytes) -> None:
 def test_none() -> None:
     assert Routes().find(b"GET", b"/") is None
     assert Routes().empty
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/users/12", "0"),
+        ("/orders/12", "1"),
+        ("/USERS/x", "2"),
+        ("/users/x", "2"),
+        ("/twice/ab/ab", "3"),
+        ("/twice/ab/cd", "4"),
+        ("/last", "4"),
+        ("/none", None),
+    ],
+)
+def test_an_expression_s_groups_and_flags_are_its_own(path: str, expected: str | None) -> None:
+    routes = make(
+        {"path_regex": "/users/(?P<id>[0-9]+)"},
+        {"path_regex": "/orders/(?P<id>[0-9]+)"},
+        {"path_regex": "(?i)/users/x"},
+        {"path_regex": r"/twice/(\w+)/\1"},
+        {"path_regex": "/(last|twice/.*)"},
+    )
+    assert name(routes, b"GET", path.encode()) == expected

@@ -86,3 +86,15 @@ def test_policy() -> None:
     rules.apply(policy_pb2.WorkloadPolicy())
     assert rules.inbound(80).empty
     assert rules.detect_timeout_s == 10.0
+
+
+def test_a_route_that_cannot_be_compiled_takes_no_other_with_it() -> None:
+    rules = Rules()
+    policy = policy_pb2.WorkloadPolicy()
+    policy.inbound.add(port=80, routes=[route("bad", {"path_regex": "/x(?<y"}), route("good", {"path_exact": "/x"})])
+    rules.apply(policy)
+    found = rules.inbound(80).find(b"GET", b"/x")
+    assert found is not None
+    assert found.name == "good"
+    (reason,) = rules.refused
+    assert reason.startswith("bad: ")
