@@ -21,6 +21,7 @@ from meshcore.log import setup
 if TYPE_CHECKING:
     from agents.sidecar.crew.crew import Crew
 
+UNLISTENED = 69  # exit status, EX_UNAVAILABLE: an address to listen on is somebody else's
 REFUSED = 77  # exit status, EX_NOPERM of sysexits.h: the control plane gives this sidecar no identity
 
 
@@ -46,12 +47,17 @@ class Sidecar:
         ending = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ending.set)
-        traffic = Traffic(self.runtime, bind)
+        try:
+            traffic = Traffic(self.runtime, bind)
+            listening = parse_listen(self.config.admin.listen).bind()
+        except OSError as error:
+            self.log.critical("cannot listen: %s; end what has it, or configure another address", error.strerror)
+            return UNLISTENED
         crew = self._crew(traffic)
         gather = None if crew is None else crew.gather
         feeds = Feeds(self.runtime, traffic.ports, os.getpid(), gather)
         admin = Admin(self.runtime, lambda: feeds.ready, lambda: feeds.uplink.up, gather)
-        serving = await admin.serve(parse_listen(self.config.admin.listen).bind())
+        serving = await admin.serve(listening)
         starting = loop.create_task(self._start(feeds, crew))
         ended = loop.create_task(ending.wait())
         try:

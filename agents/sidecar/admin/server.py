@@ -90,6 +90,7 @@ class Connection(asyncio.Protocol):
         self._transport: Any = None
         self._waiting: asyncio.Task[bytes] | None = None
         self._idle: asyncio.TimerHandle | None = None
+        self._full = False  # the client does not keep up with its answers
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -110,14 +111,22 @@ class Connection(asyncio.Protocol):
         if len(self._buffer) > MAX_HEAD:
             self._refuse(400)
 
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._next()
+
     def _rest(self) -> None:
         if self._idle is not None:
             self._idle.cancel()
-        self._idle = self._loop.call_later(IDLE_S, self._transport.close)
+        # Not closed: that would wait for who does not read, and take a place away from those who do.
+        self._idle = self._loop.call_later(IDLE_S, self._transport.abort)
 
     def _next(self) -> None:
         """Answer the requests that have arrived, as long as none has to wait."""
-        while self._waiting is None and not self._transport.is_closing():
+        while self._waiting is None and not self._full and not self._transport.is_closing():
             head, end, rest = self._buffer.partition(b"\r\n\r\n")
             if not end:
                 return

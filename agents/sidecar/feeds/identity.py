@@ -92,7 +92,7 @@ class Identity:
         while True:
             try:
                 await self._introduce(key, request, anchors_pem)
-            except (RpcError, OSError) as error:
+            except (RpcError, OSError, ValueError) as error:
                 if isinstance(error, RpcError) and error.code in _FINAL:
                     raise RefusedError(str(error)) from None
                 self._log.log(logging.DEBUG if told else logging.WARNING, "no certificate yet: %s", error)
@@ -173,20 +173,24 @@ class Identity:
         chain = _pem(answer.chain)
         # One memfd holds both; nothing of it ever has a name in the file system.
         fd = os.memfd_create("identity", os.MFD_CLOEXEC)
-        os.write(fd, chain + key)
-        path = f"/proc/self/fd/{fd}"
-        anchors = _pem(answer.trust.anchors).decode()
-        secured = lines.context(anchors, path)  # raises ssl.SSLError if the key is not the certificate's
-        certificate = Certificate(
-            identity=self._identity,
-            chain_pem=chain,
-            key_pem=key,
-            path=path,
-            not_before=answer.not_before_ms / 1000,
-            not_after=answer.not_after_ms / 1000,
-            serial=serial(answer.chain[0]),
-            issuer=serial(answer.chain[1]) if len(answer.chain) > 1 else "",
-        )
+        try:
+            os.write(fd, chain + key)
+            path = f"/proc/self/fd/{fd}"
+            anchors = _pem(answer.trust.anchors).decode()
+            secured = lines.context(anchors, path)  # raises ssl.SSLError if the key is not the certificate's
+            certificate = Certificate(
+                identity=self._identity,
+                chain_pem=chain,
+                key_pem=key,
+                path=path,
+                not_before=answer.not_before_ms / 1000,
+                not_after=answer.not_after_ms / 1000,
+                serial=serial(answer.chain[0]),
+                issuer=serial(answer.chain[1]) if len(answer.chain) > 1 else "",
+            )
+        except BaseException:
+            os.close(fd)
+            raise
         old, self._fd = self._fd, fd
         self._certs.install(certificate, anchors)
         self._uplink.renew(secured)

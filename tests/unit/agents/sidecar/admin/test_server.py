@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agents.sidecar.admin.server import Admin
+from agents.sidecar.admin.server import IDLE_S, Admin, Connection
 from agents.sidecar.state.certs import Certs
 from agents.sidecar.state.counters import Counters
 from agents.sidecar.state.peers import Peer
 from agents.sidecar.state.runtime import Runtime
 from agents.sidecar.state.taps import Taps
+from tests.support.playbook import Clock, Side
 
 
 class Draining:
@@ -95,3 +96,41 @@ async def test_nothing_but_reading():
         answer = await ask(b"HEAD /live HTTP/1.0\r\n\r\n")
         assert answer.endswith(b"\r\n\r\n")
         assert b" 200 " in answer
+
+
+def _connected(transport_of=Side):
+    me = Peer()
+    runtime = Runtime(me, "b", Counters(), Taps(me, "b", lambda: 0.0), Certs(), Draining(), logging.getLogger("test"))
+    admin = Admin(runtime, lambda: True, set)
+    clock = Clock()
+    side = transport_of(Connection(admin, clock))
+    side.protocol.connection_made(side)
+    return admin, clock, side
+
+
+def test_who_does_not_read_is_answered_no_further():
+    _, _, side = _connected()
+    side.protocol.pause_writing()
+    side >> get(b"/live", fields=b"") * 3
+    side << b""
+    side.protocol.resume_writing()
+    assert side.received.count(b"HTTP/1.1 200") == 3
+
+
+def test_who_never_reads_keeps_no_place():
+    admin, clock, side = _connected(Unread)
+    side >> get(b"/live", fields=b"")
+    clock.advance(IDLE_S + 1)
+    assert side.aborted
+    assert not admin.connections
+
+
+class Unread(Side):
+    """The far end of a connection whose bytes nobody reads: `close` would wait for that for ever."""
+
+    def close(self):
+        """Nothing more is sent, once what waits is."""
+
+    def abort(self):
+        self.aborted = True
+        self.lose()
