@@ -44,8 +44,9 @@ def _stripped() -> dict[str, str]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except (OSError, RuntimeError):  # no home, or nobody's
         return {}
-    if folder.stat().st_uid != os.getuid() or not os.access(folder, os.W_OK):
-        return {}  # what is read from there is run
+    info = folder.stat()
+    if info.st_uid != os.getuid() or info.st_mode & 0o022 or not os.access(folder, os.W_OK):
+        return {}  # what is read from there is run: nobody else may have put it there
     return {"PYTHONOPTIMIZE": "2", "PYTHONPYCACHEPREFIX": str(folder)}
 
 

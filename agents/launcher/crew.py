@@ -45,6 +45,7 @@ class Crew:
             file=file,
             started_ms=time.time_ns() // 1_000_000,
         )
+        self._unsaved = False  # the last state, and that was said
         self._changed = asyncio.Event()
         self._settled = asyncio.Event()
         self._reporter: Reporter | None = None
@@ -108,12 +109,23 @@ class Crew:
             self._state.instances = self.states
             self._state.control = self.plane.state if self.plane else None
             self._announcer.look([*([self.plane.state] if self.plane else []), *self.states])
-            save(self._state_file, self._state)
+            self._save()
             if self._reporter is not None:
                 self._reporter.changed()
             if self._reporter is not None and all(state.settled for state in self.states):
                 self._settled.set()
             await asyncio.sleep(GATHER_S)
+
+    def _save(self) -> None:
+        """Write the state file. Without one the mesh goes on; only `ps` is left with what was written before."""
+        try:
+            save(self._state_file, self._state)
+        except OSError as error:
+            if not self._unsaved:
+                self._announcer.say(f"`ps` is not up to date: cannot write {self._state_file}: {error.strerror}")
+            self._unsaved = True
+        else:
+            self._unsaved = False
 
     async def _tidy(self) -> None:
         while True:

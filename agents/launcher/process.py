@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -140,8 +141,8 @@ class Yard:
                     pass_fds=tuple(program.fds),
                     start_new_session=True,
                 )
-        except OSError as error:
-            raise StartError(f"cannot start {program.command[0]}: {error.strerror}") from None
+        except (OSError, ValueError) as error:  # the latter of a null character
+            raise StartError(f"cannot start {program.command[0]}: {getattr(error, 'strerror', error)}") from None
         self._groups.add(popen.pid)
         self._sessions.add(popen.pid)
         self._tell(f"+{popen.pid}\n")
@@ -205,9 +206,13 @@ def resolve(name: str, directory: Path, environment: Mapping[str, str]) -> str:
     """Return the path of a command, as a shell in `directory` would find it; raises StartError."""
     if "/" in name:
         path = directory / name
-        if not path.exists():
-            raise StartError(f"there is no {path}")
-        if path.is_dir() or not os.access(path, os.X_OK):
+        try:
+            info = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise StartError(f"there is no {path}") from None
+        except (OSError, ValueError) as error:
+            raise StartError(f"cannot start {path}: {getattr(error, 'strerror', error)}") from None
+        if stat.S_ISDIR(info.st_mode) or not os.access(path, os.X_OK):
             raise StartError(f"{path} is not a program that may be run")
         return str(path.absolute())
     found = shutil.which(name, path=environment.get("PATH", os.defpath))

@@ -12,6 +12,7 @@ from agents.launcher.claims import LABEL, Occupied, claims
 from agents.launcher.document import Document, Fault, SpecError, Where
 from agents.launcher.duration import seconds
 from agents.launcher.expand import unknown
+from agents.launcher.folder import exists
 from agents.launcher.offers import choice, namespace_of, offers, probe_port, sole_port
 from agents.launcher.size import size
 from agents.launcher.spec import UNSAID, Limits, Mesh, Workload
@@ -79,7 +80,7 @@ def _workload(workload: Workload, place: Where, document: Document) -> Iterator[
         fix = f"did you mean {near[0]}?" if near else f"one of {', '.join(WORKLOADS)}"
         yield document.fault((*place, "kind"), f"{workload.kind!r} is no kind of workload", fix)
     folder = Path(document.file).parent / workload.directory
-    if workload.directory and "${" not in workload.directory and not folder.is_dir():
+    if workload.directory and "${" not in workload.directory and not exists(folder):
         yield document.fault((*place, "directory"), f"there is no folder {folder}", "make it, or correct the path")
     for name in workload.env:
         if not VARIABLE.fullmatch(name):
@@ -180,7 +181,9 @@ def _references(
     else:
         texts.extend(((*place, "command", j), text) for j, text in enumerate(workload.command))
     for where, text in texts:
-        if (wrong := unknown(text, known)) is not None:
+        if "\0" in text:
+            yield document.fault(where, "holds a null character, which no program can be given", "remove it")
+        elif (wrong := unknown(text, known)) is not None:
             yield document.fault(where, wrong.problem, wrong.fix)
 
 

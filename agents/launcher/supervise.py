@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.launcher import commands, journal, probe
+from agents.launcher import commands, folder, journal, probe
 from agents.launcher.backoff import Backoff
 from agents.launcher.plan import Instance, shown
 from agents.launcher.process import Process, Program, StartError, Yard, hanging, outcome
@@ -157,7 +157,7 @@ class Supervisor:
     async def _run_app(self) -> int:
         """Start the application, follow its readiness, and return its exit status."""
         instance = self.instance
-        if not instance.directory.is_dir():
+        if not folder.exists(instance.directory):
             raise StartError(f"there is no folder {instance.directory}")
         program = Program(instance.command, instance.environment, instance.directory, self.log)
         self._log_start = journal.size(self.log)

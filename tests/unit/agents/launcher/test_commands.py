@@ -70,3 +70,14 @@ def test_without_a_cache_a_sidecar_is_like_other_programs(
     monkeypatch.setattr(sys, "dont_write_bytecode", why == "nothing may be written")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert not {"PYTHONOPTIMIZE", "PYTHONPYCACHEPREFIX"} & set(commands.sidecar_environment())
+
+
+def test_bytecode_that_others_could_have_put_there_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "meshtui" / "bytecode"
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert not {"PYTHONOPTIMIZE", "PYTHONPYCACHEPREFIX"} & set(commands.sidecar_environment())
+    folder.chmod(0o755)
+    assert commands.sidecar_environment()["PYTHONPYCACHEPREFIX"] == str(folder)

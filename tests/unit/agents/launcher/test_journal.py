@@ -82,3 +82,30 @@ def test_a_log_that_grew_too_long_is_moved_aside(log: Path, monkeypatch: pytest.
         writer.write("after\n")
     assert log.read_text() == "after\n"
     assert log.with_suffix(".log.1").read_text() == "short\nmuch longer\n"
+
+
+async def test_a_line_without_end_is_printed_in_pieces_and_held_by_nobody(log: Path) -> None:
+    log.write_bytes(b"x" * (journal.CHUNK + 1))
+    lines = journal.follow(log, 0)
+    assert await asyncio.wait_for(anext(lines), 60) == b"x" * (journal.CHUNK + 1)
+    with log.open("ab") as file:
+        file.write(b"y\n")
+    assert await asyncio.wait_for(anext(lines), 60) == b"y\n"
+
+
+def test_the_last_lines_of_a_file_without_lines_are_its_end(log: Path) -> None:
+    log.write_bytes(b"x" * journal.LAST_BYTES * 2 + b"end")
+    (line,) = journal.last_lines(log, 5)
+    assert len(line) == journal.LINE_LIMIT
+    assert journal.tail(log, 5, journal.LAST_BYTES).endswith(b"end")
+    assert len(journal.tail(log, 5, journal.LAST_BYTES)) <= journal.LAST_BYTES + journal.CHUNK
+
+
+def test_on_a_full_disk_a_long_log_is_cut_all_the_same(log: Path) -> None:
+    with log.open("wb") as file:
+        file.truncate(journal.LIMIT + 1)
+    old = log.with_suffix(".log.1")
+    old.symlink_to("/dev/full")
+    journal.shorten(log)
+    assert log.stat().st_size == 0
+    assert not old.is_symlink()

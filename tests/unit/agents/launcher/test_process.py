@@ -97,6 +97,7 @@ async def test_one_that_left_its_group_is_found_and_ended(yard: Yard, tmp_path: 
         ("./none", "there is no {}/none"),
         ("./data", "{}/data is not a program that may be run"),
         ("./", "{} is not a program that may be run"),
+        ("./" + "x" * 300, "cannot start {}/" + "x" * 300 + ": File name too long"),
     ],
 )
 def test_what_cannot_be_started_is_said(tmp_path: Path, name: str, message: str) -> None:
@@ -117,3 +118,8 @@ def test_statuses_in_words() -> None:
     assert outcome(3) == "exit status 3"
     assert outcome(-9) == "killed by SIGKILL"
     assert outcome(-1000) == "killed by signal 1000"
+
+
+async def test_a_command_that_no_program_can_be_given_is_said(yard: Yard, tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="cannot start echo: embedded null byte"):
+        yard.start(program(tmp_path, ["echo", "a\0b"]))

@@ -15,7 +15,21 @@ HEAD = "workloads:\n"
 EMOJI = "- {name: emoji, command: a, ports: {grpc: auto}}\n"
 LABEL = "use lower-case letters, digits and '-'"
 
+LONG = "x" * 300
+
 BAD_SENSE = [
+    (
+        HEAD + "- {name: web, command: a, directory: " + LONG + "}",
+        f"mesh.yaml:2: workloads[0].directory: there is no folder {LONG}; make it, or correct the path",
+    ),
+    (
+        HEAD + '- {name: web, command: [a, "b\\0c"]}',
+        "mesh.yaml:2: workloads[0].command[1]: holds a null character, which no program can be given; remove it",
+    ),
+    (
+        HEAD + '- {name: web, command: a, env: {A: "b\\0c"}}',
+        "mesh.yaml:2: workloads[0].env.A: holds a null character, which no program can be given; remove it",
+    ),
     ("workloads: []", "mesh.yaml:1: workloads: is empty; give at least one workload"),
     ("workloads: []\nname: X", f"mesh.yaml:2: name: 'X' cannot name a mesh; {LABEL}"),
     ("workloads: []\nnamespace: a_b", f"mesh.yaml:2: namespace: 'a_b' cannot name a namespace; {LABEL}"),
