@@ -5,7 +5,7 @@ import ipaddress
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from agents.redirect.rules import Redirect, restore
 from agents.runtime.ports import parse_ports
 
 BACKENDS = ("nft", "legacy", "plain")
+LIMIT_S = 30.0  # for one call of a tool, which itself waits 5 s for others
 
 
 class Refused(Exception):
@@ -22,10 +23,13 @@ class Refused(Exception):
 def main(argv: Sequence[str]) -> int:
     """Write the rules that the flags ask for; returns 0, 1 (the kernel refused) or 2 (the flags make no sense)."""
     parser = argparse.ArgumentParser(prog="agents redirect", description="Send a pod's traffic through its sidecar.")
-    parser.add_argument("--proxy-uid", type=int, default=2102, help="uid whose own traffic is left alone")
-    parser.add_argument("--inbound-port", type=int, default=4143)
-    parser.add_argument("--outbound-port", type=int, default=4140)
-    parser.add_argument("--admin-port", type=int, default=4191)
+    port = _between(1, 65535)
+    parser.add_argument(
+        "--proxy-uid", type=_between(0, 2**32 - 2), default=2102, help="uid whose own traffic is left alone"
+    )
+    parser.add_argument("--inbound-port", type=port, default=4143)
+    parser.add_argument("--outbound-port", type=port, default=4140)
+    parser.add_argument("--admin-port", type=port, default=4191)
     parser.add_argument("--skip-inbound-ports", default="", metavar="PORTS", help="for example 25,9000-9010")
     parser.add_argument("--skip-outbound-ports", default="", metavar="PORTS")
     parser.add_argument("--skip-networks", default="", metavar="CIDRS", help="destinations that are left alone")
@@ -57,6 +61,21 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def _between(low: int, high: int) -> Callable[[str], int]:
+    """Return what reads a number that must be within these bounds."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+        if not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"{number} is not between {low} and {high}")
+        return number
+
+    return read
+
+
 def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
 
@@ -77,7 +96,12 @@ def _tool(base: str, backend: str) -> str:
 
 
 def _run(command: list[str], text: str) -> str:
-    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=30, check=False)
+    try:
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise Refused(f"{command[0]} did not end within {LIMIT_S:g} s; another program may hold its lock") from None
+    except OSError as error:
+        raise Refused(f"{command[0]} cannot be started: {error.strerror}; install iptables in this image") from None
     if done.returncode:
         reason = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[0]
         raise Refused(f"{command[0]}: {reason}; the container needs the capabilities NET_ADMIN and NET_RAW")
