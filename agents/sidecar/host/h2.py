@@ -4,9 +4,10 @@ host/serve makes a `Served` for a plain client that speaks HTTP/2 with prior kno
 connections on it. Each request becomes an Exchange, runs through the door's stack, gets a Relay; none gets a task.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 from agents.sidecar.engine.exchange import GRPC, HTTP2, OUTBOUND, Exchange
 from agents.sidecar.engine.http2.connection import SERVER
@@ -15,6 +16,7 @@ from agents.sidecar.engine.http2.limits import Limits
 from agents.sidecar.engine.http2.stream import Stream
 from agents.sidecar.engine.http2.wire import ENHANCE_YOUR_CALM
 from agents.sidecar.engine.stack import Reply
+from agents.sidecar.host.backlog import backlog
 from agents.sidecar.host.h2carrier import Carriers, Fleet
 from agents.sidecar.host.h2edge import Edge
 from agents.sidecar.host.h2relay import Relay
@@ -30,6 +32,7 @@ from agents.sidecar.state.peers import Link, Peer
 FAREWELL_S = 1.0  # for a client that has said that it leaves
 # A request's protocol, method, scheme, authority, authority to show, path, and what it is to carry (extended CONNECT).
 Asked = tuple[int, bytes, bytes, bytes, bytes, bytes, bytes | None]
+UNREAD_LIMIT = 256 * 1024  # bytes that no window bounds: heads and acknowledgements
 GOODBYE_S = 0.5  # between the announcement and the last word, so that requests on their way are not refused
 
 
@@ -63,6 +66,7 @@ class Served(Edge):
         self._turn = 0
         self._heads = 0  # sweeps with the first SETTINGS, or the rest of a head, still to come
         self.flow: TcpCell | None = None  # where it counts as a connection
+        self._unread = 0  # what the client did not take when it was last read no further; 0: it is read
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -77,7 +81,23 @@ class Served(Edge):
         self.host.open.discard(self)
         if self.flow is not None:
             self.flow.closing(errno_name(error))
+        self.host.bounds.waiting -= self._unread
+        self._unread = 0
         super().connection_lost(error)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if not self.h2.closed:
+            self.h2.wake = cast(Callable[[], None], partial(self.loop.call_soon, self._flush_full))
+
+    def resume_writing(self) -> None:
+        if not self.h2.closed:
+            self.h2.wake = cast(Callable[[], None], partial(self.loop.call_soon, self.flush))
+        if self._unread:
+            self.host.bounds.waiting -= self._unread
+            self._unread = 0
+            self.transport.resume_reading()
+        super().resume_writing()
 
     def _asked(self, fields: dict[bytes, bytes]) -> Asked:
         """Return what exchanges and hops want to know of a request's fields: once for all requests that come alike."""
@@ -166,6 +186,8 @@ class Served(Edge):
 
     def standing(self) -> Iterator[tuple[Standing, Mark]]:
         """Yield the requests with bytes that wait; byte streams of the hop speak for themselves."""
+        if self._unread:
+            yield self, (self.transport.get_write_buffer_size(),)
         for stream in self.h2.streams.values():
             sink = stream.sink
             if isinstance(sink, Relay):
@@ -194,7 +216,18 @@ class Served(Edge):
             sink = stream.sink
             if isinstance(sink, Relay):
                 sink.cut(why)
-        self.loop.call_soon(self.close)
+        self.loop.call_soon(self.abort if self._unread else self.close)  # what waits for nobody would never be written
+
+    def _flush_full(self) -> None:
+        """Write although the client has not taken what was written: who asks and never reads is heard no further."""
+        self.flush()
+        if self._write is None or self._unread or self.transport.is_closing():
+            return
+        size = backlog(self.transport)
+        if size > UNREAD_LIMIT:
+            self._unread = size
+            self.host.bounds.waiting += size
+            self.transport.pause_reading()
 
     def _goodbye(self) -> None:
         self.h2.shutdown()

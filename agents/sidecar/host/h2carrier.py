@@ -65,6 +65,7 @@ class Carrier(Edge):
         self._words = 0  # reads, but for those that only brought a sign of life
         self._pings = 0  # since it last said something else
         self._asked = 0.0  # when it was asked for one that has not come
+        self._over = False  # connection_lost came
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -85,6 +86,9 @@ class Carrier(Edge):
         self.carriers.arrived(self)
 
     def connection_lost(self, error: BaseException | None) -> None:
+        if self._over:
+            return
+        self._over = True
         if self.flow is not None:
             self.flow.closing(errno_name(error))
         self.carriers.left(self, "" if self.h2.known else self._unanswered(error))
@@ -132,6 +136,12 @@ class Carrier(Edge):
         self.carriers.left(self)
         self.h2.draining = True
         self.on_room()
+
+    def give_up(self) -> None:
+        """Its dial ran out of time just as it was made: the loop has closed it, and not every loop says so."""
+        self.carriers.left(self)
+        self.transport.abort()
+        self.connection_lost(None)
 
     def check(self, now: float) -> None:
         """See whether it is still wanted, and still alive: called every SWEEP_S."""
@@ -292,17 +302,19 @@ class Fleet:
         if endpoint.meshed and context is None:
             carriers.failed("no-certificate")
             return
+        carrier = Carrier(carriers, context)
         try:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT_S if context else CONNECT_TIMEOUT_S):
                 if endpoint.ip.startswith("unix:"):
                     path = endpoint.ip.removeprefix("unix:")
-                    await self.loop.create_unix_connection(lambda: Carrier(carriers, None), path)
+                    await self.loop.create_unix_connection(lambda: carrier, path)
                 else:
-                    await self.loop.create_connection(
-                        lambda: Carrier(carriers, context), endpoint.ip, endpoint.port, ssl=context
-                    )
+                    await self.loop.create_connection(lambda: carrier, endpoint.ip, endpoint.port, ssl=context)
         except TimeoutError:
-            carriers.failed("connect-timeout")
+            if carrier.transport is not None:
+                carrier.give_up()
+            else:
+                carriers.failed("connect-timeout")
         except ssl.SSLError as error:
             self.refuse(endpoint, why(error), detail(error))
             carriers.failed("tls-failed")

@@ -377,8 +377,8 @@ def reason(error: BaseException | None, reached: bool) -> str:
     text = str(error) if error is not None else ""
     if isinstance(error, socket.gaierror):
         return "no-such-host"
-    if isinstance(error, TimeoutError):
-        return "connect-timeout"
+    if isinstance(error, TimeoutError):  # reached: the kernel gave up on a server that is silent
+        return "upstream-silent" if reached else "connect-timeout"
     if isinstance(error, ConnectionRefusedError) or (isinstance(error, OSError) and error.errno == errno.ENOENT):
         return "connect-refused"
     if isinstance(error, OSError) and error.errno in FULL:

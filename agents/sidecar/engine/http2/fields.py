@@ -27,7 +27,7 @@ _AUTHORITY = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]+|\[[0-9A-Fa-f:.]+\])(
 _PSEUDO = {
     b":method": re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch,
     b":scheme": re.compile(rb"[A-Za-z][A-Za-z0-9+\-.]*").fullmatch,
-    b":path": re.compile(rb"[/*][\x21\x22\x24-\x7e\x80-\xff]*").fullmatch,
+    b":path": re.compile(rb"/[\x21\x22\x24-\x7e\x80-\xff]*|\*").fullmatch,
     b":authority": _AUTHORITY,
     b":protocol": re.compile(rb"[\x21-\x7e]+").fullmatch,
 }

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from agents.sidecar.engine.http2.limits import Limits
+from agents.sidecar.host.h2 import UNREAD_LIMIT
 from agents.sidecar.host.shed import Mark, Shed
 from agents.sidecar.state.bounds import BYTES, Bounds
 from tests.support.h2book import Book
@@ -102,3 +103,35 @@ def test_http2(whole: bool) -> None:
     assert book.heard("reset")
     assert bounds.waiting == 0
     assert [x.error for x in book.exchanges] == ["" if whole else BYTES]
+
+
+@pytest.mark.parametrize("end", ["reads", "leaves", "stands"])
+def test_who_asks_and_never_reads_is_heard_no_further(end: str) -> None:
+    """Heads are bounded by no window."""
+    book = Book(endpoints("10.0.0.1:80"))
+    side = Full(book.served)
+    side.get_extra_info = lambda name, default=None: side  # type: ignore[method-assign]
+    book.served.transport, book.served._write = side, side.write
+    book.served.pause_writing()
+    for n in range(300):
+        book.ask(REQUEST)
+        book.ears[0].streams[-1].send_headers(head((b":status", b"204"), (b"x", b"%06d" % n + b"y" * 900)), True)
+        book.run()
+        if side.paused:
+            break
+    bounds = book.runtime.bounds
+    assert side.paused
+    assert UNREAD_LIMIT < len(side.received) == bounds.waiting < UNREAD_LIMIT + 2000
+    if end == "reads":
+        side.received = b""
+        book.served.resume_writing()
+        assert not side.paused
+    elif end == "leaves":
+        side.lose()
+    else:
+        bounds.waited = 0
+        for _ in range(2):
+            book.host.sweep(0.0)
+        book.run()
+        assert side.aborted
+    assert bounds.waiting == 0

@@ -18,6 +18,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     ("error", "reached", "word"),
     [
         (TimeoutError("connect-timeout"), False, "connect-timeout"),
+        (TimeoutError(errno.ETIMEDOUT, "Connection timed out"), True, "upstream-silent"),  # it may have been heard
         (ConnectionRefusedError(), False, "connect-refused"),
         (FileNotFoundError(errno.ENOENT, "no such socket"), False, "connect-refused"),
         (socket.gaierror(-2, "Name or service not known"), False, "no-such-host"),

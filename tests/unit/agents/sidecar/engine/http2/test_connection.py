@@ -264,6 +264,7 @@ def test_a_head_over_the_limit_is_told_without_it() -> None:
     [
         head((b":method", b"GET"), (b":path", b"/"), (b":authority", b"a")),
         head((b":method", b"GET"), (b":scheme", b"http"), (b":path", b""), (b":authority", b"a")),
+        head((b":method", b"OPTIONS"), (b":scheme", b"http"), (b":path", b"*a"), (b":authority", b"a")),
         [*REQUEST, (b":path", b"/again", False)],
         [*REQUEST, (b"Upper", b"x", False)],
         [*REQUEST, (b"connection", b"close", False)],
