@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 from cryptography import x509
 
+from meshcore.patience import at_once
 from meshcore.pki.authority import LEAF_LIFE, utc
 from meshcore.server.access import caller
 from meshcore.server.check import Facts, Span, check
@@ -23,7 +24,7 @@ from meshcore.services.discovery.inventory import Inventory
 from meshcore.services.discovery.registry import Registry
 from meshcore.services.discovery.resolve import View
 from meshcore.services.discovery.rows import Behind
-from meshcore.services.discovery.serve import Discovery, at_once
+from meshcore.services.discovery.serve import Discovery
 from meshcore.services.identity.serve import Identity, Noted, Redeem, Told, unnoted, untold
 from meshcore.services.identity.serving import Serving
 from meshcore.services.identity.store import Store

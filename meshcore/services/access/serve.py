@@ -8,7 +8,6 @@ The server puts the application on a TLS port behind the APIService `v1alpha1.ob
 `allowed(user, verb, resource, namespace)` says why something is not allowed (allow.py); empty: it is.
 """
 
-import asyncio
 import logging
 import shlex
 import time
@@ -21,6 +20,7 @@ from aiohttp import web
 from google.protobuf.message import Message
 
 from meshcore.kube.review import User
+from meshcore.patience import patiently
 from meshcore.services.access.ask import request_of
 from meshcore.services.access.caller import CallerError, FrontProxy, identify
 from meshcore.services.access.context import Context
@@ -127,20 +127,13 @@ class Access:
         if self.streams >= MAX_STREAMS:
             return _refuse(form, Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{MAX_STREAMS} streams are open already"))
         self.streams += 1
+        response = web.StreamResponse(headers={"Content-Type": form.content_type})
         try:
-            async with aclosing(_guarded(self._answers[question.method](asked, Context()))) as answers:
-                first = asyncio.ensure_future(_next(answers))
-                try:
-                    await asyncio.wait((first,), timeout=FIRST_S)
-                    if first.done() and isinstance(first.exception(), Refusal):
-                        return _refuse(form, cast("Refusal", first.exception()))
-                    response = web.StreamResponse(headers={"Content-Type": form.content_type})
-                    await response.prepare(request)
-                    await _send(response, first, answers, form, still)
-                    return response
-                finally:
-                    first.cancel()
-                    await asyncio.wait((first,))
+            async with (
+                aclosing(_guarded(self._answers[question.method](asked, Context()))) as answers,
+                aclosing(patiently(answers, lambda: ALIVE_S if response.prepared else FIRST_S)) as coming,
+            ):
+                return await _send(request, response, coming, form, still)
         finally:
             self.streams -= 1
 
@@ -167,40 +160,35 @@ class Still:
 
 
 async def _send(
+    request: web.Request,
     response: web.StreamResponse,
-    first: "asyncio.Future[Message | None]",
-    answers: AsyncIterator[Message],
+    coming: AsyncIterator[Message | None],
     form: Form,
     still: "Still",
-) -> None:
-    """Write answers as they come, and how they ended; a reader that has gone is no error."""
+) -> web.StreamResponse:
+    """Write answers as they come, signs of life between them, and how they ended; returns what was answered.
+
+    A refusal before anything else is an answer of its own. A reader that has gone is no error.
+    """
     refusal: Refusal | None = None
-    coming = first
     try:
         try:
-            while (answer := await _patiently(coming, response, form, still)) is not None:
+            async for answer in coming:
+                if not response.prepared:
+                    await response.prepare(request)
                 await still.permitted()
-                await response.write(form.message(answer))
-                coming = asyncio.ensure_future(_next(answers))
+                await response.write(form.alive if answer is None else form.message(answer))
         except Refusal as error:
+            if not response.prepared:
+                return _refuse(form, error)
             refusal = error
+        if not response.prepared:
+            await response.prepare(request)
         await response.write(form.end(refusal))
         await response.write_eof()
     except ConnectionError:
-        return
-    finally:
-        coming.cancel()
-        await asyncio.wait((coming,))
-
-
-async def _patiently(
-    coming: "asyncio.Future[Message | None]", response: web.StreamResponse, form: Form, still: "Still"
-) -> Message | None:
-    """Return the next answer, and let the reader know while there is none that it would be told."""
-    while not (await asyncio.wait((coming,), timeout=ALIVE_S))[0]:
-        await still.permitted()
-        await response.write(form.alive)
-    return await coming
+        pass
+    return response
 
 
 async def _guard(answer: Awaitable[Message]) -> Message:
@@ -212,12 +200,6 @@ async def _guard(answer: Awaitable[Message]) -> Message:
     except Exception as error:
         log.exception("a question could not be answered")
         raise Refusal(grpc.StatusCode.INTERNAL, f"{type(error).__name__}; the control plane's log says more") from None
-
-
-async def _next(answers: AsyncIterator[Message]) -> Message | None:
-    async for answer in answers:
-        return answer
-    return None
 
 
 async def _guarded(answers: AsyncIterator[Message]) -> AsyncGenerator[Message, None]:

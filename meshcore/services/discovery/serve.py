@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import grpc
 
-from meshcore.services.discovery.patience import patiently
+from meshcore.patience import at_once, patiently
 from meshcore.services.discovery.registry import Registry, ServiceKey, Uplink
 from meshcore.services.discovery.resolve import View
 from meshcore.services.discovery.rows import canonical
@@ -32,10 +32,6 @@ EXPIRE_S = 1.0
 LOCATE_S = 1.0  # how soon a zone that nobody knew is looked for again; then ever more rarely
 MAX_PORTS = 100
 MAX_ADDRESSES = 16
-
-
-async def at_once() -> None:
-    """Wait for nothing: what there is to know is known."""
 
 
 class Discovery(discovery_pb2_grpc.DiscoveryServicer):

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from meshcore.patience import at_once
 from meshcore.services.policy.compose import policy
 from meshcore.services.policy.document import Description, DocumentError, parse
 from meshcore.wire import policy_pb2, policy_pb2_grpc
@@ -24,10 +25,6 @@ POLL_S = 1.0
 Ports = Callable[[str, str], Mapping[str, int]]
 # A workload's policy without a version, by its namespace, name and pod.
 Compose = Callable[[str, str, str], policy_pb2.WorkloadPolicy]
-
-
-async def at_once() -> None:
-    """Wait for nothing: the file was read as this was made."""
 
 
 class Policy(policy_pb2_grpc.PolicyServicer):

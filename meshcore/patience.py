@@ -1,6 +1,7 @@
-"""Reading a stream whose other end may say nothing for long, with something to do meanwhile.
+"""Waiting: for a stream whose other end may say nothing for long, with something to do meanwhile; or for nothing.
 
-A read of gRPC's cannot be given up and begun again, so it goes on while the time passes. Used by serve.py.
+A read of gRPC's cannot be given up and begun again, so it goes on while the time passes. Services call these; nothing
+of what they wait for may come in.
 """
 
 import asyncio
@@ -8,6 +9,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TypeVar
 
 Message = TypeVar("Message")
+
+
+async def at_once() -> None:
+    """Wait for nothing: what there is to know is known."""
 
 
 async def patiently(

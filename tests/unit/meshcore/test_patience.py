@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from meshcore.services.discovery.patience import patiently
+from meshcore.patience import patiently
 
 
 class Source:
