@@ -96,10 +96,12 @@ def test_top_ranks_the_vote_and_the_calls_behind_it(shell: Shell) -> None:
 
 
 def test_both_replicas_get_their_share(shell: Shell) -> None:
-    rows = {row["name"]: row for row in shell.ask("stat", "po", "-n", NAMESPACE)}
-    first, second = (rows[name]["requests"]["samples"] for name in ("voting-0", "voting-1"))
-    # Not half each: whoever was slower lately, for whatever reason, is asked less often for a while.
-    assert min(first, second) > 0.05 * max(first, second)
+    def shares() -> list[int]:
+        rows = {row["name"]: row for row in shell.ask("stat", "po", "-n", NAMESPACE)}
+        return [(rows[name]["requests"] or {}).get("samples", 0) for name in ("voting-0", "voting-1")]
+
+    # Who was slow as the demo began is asked less often for a while, and the figures are of a minute.
+    assert eventually(lambda: min(shares()) > 0.2 * max(shares()), 180), shares()
 
 
 def test_every_pod_has_its_own_identity_and_a_live_uplink(shell: Shell) -> None:

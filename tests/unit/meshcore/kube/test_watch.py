@@ -117,7 +117,8 @@ async def test_pages_are_read_to_the_end(server: ApiServer, session: Session) ->
         assert [each.query.get("continue") for each in server.asked("GET")[:3]] == [None, "10", "20"]
 
 
-async def test_a_list_whose_pages_grow_too_old_is_taken_at_once(server: ApiServer, session: Session) -> None:
+def grow_old(server: ApiServer, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """Have 25 pods, and the pages behind the first ten expire."""
     for number in range(25):
         server.put(pod(f"p{number}"))
 
@@ -125,9 +126,14 @@ async def test_a_list_whose_pages_grow_too_old_is_taken_at_once(server: ApiServe
         return server._list(ALL, {"limit": "10"})
 
     async def old(request: web.Request) -> web.Response:
+        meanwhile()
         return refusal(410, "Expired", "the provided continue parameter is too old")
 
     server.script(ALL, first, old)
+
+
+async def test_a_list_whose_pages_grow_too_old_is_taken_at_once(server: ApiServer, session: Session) -> None:
+    grow_old(server)
     async with running(session, page=10) as (watch, _told):
         assert len(watch.store) == 25
         assert server.asked("GET")[2].query == {"resourceVersion": "0", "resourceVersionMatch": "NotOlderThan"}
@@ -135,17 +141,10 @@ async def test_a_list_whose_pages_grow_too_old_is_taken_at_once(server: ApiServe
 
 
 async def test_what_went_while_pages_grew_too_old_is_not_kept(server: ApiServer, session: Session) -> None:
-    for number in range(25):
-        server.put(pod(f"p{number}"))
-
-    async def first(request: web.Request) -> web.Response:
-        return server._list(ALL, {"limit": "10"})
-
-    async def old(request: web.Request) -> web.Response:
+    def gone() -> None:
         del server.objects[pod("p0")]  # it was on the first page
-        return refusal(410, "Expired", "the provided continue parameter is too old")
 
-    server.script(ALL, first, old)
+    grow_old(server, gone)
     async with running(session, page=10, strip=lambda each: each["metadata"]["name"]) as (watch, told):
         assert ("deleted", "p0", "p0", None) in told
         assert ("shop", "p0") not in dict(watch.store.items())

@@ -38,10 +38,9 @@ def discovery(registry: Registry, *, settle: bool) -> Discovery:
     return make(registry, lambda *_: None, settle=settle)
 
 
-def make(registry: Registry, declared: Declared, *, settle: bool) -> Discovery:
-    found = Discovery(
-        registry, look=partial(resolve, registry, declared), proven=lambda _: "id", clock=time.monotonic, settle=settle
-    )
+def make(registry: Registry, declared: Declared = lambda *_: None, *, settle: bool = False, **more: Any) -> Discovery:
+    look = partial(resolve, registry, declared)
+    found = Discovery(registry, look=look, proven=lambda _: "id", clock=time.monotonic, settle=settle, **more)
     registry.listen(found.touch)
     return found
 
@@ -129,14 +128,7 @@ async def test_nobody_is_told_anything_before_what_there_is_was_read(registry: R
     async def read() -> None:
         await known.wait()
 
-    found = Discovery(
-        registry,
-        look=partial(resolve, registry, lambda *_: None),
-        proven=lambda _: "id",
-        clock=time.monotonic,
-        settle=False,
-        read=read,
-    )
+    found = make(registry, read=read)
     answer = asyncio.ensure_future(anext(watch(found)))
     await asyncio.sleep(0.05)
     assert not answer.done()  # or a sidecar would take away what it knows
@@ -149,14 +141,7 @@ async def test_nobody_is_told_anything_before_what_there_is_was_read(registry: R
 async def test_a_zone_that_is_known_later_is_told_then(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "LOCATE_S", 0.001)
     zones = iter(["", "", "a"])
-    found = Discovery(
-        registry,
-        look=partial(resolve, registry, lambda *_: None),
-        proven=lambda _: "id",
-        clock=time.monotonic,
-        settle=False,
-        zone=lambda namespace, pod: next(zones),
-    )
+    found = make(registry, zone=lambda namespace, pod: next(zones))
     end = asyncio.Event()
 
     async def said() -> AsyncIterator[Registration]:
