@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meshcore.wire.ids import is_label, parse_spiffe
+from meshcore.wire.ids import is_label, is_trust_domain
 from meshcore.wire.version import VERSION
 
 if TYPE_CHECKING:
@@ -120,9 +120,7 @@ def _refusal(options: argparse.Namespace) -> str:
     if address is None or (address.is_unspecified and options.home == "local"):
         return f"--listen {options.listen!r} is no address to dial: give an IP of this machine that sidecars reach"
     domain = options.trust_domain or "local"
-    try:
-        parse_spiffe(f"spiffe://{domain}/ns/a/sa/a")
-    except ValueError:
+    if not is_trust_domain(domain):
         return f"{domain!r} cannot be a trust domain: use lower-case letters, digits, '.', '-' and '_'"
     return ""
 

@@ -18,7 +18,7 @@ from agents.launcher.size import size
 from agents.launcher.spec import UNSAID, Limits, Mesh, Workload
 from agents.launcher.upstreams import targets
 from agents.runtime.config import BOUNDS
-from meshcore.wire.ids import Target, is_label, parse_target
+from meshcore.wire.ids import Target, is_label, is_trust_domain, parse_target
 from meshcore.wire.kinds import WORKLOADS, parse_kind
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -48,7 +48,7 @@ def _names(mesh: Mesh, document: Document) -> Iterator[Fault]:
         yield document.fault(("name",), f"{mesh.name!r} cannot name a mesh", LABEL)
     if not is_label(mesh.namespace):
         yield document.fault(("namespace",), f"{mesh.namespace!r} cannot name a namespace", LABEL)
-    if not re.fullmatch(r"[a-z0-9._-]{1,255}", mesh.trust_domain):
+    if not is_trust_domain(mesh.trust_domain):
         yield document.fault(
             ("trustDomain",), f"{mesh.trust_domain!r} cannot be a trust domain", LABEL + ", '.' and '_'"
         )

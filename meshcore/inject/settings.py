@@ -3,31 +3,18 @@
 `meshtui install` writes it, the injector, `meshtui inject` and the control plane follow it. Pure.
 """
 
-import re
 from datetime import timedelta
-from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
 import yaml
 
+from meshcore.inject import problems
+from meshcore.inject.problems import MOST_WORKERS, QUANTITY
 from meshcore.wire.duration import milliseconds
 
 DEFAULT_OPAQUE = "25,587,3306,4444,5432,6379,9300,11211"  # as Linkerd has them
 DEFAULT_SKIP = "4567,4568"
-MOST_WORKERS = 64
-SHORTEST_LIFE_MS = 60_000  # clocks may differ by 20 s, and a renewal takes its time
-LEVELS = ("debug", "info", "warning", "error")
-PULL_POLICIES = ("Always", "IfNotPresent", "Never")
-_UNITS = {"m": Decimal("0.001"), "": Decimal(1)} | {
-    f"{letter}{binary}": Decimal(1024 if binary else 1000) ** power
-    for power, letter in enumerate("kMG", 1)
-    for binary in ("", "i")
-}
-_UNITS["Ki"] = _UNITS.pop("ki")
-QUANTITY = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:m|k|Ki|M|Mi|G|Gi)?")
-_PORTS = re.compile(r"(?:[0-9]{1,5}(?:-[0-9]{1,5})?)(?:,[0-9]{1,5}(?:-[0-9]{1,5})?)*|")
-
 Quantity = Annotated[str, msgspec.Meta(pattern=rf"^(?:{QUANTITY.pattern})?$")]
 
 
@@ -113,18 +100,25 @@ def convert(document: Any) -> Settings:
     except msgspec.ValidationError as error:
         raise SettingsError(str(error)) from None
     proxy = settings.proxy
+    images, addresses = settings.images, settings.addresses
     for field, problem in (
-        ("identity.leafLifetime", life_problem(settings.identity.leaf_lifetime)),
-        ("images.pullPolicy", pull_problem(settings.images.pull_policy)),
-        ("proxy.logLevel", level_problem(proxy.log_level)),
-        ("proxy.cpuLimit", limit_problem(proxy.cpu_limit, proxy.cpu_request)),
-        ("proxy.memoryLimit", limit_problem(proxy.memory_limit, proxy.memory_request)),
-        ("proxy.opaquePorts", ports_problem(proxy.opaque_ports)),
-        ("proxy.skipInboundPorts", ports_problem(proxy.skip_inbound_ports)),
-        ("proxy.skipOutboundPorts", ports_problem(proxy.skip_outbound_ports)),
-        ("proxy.drainTimeout", duration_problem(proxy.drain_timeout)),
-        ("proxy.detectTimeout", duration_problem(proxy.detect_timeout)),
-        ("proxy.appPreStop", pre_stop_problem(proxy.app_pre_stop)),
+        ("trustDomain", problems.domain(settings.trust_domain)),
+        ("identity.leafLifetime", problems.life(settings.identity.leaf_lifetime)),
+        ("images.agents", problems.image(images.agents)),
+        ("images.controller", problems.image(images.controller)),
+        ("images.pullPolicy", problems.pull(images.pull_policy)),
+        ("addresses.identity", problems.address(addresses.identity)),
+        ("addresses.control", problems.address(addresses.control)),
+        ("proxy.logLevel", problems.level(proxy.log_level)),
+        ("proxy.cpuLimit", problems.limit(proxy.cpu_limit, proxy.cpu_request)),
+        ("proxy.memoryLimit", problems.limit(proxy.memory_limit, proxy.memory_request)),
+        ("proxy.opaquePorts", problems.ports(proxy.opaque_ports)),
+        ("proxy.skipInboundPorts", problems.ports(proxy.skip_inbound_ports)),
+        ("proxy.skipOutboundPorts", problems.ports(proxy.skip_outbound_ports)),
+        ("proxy.skipNetworks", problems.networks(proxy.skip_networks)),
+        ("proxy.drainTimeout", problems.duration(proxy.drain_timeout)),
+        ("proxy.detectTimeout", problems.duration(proxy.detect_timeout)),
+        ("proxy.appPreStop", problems.pre_stop(proxy.app_pre_stop)),
     ):
         if problem:
             raise SettingsError(f"{problem} - at `$.{field}`")
@@ -134,70 +128,3 @@ def convert(document: Any) -> Settings:
 def write(settings: Settings) -> str:
     """Return the document of settings."""
     return str(yaml.safe_dump(msgspec.to_builtins(settings), sort_keys=False))
-
-
-def pull_problem(text: str) -> str:
-    """Return what is wrong with an image pull policy; empty: nothing."""
-    return "" if text in PULL_POLICIES else f"{text!r} is none of {', '.join(PULL_POLICIES)}"
-
-
-def level_problem(text: str) -> str:
-    """Return what is wrong with a log level; empty: nothing."""
-    return "" if text in LEVELS else f"{text!r} is none of {', '.join(LEVELS)}"
-
-
-def quantity_problem(text: str) -> str:
-    """Return what is wrong with a quantity of Kubernetes'; empty: nothing."""
-    return "" if QUANTITY.fullmatch(text) else f"{text!r} is no quantity; write for example 100m, 0.5 or 64Mi"
-
-
-def limit_problem(limit: str, request: str) -> str:
-    """Return what is wrong with a limit, given the request; the API server refuses pods over it, not the sidecar."""
-    if not limit or not request or _amount(limit) >= _amount(request):
-        return ""
-    return f"{limit} is less than the request, {request}"
-
-
-def _amount(quantity: str) -> Decimal:
-    number = quantity.rstrip("mkKMGi")
-    return Decimal(number) * _UNITS[quantity[len(number) :]]
-
-
-def duration_problem(text: str) -> str:
-    """Return what is wrong with a duration; empty: nothing."""
-    try:
-        milliseconds(text)
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-def life_problem(text: str) -> str:
-    """Return what is wrong with a certificate's life."""
-    problem = duration_problem(text)
-    return problem or ("" if milliseconds(text) >= SHORTEST_LIFE_MS else f"{text!r} is shorter than a minute")
-
-
-def pre_stop_problem(text: str) -> str:
-    """Return what is wrong with a time to go on in whole seconds, as Kubernetes has it."""
-    if text in ("", "0s"):
-        return ""
-    problem = duration_problem(text)
-    return problem or ("" if milliseconds(text) % 1000 == 0 else f"{text!r} is not in whole seconds")
-
-
-def workers_problem(text: str) -> str:
-    """Return what is wrong with a number of processes."""
-    good = text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_WORKERS
-    return "" if good else f"{text!r} is not a number between 1 and {MOST_WORKERS}"
-
-
-def ports_problem(text: str) -> str:
-    """Return what is wrong with a list such as 25,9000-9010."""
-    if not _PORTS.fullmatch(text):
-        return f"{text!r} is no list of ports; write for example 25,9000-9010"
-    for part in filter(None, text.split(",")):
-        low, _, high = part.partition("-")
-        if not 1 <= int(low) <= int(high or low) <= 65535:
-            return f"{part!r} is outside 1 to 65535, or ends before it begins"
-    return ""

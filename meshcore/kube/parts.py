@@ -1,4 +1,7 @@
-"""All objects in a cluster that belong to the mesh, found by their label; what `uninstall` and `prune` begin with."""
+"""All objects in a cluster that belong to the mesh, found by their label; what `uninstall` and `prune` begin with.
+
+And what else is in its namespace, which would go with it.
+"""
 
 from meshcore.kube.failure import NO_SUCH_API, KubeError
 from meshcore.kube.objects import (
@@ -6,16 +9,21 @@ from meshcore.kube.objects import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     CONFIG_MAPS,
+    CRON_JOBS,
     CUSTOM_RESOURCES,
+    DAEMON_SETS,
     DEPLOYMENTS,
+    JOBS,
     LEASES,
     MUTATING_WEBHOOKS,
     NAMESPACES,
+    PODS,
     ROLE_BINDINGS,
     ROLES,
     SECRETS,
     SERVICE_ACCOUNTS,
     SERVICES,
+    STATEFUL_SETS,
     VALIDATING_WEBHOOKS,
     Kind,
     Object,
@@ -44,6 +52,10 @@ KINDS = (
 )
 # Of a mesh of one namespace, which is no part of it.
 SCOPED_KINDS = tuple(kind for kind in KINDS if kind.namespaced and kind not in (LEASES, DISRUPTION_BUDGETS))
+CLAIMS = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+WORKLOADS = (DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS, CRON_JOBS, JOBS, PODS)
+HELD = (*WORKLOADS, SERVICES, CLAIMS, CONFIG_MAPS, SECRETS)
+EVERYWHERE = (CONFIG_MAPS, "kube-root-ca.crt")  # Kubernetes puts it into every namespace
 ELSEWHERE = "kube-system"  # where one RoleBinding has to be
 
 
@@ -62,3 +74,24 @@ async def parts(session: Session, namespace: str, label: str, *, scoped: bool = 
                 raise
             found += [{**each, "apiVersion": kind.api_version, "kind": kind.kind} for each in listed.items]
     return [each for each in found if each["kind"] != NAMESPACES.kind or each["metadata"]["name"] == namespace]
+
+
+async def strangers(
+    session: Session,
+    namespace: str,
+    label: str,
+    *,
+    kinds: tuple[Kind, ...] = HELD,
+    but: tuple[tuple[Kind, str], ...] = (),
+) -> list[str]:
+    """Return what a namespace holds besides the mesh, KIND/NAME each; raises KubeError.
+
+    `label` is KEY=VALUE of the mesh's own; `but` are objects that somebody else keeps for it.
+    """
+    key, _, value = label.partition("=")
+    found = []
+    for kind in kinds:
+        listed = await session.list(kind.path(namespace), labels=f"{key}!={value}")
+        names = (str(each["metadata"]["name"]) for each in listed.items)
+        found += [f"{kind.kind.lower()}/{name}" for name in names if (kind, name) not in (EVERYWHERE, *but)]
+    return found

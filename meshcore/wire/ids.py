@@ -34,12 +34,17 @@ def parse_spiffe(text: str) -> SpiffeId:
     if len(parts) != 5 or parts[1] != "ns" or parts[3] != "sa":
         raise ValueError(f"{text!r} is not a SPIFFE ID of a workload: spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT")
     domain, _, namespace, _, account = parts
-    if not _TRUST_DOMAIN_RE.fullmatch(domain):
+    if not is_trust_domain(domain):
         raise ValueError(f"{text!r} has a trust domain that is not lower-case letters, digits, '.', '-' or '_'")
     for label in (namespace, account):
         if not is_label(label):
             raise ValueError(f"{text!r} has a part {label!r} that is not a DNS label")
     return SpiffeId(domain, namespace, account)
+
+
+def is_trust_domain(text: str) -> bool:
+    """Tell whether a name can be a trust domain (SPIFFE-ID, section 2.1)."""
+    return _TRUST_DOMAIN_RE.fullmatch(text) is not None
 
 
 def is_label(text: str) -> bool:

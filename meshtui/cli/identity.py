@@ -131,7 +131,7 @@ async def _state(home: str) -> "tuple[State, str]":
     from meshcore.inject.names import ANCHORS_MAP, ISSUER_SECRET, MESHED
     from meshcore.kube.failure import FORBIDDEN, KubeError
     from meshcore.kube.objects import CONFIG_MAPS, PODS, SECRETS
-    from meshtui.cli.install import installed_settings
+    from meshtui.cli.installed import settings_of
     from meshtui.cli.rotation import State
     from meshtui.sources.checks.trust import anchors_of, issuer_of
 
@@ -140,7 +140,7 @@ async def _state(home: str) -> "tuple[State, str]":
             raise Fault("only a cluster's anchor is rotated", "a local mesh gets a new one with `meshtui down`, `up`")
         namespace = home or mesh.hello.mesh
         try:
-            if (await installed_settings(cluster, namespace)).identity.external:
+            if (await settings_of(cluster, namespace)).identity.external:
                 raise Fault(
                     f"Secret {namespace}/{ISSUER_SECRET} is somebody else's to keep (identity.external)",
                     f"put the new anchor beside the old one into ConfigMap {ANCHORS_MAP}, have them sign an issuer "

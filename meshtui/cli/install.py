@@ -13,9 +13,10 @@ import msgspec
 import typer
 
 from meshcore.client.failure import ClientError
-from meshcore.inject.names import ANCHORS_MAP, CONFIG_KEY, CONFIG_MAP, ISSUER_SECRET, MESHED
-from meshcore.inject.settings import Settings, SettingsError, read
-from meshtui.cli import manifests, output, where
+from meshcore.inject.names import ANCHORS_MAP, ISSUER_SECRET, MESHED
+from meshcore.inject.settings import Settings
+from meshcore.wire.ids import is_label
+from meshtui.cli import installed, manifests, output, where
 from meshtui.cli.fault import USAGE, Fault
 from meshtui.cli.scope import run
 from meshtui.sources.kubeconfig import open_kube
@@ -23,7 +24,20 @@ from meshtui.sources.kubeconfig import open_kube
 if TYPE_CHECKING:
     from meshcore.kube.session import Session
 
-Home = Annotated[str, typer.Option("--mesh-namespace", help="Namespace of the control plane.", metavar="NS")]
+
+def _label(namespace: str) -> str:
+    if not is_label(namespace):
+        raise Fault(
+            f"--mesh-namespace {namespace!r} cannot name a namespace",
+            "use lower-case letters, digits and '-', at most 63",
+            status=USAGE,
+        )
+    return namespace
+
+
+Home = Annotated[
+    str, typer.Option("--mesh-namespace", help="Namespace of the control plane.", metavar="NS", callback=_label)
+]
 Prefix = Annotated[
     str, typer.Option("--image-prefix", help="Before the images' names, e.g. registry.example.com/mesh/.")
 ]
@@ -75,7 +89,7 @@ def install(
     if external:
         settings = manifests.changed(settings, ["identity.external=true"])
     if not ignore_cluster:
-        _ask(lambda cluster: _refuse_second(cluster, namespace, namespaced=namespaced, external=external))
+        _ask(lambda cluster: installed.refuse_second(cluster, namespace, namespaced=namespaced, external=external))
     found = manifests.adapt(objects, settings, namespace)
     sys.stdout.write(manifests.text([found[0], *identity, *found[1:]]))
 
@@ -92,15 +106,15 @@ def upgrade(
     Its settings, its trust anchor and its replicas (--ha) stay as they are.
     """
     _refuse_both(ha, namespaced=namespaced)
-    installed: list[tuple[Settings, bool]] = []
+    looked: list[tuple[Settings, bool]] = []
 
     async def look(cluster: "Session") -> None:
-        settings = await installed_settings(cluster, namespace)
+        settings = await installed.settings_of(cluster, namespace)
         unsaid = ha is None and not namespaced
-        installed.append((settings, await _replicated(cluster, namespace) if unsaid else bool(ha)))
+        looked.append((settings, await installed.replicated(cluster, namespace) if unsaid else bool(ha)))
 
     _ask(look)
-    ((settings, replicas),) = installed
+    ((settings, replicas),) = looked
     objects = manifests.load(ha=replicas, namespaced=namespaced)
     ours = manifests.settings_of(objects)
     images = {
@@ -115,6 +129,7 @@ def upgrade(
 def uninstall(namespace: Home = manifests.NAMESPACE, namespaced: bool = NAMESPACED, force: bool = FORCE) -> None:
     """Print all of the mesh, for kubectl delete -f -."""
     found: list[Any] = []
+    others: list[str] = []
 
     async def look(cluster: "Session") -> None:
         from meshcore.kube.objects import PODS
@@ -122,14 +137,21 @@ def uninstall(namespace: Home = manifests.NAMESPACE, namespaced: bool = NAMESPAC
         meshed = await cluster.list(PODS.path(namespace if namespaced else None), labels=f"{MESHED}=true")
         if meshed.items and not force:
             names = sorted(f"{one['metadata']['namespace']}/{one['metadata']['name']}" for one in meshed.items)
-            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
             raise Fault(
-                f"pods still have sidecars: {', '.join(names[:5])}{more}",
+                f"pods still have sidecars: {installed.some(names)}",
                 "take the annotation away and restart them, or say --force",
             )
-        found.extend(await _present(cluster, namespace, namespaced=namespaced))
+        found.extend(await installed.present(cluster, namespace, namespaced=namespaced))
+        if not namespaced:
+            others.extend(await installed.beside(cluster, namespace))
 
     _ask(look)
+    if others and any(each["kind"] == "Namespace" for each in found):
+        found[:] = [each for each in found if each["kind"] != "Namespace"]
+        output.note(
+            f"Namespace {namespace} stays: it holds {installed.some(others)}. "
+            f"`kubectl delete namespace {namespace}` takes all of it away."
+        )
     if not found:
         output.note(f"Nothing of the mesh is in {f'namespace {namespace}' if namespaced else 'this cluster'}.")
         return
@@ -143,7 +165,7 @@ def prune(namespace: Home = manifests.NAMESPACE, ha: bool | None = KEEP_HA, name
     found: list[Any] = []
 
     async def look(cluster: "Session") -> None:
-        found.extend(await _present(cluster, namespace, namespaced=namespaced))
+        found.extend(await installed.present(cluster, namespace, namespaced=namespaced))
 
     _ask(look)
     unsaid = ha is None and not namespaced
@@ -227,69 +249,6 @@ def _ask(look: Callable[["Session"], Awaitable[None]]) -> None:
             raise Fault(error.message, error.hint) from None
 
     run(verb)
-
-
-async def _refuse_second(cluster: "Session", namespace: str, *, namespaced: bool, external: bool) -> None:
-    """Raise Fault if there is a mesh already: a second anchor would make its pods strangers to each other."""
-    from meshcore.kube.failure import NO_SUCH_API, NOT_FOUND, KubeError
-    from meshtui.sources.checks import earlier
-
-    found: dict[Any, Any] = {}
-    for kind, space, name in earlier.places(namespace, scoped=namespaced):
-        try:
-            found[kind, space, name] = await cluster.get(kind.path(space or None, name))
-        except KubeError as error:
-            if error.code not in (NOT_FOUND, NO_SUCH_API):
-                raise Fault(error.message, f"{error.hint}; or say --ignore-cluster") from None
-    flags = " --namespaced" * namespaced
-    flags += "" if namespace == manifests.NAMESPACE else f" --mesh-namespace {namespace}"
-    for trace in earlier.traces(namespace, found, f"`meshtui upgrade{flags}`").values():
-        if not (external and trace.issuer):
-            raise Fault(trace.error if trace.issuer else f"a mesh is installed already: {trace.error}", trace.hint)
-
-
-async def installed_settings(cluster: "Session", namespace: str) -> Settings:
-    """Return the settings of the mesh that a namespace has; raises Fault or KubeError."""
-    from meshcore.kube.failure import NOT_FOUND, KubeError
-    from meshcore.kube.objects import CONFIG_MAPS
-
-    try:
-        found = await cluster.get(CONFIG_MAPS.path(namespace, CONFIG_MAP))
-        return read((found.get("data") or {}).get(CONFIG_KEY, ""))
-    except KubeError as error:
-        if error.code != NOT_FOUND:
-            raise
-        raise Fault(f"no mesh is installed in namespace {namespace}", "`meshtui install` prints one") from None
-    except SettingsError as error:
-        raise Fault(f"ConfigMap {namespace}/{CONFIG_MAP}: {error}", "correct it there first") from None
-
-
-async def _replicated(cluster: "Session", namespace: str) -> bool:
-    """Return whether the installed mesh is one of --ha; raises Fault where that may not be seen."""
-    from meshcore.kube.failure import FORBIDDEN, NOT_FOUND, KubeError
-    from meshcore.kube.needs import INJECTOR
-    from meshcore.kube.objects import DEPLOYMENTS, MUTATING_WEBHOOKS
-
-    places = (DEPLOYMENTS.path(namespace, manifests.ACCOUNT), MUTATING_WEBHOOKS.path(name=INJECTOR))
-    for place in places:
-        try:
-            if manifests.replicated([await cluster.get(place)]):
-                return True
-        except KubeError as error:
-            if error.code == FORBIDDEN:
-                raise Fault(
-                    f"whether the mesh has replicas is not seen: {error.message}", "say --ha or --no-ha"
-                ) from None
-            if error.code != NOT_FOUND:
-                raise
-    return False
-
-
-async def _present(cluster: "Session", namespace: str, *, namespaced: bool) -> list[Any]:
-    """Return all objects in the cluster that are part of the mesh, the namespace first."""
-    from meshcore.kube.parts import parts
-
-    return await parts(cluster, namespace, "=".join(manifests.PART_OF), scoped=namespaced)
 
 
 def _bare(each: Any) -> Any:

@@ -15,7 +15,7 @@ import yaml
 from meshcore.inject.names import CONFIG_KEY, CONFIG_MAP
 from meshcore.inject.settings import Settings, SettingsError, convert, write
 from meshcore.kube.needs import INJECTOR
-from meshtui.cli.fault import Fault
+from meshtui.cli.fault import USAGE, Fault
 
 Object = dict[str, Any]
 
@@ -118,11 +118,19 @@ def changed(settings: Settings, changes: Iterable[str]) -> Settings:
         if not isinstance(place, dict) or field not in place:
             known = ", ".join(place) if isinstance(place, dict) else ", ".join(document)
             raise Fault(f"--set {path}: there is no such setting", f"there is {known}")
-        place[field] = yaml.safe_load(value) if isinstance(place[field], bool) else value
+        place[field] = value if isinstance(place[field], str) else _plain(path, value)
     try:
         return convert(document)
     except SettingsError as error:
-        raise Fault(f"--set: {error}") from None
+        raise Fault(f"these settings cannot be used: {error}", status=USAGE) from None
+
+
+def _plain(path: str, value: str) -> object:
+    """Return a number, or what is true or false, as YAML has it."""
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise Fault(f"--set {path}: {value!r} is neither a number nor true or false", status=USAGE) from None
 
 
 def text(objects: Iterable[Object]) -> str:

@@ -133,6 +133,24 @@ def test_an_admin_of_one_namespace_upgrades_and_prunes_its_mesh(cluster: Cluster
     assert (left["kind"], left["metadata"]["name"]) == ("ConfigMap", "old")
 
 
+def test_a_namespace_that_is_in_use_is_not_taken_and_never_deleted(cluster: Cluster, namespace: str) -> None:
+    admin, here = cluster.plane.admin, ["--mesh-namespace", namespace]
+    cluster.kubectl("create", "deployment", "shop", "--image=a:1", "--replicas=0", "-n", namespace)
+    refused = meshtui("install", *here, kubeconfig=admin)
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+    assert f"namespace {namespace} holds deployment/shop" in refused.stderr
+
+    mesh = printed(meshtui("install", *here, "--ignore-cluster", kubeconfig=admin))
+    cluster.kubectl("apply", "-f", "-", stdin=mesh)
+    done = meshtui("uninstall", *here, kubeconfig=admin)
+    gone = {(each["kind"], each["metadata"]["name"]) for each in yaml.safe_load_all(printed(done))}
+    assert ("Deployment", "meshtui-controller") in gone
+    assert not gone & {("Namespace", namespace), ("Deployment", "shop")}
+    assert f"Namespace {namespace} stays: it holds deployment/shop." in done.stderr
+    cluster.kubectl("delete", "--timeout=290s", "-f", "-", stdin=done.stdout, seconds=300)
+    cluster.kubectl("get", "deployment", "shop", "-n", namespace)
+
+
 def test_uninstall_waits_for_the_last_meshed_pod(cluster: Cluster, namespace: str) -> None:
     pod = {
         "apiVersion": "v1",

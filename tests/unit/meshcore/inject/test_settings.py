@@ -4,16 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from meshcore.inject.settings import (
-    Addresses,
-    Images,
-    Settings,
-    SettingsError,
-    ports_problem,
-    quantity_problem,
-    read,
-    write,
-)
+from meshcore.inject.settings import Addresses, Images, Settings, SettingsError, read, write
 from meshcore.pki.authority import LEAF_LIFE
 
 SETTINGS = Settings(
@@ -53,12 +44,28 @@ def test_defaults_are_the_documents_own() -> None:
         ("proxy: {memoryLimit: 47Mi}", r"47Mi is less than the request, 48Mi.*\$.proxy.memoryLimit"),
         ("proxy: {cpuRequest: '1', cpuLimit: 999m}", r"999m is less than the request, 1 .*\$.proxy.cpuLimit"),
         ("trustDomain: 1", r"\$.trustDomain"),
+        ("trustDomain: UPPER", r"cannot be a trust domain.*\$.trustDomain"),
+        ("proxy: {skipNetworks: nonsense}", r"'nonsense' is no network.*\$.proxy.skipNetworks"),
         ("{", "not YAML"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(extra: str, where: str) -> None:
     with pytest.raises(SettingsError, match=where):
         read(DOCUMENT + extra)
+
+
+@pytest.mark.parametrize(
+    ("document", "where"),
+    [
+        (DOCUMENT.replace("agents: a", "agents: ''"), r"'' is no image.*\$.images.agents"),
+        (DOCUMENT.replace("controller: c", "controller: 'c:a b'"), r"is no image.*\$.images.controller"),
+        (DOCUMENT.replace("identity: i:1", "identity: nonsense"), r"no address to dial.*\$.addresses.identity"),
+        (DOCUMENT.replace("control: c:1", "control: x:99999"), r"no address to dial.*\$.addresses.control"),
+    ],
+)
+def test_what_has_no_default_is_looked_at_too(document: str, where: str) -> None:
+    with pytest.raises(SettingsError, match=where):
+        read(document)
 
 
 def test_the_issuer_is_ours_to_make_unless_somebody_says_otherwise() -> None:
@@ -69,20 +76,3 @@ def test_the_issuer_is_ours_to_make_unless_somebody_says_otherwise() -> None:
 def test_an_empty_document_is_told() -> None:
     with pytest.raises(SettingsError, match="object"):
         read("")
-
-
-@pytest.mark.parametrize("text", ["", "25", "25,9000-9010", "1-65535"])
-def test_lists_of_ports(text: str) -> None:
-    assert not ports_problem(text)
-
-
-@pytest.mark.parametrize("text", ["0", "70000", "10-5", "a", "1,,2", "1-", "-1"])
-def test_what_is_no_list_of_ports(text: str) -> None:
-    assert ports_problem(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "good"), [("100m", True), ("0.5", True), ("64Mi", True), ("", False), ("64 Mi", False)]
-)
-def test_quantities(text: str, good: bool) -> None:
-    assert (not quantity_problem(text)) is good

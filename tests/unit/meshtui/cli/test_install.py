@@ -47,6 +47,36 @@ def test_without_a_word_it_makes_one(capsys: pytest.CaptureFixture[str]) -> None
     assert len(named(objects, "Secret", ISSUER_SECRET)) == len(named(objects, "ConfigMap", ANCHORS_MAP)) == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--mesh-namespace", "Bad_NS"], "'Bad_NS' cannot name a namespace"),
+        (["--mesh-namespace", ""], "'' cannot name a namespace"),
+        (["--trust-domain", "a b"], "'a b' cannot be a trust domain"),
+        (["--trust-domain", "UPPER"], "'UPPER' cannot be a trust domain"),
+        (["--image-tag", "a b"], "is no image"),
+        (["--image-prefix", " "], "is no image"),
+        (["--set", "images.agents="], "is no image"),
+        (["--set", "proxy.skipNetworks=nonsense"], "'nonsense' is no network"),
+        (["--set", "addresses.identity=nonsense"], "'nonsense' is no address to dial"),
+        (["--set", "proxy.nativeSidecar=["], "'[' is neither a number nor true or false"),
+        (["--set", "proxy.workers=many"], "$.proxy.workers"),
+    ],
+)
+def test_what_no_mesh_could_have_is_refused_in_a_line(
+    capsys: pytest.CaptureFixture[str], words: list[str], why: str
+) -> None:
+    status, objects, said = install(capsys, *words)
+    assert (status, objects, said.count("\n")) == (2, [], 1)
+    assert why in said
+
+
+def test_a_number_is_a_number(capsys: pytest.CaptureFixture[str]) -> None:
+    _, objects, _ = install(capsys, "--set", "proxy.workers=2")
+    (config,) = named(objects, "ConfigMap", CONFIG_MAP)
+    assert read(config["data"][CONFIG_KEY]).proxy.workers == 2
+
+
 @pytest.mark.parametrize("scope", [[], ["--namespaced"]], ids=["cluster", "namespace"])
 def test_cert_managers_has_the_anchors_and_no_secret(
     capsys: pytest.CaptureFixture[str], files: dict[str, str], scope: list[str]
