@@ -43,9 +43,14 @@ def check(
         raise SpecError(*sorted(faults, key=lambda fault: fault.line))
 
 
-def _names(mesh: Mesh, document: Document) -> Iterator[Fault]:
+def misnamed(mesh: Mesh, document: Document) -> Iterator[Fault]:
+    """Yield what is wrong with the mesh's own name: its place is claimed by that, before anything else is checked."""
     if mesh.name and not is_label(mesh.name):
         yield document.fault(("name",), f"{mesh.name!r} cannot name a mesh", LABEL)
+
+
+def _names(mesh: Mesh, document: Document) -> Iterator[Fault]:
+    yield from misnamed(mesh, document)
     if not is_label(mesh.namespace):
         yield document.fault(("namespace",), f"{mesh.namespace!r} cannot name a namespace", LABEL)
     if not is_trust_domain(mesh.trust_domain):

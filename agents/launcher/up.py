@@ -22,11 +22,11 @@ from agents.launcher.address import SOCKET_LIMIT
 from agents.launcher.announce import Announcer, pages, summary
 from agents.launcher.crew import Crew
 from agents.launcher.detach import Relay
-from agents.launcher.document import SpecError
+from agents.launcher.document import Document, SpecError
 from agents.launcher.ending import Ending
 from agents.launcher.plan import Instance, Surroundings, plan
 from agents.launcher.ports import Ports, occupied
-from agents.launcher.rules import check
+from agents.launcher.rules import check, misnamed
 from agents.launcher.spec import Mesh, load
 from meshcore.client.channel import Session, open_session
 from meshcore.client.failure import ClientError
@@ -54,7 +54,7 @@ def up(order: Order, relay: Relay | None) -> int:
     try:
         mesh, document = load(order.file)
         mesh = _with_settings(mesh, order)
-        held = claim(order.name or mesh.name or _folder_name(order.file))
+        held = claim(_name(order, mesh, document))
         _check_length(held)
     except SpecError as error:
         return _refuse(out, relay, str(error), BAD_INPUT)
@@ -77,6 +77,13 @@ def up(order: Order, relay: Relay | None) -> int:
     finally:
         ports.close()
         held.release()
+
+
+def _name(order: Order, mesh: Mesh, document: Document) -> str:
+    """Return under which name the mesh runs; raises SpecError for one in the file that none can have."""
+    if not order.name and (faults := [*misnamed(mesh, document)]):
+        raise SpecError(*faults)
+    return order.name or mesh.name or _folder_name(order.file)
 
 
 async def _run(

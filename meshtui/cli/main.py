@@ -1,5 +1,6 @@
 """The command `meshtui`: its verbs, and how what goes wrong leaves it (one line on stderr, exit status 1 or 2)."""
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -73,6 +74,9 @@ for handed_on in (local.up, local.down, local.ps, local.logs, local.run):
 
 def main() -> None:
     """Run the command line of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale may not have our signs: they are no reason to say nothing
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(execute(sys.argv[1:]))
 
 

@@ -41,3 +41,10 @@ def test_a_reader_that_has_seen_enough_is_no_failure() -> None:
         started.stdout.close()
         assert started.stderr.read() == ""
         assert started.wait(10) == 0
+
+
+def test_a_locale_without_our_signs_is_no_failure() -> None:
+    environment = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    program = "import sys; from meshtui.cli import main; main.execute = lambda words: print('\\u221a ok'); main.main()"
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"\\u221a ok\n", b"")
