@@ -16,8 +16,9 @@ from agents.sidecar.engine.http2.limits import APPLICATION, HOP, Limits
 from agents.sidecar.engine.http2.stream import Stream
 from agents.sidecar.engine.stack import Stack
 from agents.sidecar.host.h2 import Served
-from agents.sidecar.host.h2carrier import Carrier, Carriers, Fleet
+from agents.sidecar.host.h2carrier import Carrier
 from agents.sidecar.host.h2edge import Edge
+from agents.sidecar.host.h2fleet import Carriers, Fleet
 from agents.sidecar.host.host import Host
 from agents.sidecar.stacks import outbound_stack
 from agents.sidecar.state.doors import Door

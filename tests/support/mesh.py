@@ -23,7 +23,7 @@ from agents.sidecar.engine.hop import hello
 from agents.sidecar.engine.stack import Stack
 from agents.sidecar.host.dial import Dialer
 from agents.sidecar.host.h2 import Served
-from agents.sidecar.host.h2carrier import Fleet
+from agents.sidecar.host.h2fleet import Fleet
 from agents.sidecar.host.hop import HopServed
 from agents.sidecar.host.hops import Hops
 from agents.sidecar.host.host import Host

@@ -1,6 +1,6 @@
 """What a connection speaks, from the first bytes that its client sent, before any of them is taken.
 
-host/listener peeks and asks; the answer is a protocol, or MORE. A ClientHello is read far enough to know its ALPN and
+host/arrival peeks and asks; the answer is a protocol, or MORE. A ClientHello is read far enough to know its ALPN and
 SNI, which tells the mesh's own TLS from everybody else's. No I/O.
 """
 

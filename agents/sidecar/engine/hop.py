@@ -1,6 +1,6 @@
 """What sidecars say to each other on the mesh hop besides HTTP/2 itself: who they are, and what a byte stream carries.
 
-host/hop and host/h2carrier use it. One HELLO per connection; no field of the mesh's own in any request.
+host/hop and host/h2fleet use it. One HELLO per connection; no field of the mesh's own in any request.
 """
 
 from google.protobuf.message import DecodeError

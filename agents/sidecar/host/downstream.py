@@ -1,6 +1,6 @@
 """The side of HTTP/1 that faces a client: reads requests, runs the stack, hands them to an upstream, writes responses.
 
-host/listener makes one per connection that speaks HTTP/1, the mesh hop one per `http/1.1` stream. Requests are answered
+host/arrival makes one per connection that speaks HTTP/1, the mesh hop one per `http/1.1` stream. Requests are answered
 in order, one at a time. Nothing is created per request but the head and its Exchange.
 """
 

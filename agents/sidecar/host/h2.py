@@ -17,8 +17,8 @@ from agents.sidecar.engine.http2.stream import Stream
 from agents.sidecar.engine.http2.wire import ENHANCE_YOUR_CALM
 from agents.sidecar.engine.stack import Reply
 from agents.sidecar.host.backlog import backlog
-from agents.sidecar.host.h2carrier import Carriers, Fleet
 from agents.sidecar.host.h2edge import Edge
+from agents.sidecar.host.h2fleet import Carriers, Fleet
 from agents.sidecar.host.h2relay import Relay
 from agents.sidecar.host.host import HEAD_TICKS, IDLE_TICKS, Host
 from agents.sidecar.host.shed import Mark, Standing

@@ -1,6 +1,6 @@
 """Why mutual TLS came to nothing, in one of a few words; counted and, now and then, said in the log.
 
-host/listener and host/hop ask for clients, host/h2carrier for servers. With TLS 1.3 a client is done before the
+host/arrival and host/hop ask for clients, host/h2fleet for servers. With TLS 1.3 a client is done before the
 server has looked at its certificate: the server knows why, the client reads an alert or the end of the connection.
 """
 

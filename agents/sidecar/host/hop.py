@@ -1,6 +1,6 @@
 """The mesh hop's accepting side: a connection from another sidecar, with mutual TLS already on.
 
-host/listener hands the socket over when ALPN names the mesh. Who the client is comes from its certificate alone; the
+host/arrival hands the socket over when ALPN names the mesh. Who the client is comes from its certificate alone; the
 HELLO adds what the identity bears out. Native streams are requests, extended CONNECTs are byte streams.
 """
 
@@ -16,7 +16,7 @@ from agents.sidecar.engine.http2.limits import HOP
 from agents.sidecar.engine.http2.stream import Stream
 from agents.sidecar.engine.http2.wire import NO_ERROR
 from agents.sidecar.host.h2 import Asked, Served
-from agents.sidecar.host.h2carrier import Fleet
+from agents.sidecar.host.h2fleet import Fleet
 from agents.sidecar.host.handshake import refuse
 from agents.sidecar.host.hopstream import ByteStream
 from agents.sidecar.host.host import Host

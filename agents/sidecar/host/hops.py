@@ -10,7 +10,7 @@ from typing import Any
 from agents.sidecar.engine.hop import connect
 from agents.sidecar.engine.http2.connection import Connection
 from agents.sidecar.engine.http2.stream import Stream
-from agents.sidecar.host.h2carrier import Carriers, Fleet
+from agents.sidecar.host.h2fleet import Carriers, Fleet
 from agents.sidecar.host.hopstream import ByteStream
 from agents.sidecar.state.endpoints import Endpoint
 from meshcore.wire.ids import join

@@ -1,6 +1,6 @@
 """Bytes both ways, not understood: opaque TCP, foreign TLS, CONNECT. Half-close and back-pressure are passed on.
 
-host/listener makes an Opening per client connection, the mesh hop one per `tcp` stream; it chooses an endpoint, dials
+host/arrival makes an Opening per client connection, the mesh hop one per `tcp` stream; it chooses an endpoint, dials
 it and joins the two. Counted per connection on the edge's TcpCell.
 """
 

@@ -1,6 +1,6 @@
 """Which protocol object answers for a client connection, once it is known what it speaks.
 
-host/listener asks for sockets, the mesh hop for its byte streams. The objects of HTTP/2 are handed in by main, as
+host/arrival asks for sockets, the mesh hop for its byte streams. The objects of HTTP/2 are handed in by main, as
 `Makers`: this room's HTTP/1 and opaque parts do not know them.
 """
 

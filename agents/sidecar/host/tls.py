@@ -1,6 +1,6 @@
 """TLS of the mesh: TLS 1.3 with a certificate on both sides, made anew whenever certificates or anchors change.
 
-host/listener takes `server` for what comes in on the mesh's ALPN, the hop takes `client`. Whether the far end is who it
+host/arrival takes `server` for what comes in on the mesh's ALPN, the hop takes `client`. Whether the far end is who it
 must be is compared by those two, with `identity`, before any byte is passed on: `ssl` cannot match a URI.
 """
 
@@ -55,7 +55,7 @@ def identity(transport: Any) -> str:
 def expiry(transport: Any) -> float:
     """Return when the certificate of a TLS transport's far end expires, in Unix seconds; infinity for no certificate.
 
-    TLS looks at it once, and a connection may outlive it: host/hop and host/h2carrier end those with their sweeps.
+    TLS looks at it once, and a connection may outlive it: host/hop and host/h2fleet end those with their sweeps.
     """
     certificate = transport.get_extra_info("peercert")
     return ssl.cert_time_to_seconds(certificate["notAfter"]) if certificate else inf

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from agents.sidecar.host.h2carrier import SWEEP_S
+from agents.sidecar.host.h2fleet import SWEEP_S
 from tests.support.mesh import Mesh, Plane
 from tests.support.serving import serving
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agents.sidecar.engine.exchange import INBOUND, OUTBOUND
-from agents.sidecar.host import listener
+from agents.sidecar.host import arrival
 from agents.sidecar.host.dial import Dialer
 from agents.sidecar.host.host import Host
 from agents.sidecar.host.listener import Listener
@@ -155,7 +155,7 @@ async def test_on_an_opaque_port_the_mesh_is_still_recognised(bench: Bench, monk
         settled.append(tls)
         accepted.close()
 
-    monkeypatch.setattr(listener, "_hand_over", hand_over)
+    monkeypatch.setattr(arrival, "_hand_over", hand_over)
     context = ssl.create_default_context()
     context.set_alpn_protocols(["meshtui/1"])
     bench.listener.contexts.server = context
@@ -238,7 +238,7 @@ async def test_over_the_limit_http_is_told_and_everything_else_closed(bench: Ben
 
 
 async def test_over_the_limit_silence_is_not_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "OVER_S", 0.05)
+    monkeypatch.setattr(arrival, "OVER_S", 0.05)
     bench.runtime.bounds.connections = 0
     with contextlib.suppress(ConnectionError):
         assert await bench.ask() == b""
@@ -247,7 +247,7 @@ async def test_over_the_limit_silence_is_not_waited_for(bench: Bench, monkeypatc
 
 
 async def test_far_over_the_limit_nobody_is_listened_to(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "OVER", 0)
+    monkeypatch.setattr(arrival, "OVER", 0)
     bench.runtime.bounds.connections = 0
     with contextlib.suppress(ConnectionError):
         assert await bench.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") == b""
@@ -299,7 +299,7 @@ async def test_a_redirected_connection_waits_for_the_first_word_of_discovery(ben
 
 
 async def test_and_goes_its_own_way_without(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "DISCOVERY_S", 0.05)
+    monkeypatch.setattr(arrival, "DISCOVERY_S", 0.05)
     ways = bench.listener.ways = Ways(bench, EndpointSet("10.0.0.9:80"))
     assert await bench.ask(b"*1 hello\r\n") == b"*1 HELLO\r\n"
     assert ways.target is not None
@@ -311,8 +311,8 @@ async def test_and_is_dropped_when_the_listener_stops(bench: Bench) -> None:
     ways = bench.listener.ways = Ways(bench, EndpointSet("10.0.0.9:80"))
     asking = asyncio.create_task(bench.ask(b"*1 hello\r\n"))
     await asyncio.sleep(0.05)
-    for arrival in tuple(bench.listener.arrivals):
-        arrival.drop()
+    for waiting in tuple(bench.listener.arrivals):
+        waiting.drop()
     with contextlib.suppress(ConnectionError):
         assert await asking == b""
     assert ways.target is not None

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from agents.sidecar.engine.http2.connection import Connection
-from agents.sidecar.host.h2carrier import Carrier, Fleet
+from agents.sidecar.host.h2carrier import Carrier
+from agents.sidecar.host.h2fleet import Fleet
 from agents.sidecar.state.endpoints import Endpoint
 from tests.support.playbook import ME, SERVICE, Side
 
