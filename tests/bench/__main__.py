@@ -38,6 +38,9 @@ def main() -> int:
     """Run the benchmark; returns the exit status: 2 if something has to be installed, 1 if requests failed."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
     args = parse()
+    # What is not kept between starts is compiled at each one, and a sidecar's memory would be the compiler's, too.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if args.result:
         result = json.loads(args.result.read_text())
     else:

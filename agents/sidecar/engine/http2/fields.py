@@ -111,6 +111,11 @@ def weight(headers: Fields) -> int:
     return sum([len(name) + len(value) + 32 for name, value, _ in headers])
 
 
+def secret(headers: Fields) -> bool:
+    """Tell whether some field may not be remembered."""
+    return any(never or name in _SECRET for name, _, never in headers)
+
+
 def _learn_request(headers: list[Field]) -> bool:
     """Look at a request's new fields. True if some need to be seen together with others."""
     special = False

@@ -1,8 +1,9 @@
 """Blocks to heads: decoded, looked at, and known again where the same bytes come again.
 
-`Connection` has one and asks it for each head. A block of indexes alone means the same until the table changes: clients
-and servers that say the same head again and again, as gRPC's do, have it decoded and looked at once. What is kept is a
-few heads of a connection, of fields that are in its table anyway; a block with any string in it is kept by nobody.
+`Connection` has one and asks it for each head. A block that leaves the table alone means the same until the table
+changes: clients and servers that say the same head again and again, as gRPC's do, have it decoded and looked at once.
+What is kept is a few heads of a connection: those of fields that are in its table anyway, and short ones with strings
+in them when they come for the second time, as from clients that never index `:path`; secrets are kept by nobody.
 The encoder knows the fields of these again, too: they are a Section.
 """
 
@@ -21,7 +22,8 @@ Head = tuple[Fields, Any, int, int]
 
 REQUEST: Final = 0  # as a status: what is not a reply
 TRAILERS: Final = -1
-_KNOWN: Final = 32  # heads of a connection; then all are forgotten
+_KNOWN: Final = 32  # heads of a connection; then all are forgotten. As many that have come only once
+_SHORT: Final = 256  # bytes of a block with strings in it
 _NONE: Final[dict[bytes, bytes]] = {}
 
 # What stands for a request whose head is too large to be looked at.
@@ -93,9 +95,22 @@ class Heads:
         return headers
 
     def _keep(self, block: bytes, headers: Fields, found: Any, status: int, length: int) -> Head:
-        if len(block) > SHORT_BLOCK or min(block, default=0) < 0x80:  # a byte that is no index
+        indexes = len(block) <= SHORT_BLOCK and min(block, default=0) >= 0x80
+        if not indexes and not self._comes_again(block, headers):
             return headers, found, status, length
         if len(self.known) >= _KNOWN:
             self.known.clear()
         head = self.known[block] = (Section(headers), found, status, length)
         return head
+
+    def _comes_again(self, block: bytes, headers: Fields) -> bool:
+        """Tell whether a block with strings in it is worth keeping. One that changes the table has emptied `once`."""
+        if len(block) > _SHORT:
+            return False
+        once, mark = self._decoder.once, hash(block)  # not the block: there may be secrets in it
+        if mark in once:
+            return not _fields.secret(headers)
+        if len(once) >= _KNOWN:
+            once.clear()
+        once.add(mark)
+        return False

@@ -29,7 +29,7 @@ class Decoder:
     Whoever has a block of at most SHORT_BLOCK bytes may try `short` on each of them before.
     """
 
-    __slots__ = ("_few", "_limit", "_strings", "_table", "meanings", "short")
+    __slots__ = ("_few", "_limit", "_strings", "_table", "meanings", "once", "short")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -37,7 +37,10 @@ class Decoder:
         self._table = Table()
         self.short: dict[int, Field] = {0x80 | index: field for index, field in enumerate(STATIC, 1)}
         self._strings: dict[bytes, bytes] = {}  # in Huffman code, with their length in front
-        self.meanings: dict[bytes, Any] = {}  # its user's, of blocks of indexes alone: emptied when these change
+        self.meanings: dict[
+            bytes, Any
+        ] = {}  # its user's, of blocks that leave the table alone: emptied when it changes
+        self.once: set[int] = set()  # the same, of those that are not worth more yet
 
     def decode(self, block: bytes) -> list[Field]:
         """Return a block's fields, or raise HpackError."""
@@ -139,6 +142,7 @@ class Decoder:
     def _reindex(self) -> None:
         """Fields have other indexes now: bytes 0xBE to 0xFE name the newest 65 of the dynamic table."""
         self.meanings.clear()
+        self.once.clear()
         short = self.short
         byte = 0x80 | STATIC_SIZE
         for field in self._table.fields:

@@ -1,13 +1,17 @@
 """Heads of a connection: known again by their block while that means the same, and never for what they are not."""
 
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.sidecar.engine.http2 import wire
 from agents.sidecar.engine.http2.connection import CLIENT, SERVER, Connection
 from agents.sidecar.engine.http2.fields import Fields, MalformedError
 from agents.sidecar.engine.http2.heads import REQUEST as A_REQUEST
 from agents.sidecar.engine.http2.heads import Heads
-from agents.sidecar.engine.http2.hpack import Encoder
+from agents.sidecar.engine.http2.hpack import Decoder, Encoder, HpackError
 from agents.sidecar.engine.http2.limits import APPLICATION
 from agents.sidecar.engine.http2.stream import Stream
 from agents.sidecar.engine.http2.wire import ConnectionFault
@@ -69,9 +73,33 @@ def test_a_block_is_forgotten_when_the_table_changes() -> None:
     assert heads.request(encoder.encode(REQUEST))[1][b":path"] == b"/s/m"
 
 
-def test_a_block_with_a_string_is_not_kept() -> None:
+_GET = b"\x82\x86\x84\x01\x03a.b"  # GET http / of a.b, whose name is in no table
+
+
+def test_a_block_with_a_string_is_known_when_it_has_come_twice() -> None:
     heads = Heads(APPLICATION)
-    assert heads.trailers(b"\x0f\x28\x01a", False)[0] == [(b"set-cookie", b"a", False)]
+    first = heads.request(_GET)
+    assert not heads.known
+    assert heads.request(_GET)[:2] == (tuple(first[0]), first[1])
+    assert heads.known[_GET][1][b":authority"] == b"a.b"
+    heads.request(_GET + b"\x40\x01x\x01y")  # goes into the table
+    assert not heads.known
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"\x0f\x28\x01a",  # set-cookie
+        b"\x10\x01x\x01y",  # never to be indexed
+        b"\x00\x01x\x7f\xac\x01" + 299 * b"y",  # long
+        b"\x40\x01x\x01y",  # goes into the table each time
+        b"\x20\x00\x01x\x01y",  # changes the table's size
+    ],
+)
+def test_a_block_with_a_secret_or_a_use_of_the_table_is_not_kept(block: bytes) -> None:
+    heads = Heads(APPLICATION)
+    for _ in range(3):
+        assert heads.trailers(block, False)[0]
     assert not heads.known
 
 
@@ -82,6 +110,19 @@ def test_what_is_kept_is_bounded() -> None:
         heads.reply(block)
     assert blocks[-1] in heads.known
     assert len(heads.known) <= 32 < len(blocks)
+
+
+def test_what_may_come_again_is_bounded() -> None:
+    heads = Heads(APPLICATION)
+    blocks = [b"\x82\x86\x84\x01\x02%d" % number for number in range(10, 90)]  # GET http / of 10 to 89
+    for block in blocks + blocks:
+        heads.request(block)
+    assert not heads.known  # each was forgotten before it came again
+    for block in blocks:
+        heads.request(block)
+        heads.request(block)
+    assert blocks[-1] in heads.known
+    assert len(heads.known) <= 32
 
 
 def test_malformed_heads_are_not_kept() -> None:
@@ -134,3 +175,29 @@ def test_known_replies_and_closing_fields_are_not_taken_for_each_other() -> None
     assert ear.events[-1] == ("reset", 5, wire.PROTOCOL_ERROR)
     connection.receive(_frame(7, reply, True))
     assert ear.events[-1] == ("headers", 7, [(b":status", b"200")], True)
+
+
+_FIELDS = st.sampled_from(
+    [(name, value) for name in (b"a", b"etag", b"cookie", b"content-language") for value in (b"", b"1", b"two")]
+)
+# A literal that leaves the table alone, one that goes into it, one that is never to be indexed; an index.
+_WRITTEN = st.tuples(_FIELDS, st.sampled_from((0x00, 0x40, 0x10)))
+
+
+@given(st.lists(st.lists(_WRITTEN, max_size=3) | st.just([]), min_size=1, max_size=6), st.lists(st.integers(0, 5)))
+def test_a_known_block_means_what_decoding_it_would(heads_: list[list[Any]], order: list[int]) -> None:
+    blocks = [
+        b"".join(b"%c%c%b%c%b" % (kind, len(name), name, len(value), value) for (name, value), kind in head)
+        + bytes((0xBE,) if number % 2 else ())  # the newest entry of the table
+        for number, head in enumerate(heads_)
+    ]
+    heads, reference = Heads(APPLICATION), Decoder(1 << 20)
+    for number in order * 3:
+        block = blocks[number % len(blocks)]
+        known = heads.known.get(block)
+        try:
+            meant = reference.decode(block)
+        except HpackError:
+            assert known is None
+            return
+        assert list(known[0] if known else heads.trailers(block, False)[0]) == meant
