@@ -4,9 +4,10 @@ A pod that is told to end is still asked for a moment, by whoever has not heard 
 here; README says what people may choose. Pure.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import Collection, MutableMapping
 from typing import Any, NamedTuple
 
+from meshcore.inject import blank
 from meshcore.inject.decide import Object
 from meshcore.inject.settings import Proxy
 from meshcore.wire.duration import milliseconds
@@ -54,11 +55,10 @@ def pause(spec: Object, length: int) -> list[str]:
     return paused
 
 
-def resume(spec: Object, paused: list[str]) -> None:
-    """Take out what `pause` put in."""
+def resume(spec: Object, paused: list[str], noted: Collection[str] = ()) -> None:
+    """Take out what `pause` put in; `noted` says what was there before, as blank.py has it."""
     for container in spec.get("containers") or ():
         lifecycle = container.get("lifecycle")
         if container.get("name") in paused and lifecycle and "sleep" in (lifecycle.get("preStop") or {}):
             del lifecycle["preStop"]
-            if not lifecycle:
-                del container["lifecycle"]
+            blank.clear(container, "lifecycle", noted, blank.owner(container))

@@ -15,6 +15,7 @@ CREATED_BY = PREFIX + "created-by"  # annotations
 PROXY_VERSION = PREFIX + "proxy-version"
 TRUST_ROOT = PREFIX + "trust-root-sha256"
 PAUSED = PREFIX + "paused-containers"  # those that were given a preStop
+BLANK = PREFIX + "blank-parts"  # those that were there before ours, with nothing in them
 
 # What a pod, or for all its pods a namespace, may ask for.
 PROXY_IMAGE = PREFIX + "proxy-image"

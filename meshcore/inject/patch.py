@@ -8,8 +8,8 @@ import hashlib
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
-from meshcore.inject import names
-from meshcore.inject.decide import Object, annotations, containers
+from meshcore.inject import blank, names
+from meshcore.inject.decide import Object, annotations
 from meshcore.inject.ending import Ending, ending, pause, resume
 from meshcore.inject.settings import Proxy, Settings
 from meshcore.inject.sidecar import Workload, configuration
@@ -20,11 +20,14 @@ Pod = MutableMapping[str, Any]
 TOKEN_S = 86_400
 STARTUP_S = 120  # how long a sidecar may take to its certificate before the kubelet starts it again
 _OURS = (names.PROXY, names.REDIRECT)
+_LABELS = (names.MESHED, names.WORKLOAD_KIND, names.WORKLOAD_NAME)
+_ANNOTATIONS = (names.CREATED_BY, names.PROXY_VERSION, names.TRUST_ROOT, names.PAUSED, names.BLANK)
 
 
 def inject(pod: Pod, settings: Settings, wishes: Wishes, anchors_pem: str, workload: Workload, created_by: str) -> None:
     """Put the sidecar, its redirect and its token into a pod or pod template that `decide` has let through."""
     spec = _mapping(pod, "spec")
+    blanks = blank.note(pod)
     end = ending(spec, wishes.proxy)
     proxy = _proxy(settings, wishes, anchors_pem, workload, spec, end)
     paused = pause(spec, end.pause)
@@ -44,40 +47,47 @@ def inject(pod: Pod, settings: Settings, wishes: Wishes, anchors_pem: str, workl
             names.PROXY_VERSION: VERSION,
             names.TRUST_ROOT: hashlib.sha256(anchors_pem.encode()).hexdigest(),
             **({names.PAUSED: ",".join(paused)} if paused else {}),
+            **blanks,
         }
     )
 
 
 def uninject(pod: Pod) -> bool:
     """Take out all that `inject` put in; tell whether there was anything."""
+    noted = blank.noted(pod)
     spec = pod.get("spec") or {}
-    found = any(container.get("name") in _OURS for container in containers(spec))
-    resume(spec, annotations(pod).get(names.PAUSED, "").split(","))
+    resume(spec, annotations(pod).get(names.PAUSED, "").split(","), noted)
+    found = False
     for part, ours in (
         ("initContainers", _OURS),
         ("containers", _OURS),
         ("volumes", (names.TOKEN_VOLUME, names.RUN_VOLUME, names.TRUST_VOLUME)),
     ):
-        present = spec.get(part)
-        if present is None:
-            continue
-        for at in [at for at, one in enumerate(present) if one.get("name") in ours][::-1]:
-            del present[at]
-        if not present:
-            del spec[part]
+        listed = spec.get(part) or []
+        found |= _without(spec, part, [at for at, one in enumerate(listed) if one.get("name") in ours], noted)
     meta = pod.get("metadata") or {}
-    for part, marks in (
-        ("labels", (names.MESHED, names.WORKLOAD_KIND, names.WORKLOAD_NAME)),
-        ("annotations", (names.CREATED_BY, names.PROXY_VERSION, names.TRUST_ROOT, names.PAUSED, names.INJECT)),
-    ):
-        present = meta.get(part)
-        if present is None:
-            continue
-        for key in marks:
-            found = present.pop(key, None) is not None or found
-        if not present:
-            del meta[part]
+    for part, marks in (("labels", _LABELS), ("annotations", _ANNOTATIONS)):
+        said = meta.get(part) or {}
+        wish = said.get(names.INJECT) == names.ENABLED  # what asks for a sidecar; the opposite is to stay
+        found |= _without(meta, part, [key for key in (*marks, *[names.INJECT] * wish) if key in said], noted)
+    if found and "metadata" in pod:
+        blank.clear(pod, "metadata", noted)
     return found
+
+
+def annotate(pod: Pod) -> None:
+    """Have a pod ask for a sidecar, for the webhook to put in."""
+    blanks = blank.note(pod)
+    _mapping(_mapping(pod, "metadata"), "annotations").update({names.INJECT: names.ENABLED, **blanks})
+
+
+def _without(parent: Pod, part: str, ours: list[Any], noted: set[str]) -> bool:
+    """Take what is ours, by key or place, out of a part; tell whether there was anything."""
+    for key in reversed(ours):
+        del parent[part][key]
+    if ours:
+        blank.clear(parent, part, noted)
+    return bool(ours)
 
 
 def operations(before: Object, after: Object) -> Iterator[dict[str, Any]]:

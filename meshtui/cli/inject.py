@@ -96,11 +96,7 @@ def _annotate(target: Target) -> tuple[bool, str]:
         return False, f"skipped: {decision.reason}"
     if annotations(target.pod).get(names.INJECT) == names.ENABLED:
         return False, "skipped: it has the annotation already"
-    for part in ("metadata", "annotations"):
-        parent = target.pod if part == "metadata" else target.pod["metadata"]
-        if parent.get(part) is None:
-            parent[part] = {}
-    target.pod["metadata"]["annotations"][names.INJECT] = names.ENABLED
+    patch.annotate(target.pod)
     return True, f"annotated{_udp(target)}"
 
 
@@ -123,17 +119,21 @@ def _print(texts: list[tuple[str, str]], act: Act) -> None:
             raise Fault(f"{file}:{error.line}: {error}", "correct it there; nothing was written") from None
         for report in reports:
             output.note(str(report))
-        if written and not new.startswith("---"):
-            written.append("---\n")
-        written.append(new if new.endswith("\n") or not new else f"{new}\n")
-    sys.stdout.write("".join(written))
+        if written:
+            new = new.removeprefix("\ufeff")  # of a file's byte order, which is said once
+            written.append("" if written[-1].endswith("\n") else "\n")
+            written.append("" if new.startswith("---") else "...\n" if new.startswith("%") else "---\n")
+        written.append(new)
+    sys.stdout.buffer.write("".join(written).encode())  # as it came, whatever signs the locale has
+    sys.stdout.flush()
 
 
 def _texts(files: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield files with what is in them, their line endings as they are."""
     for file in files:
         if file == "-":
             try:
-                yield "stdin", sys.stdin.read()
+                yield "stdin", sys.stdin.buffer.read().decode()
             except UnicodeDecodeError as error:
                 raise Fault(f"stdin: no UTF-8: {error.reason}") from None
         elif Path(file).is_dir():
@@ -143,14 +143,15 @@ def _texts(files: list[str]) -> Iterator[tuple[str, str]]:
                     f"{file}: has no files that end in {', '.join(ENDINGS)}", "name another folder", status=USAGE
                 )
             for each in found:
-                yield str(each), _file(str(each))
+                yield str(each), _file(str(each), "")
         else:
-            yield file, _file(file)
+            yield file, _file(file, "")
 
 
-def _file(file: str) -> str:
+def _file(file: str, newline: str | None = None) -> str:
     try:
-        return Path(file).read_text(encoding="utf-8")
+        with Path(file).open(encoding="utf-8", newline=newline) as opened:
+            return opened.read()
     except OSError as error:
         raise Fault(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -9,11 +9,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from meshtui.cli.documents import cut
 from meshtui.cli.shape import ShapeError, check, unshare
 
-KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
+KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob", "Pod")
 GROUPS = ("v1", "apps/", "batch/")
-_BREAK = re.compile(r"^(?=---(?:\s|$))", re.MULTILINE)
+_DIRECTIVE = re.compile(r"^%", re.MULTILINE)
 _INDENTED = re.compile(r"^( *)[^\s#-][^\n]*:[ \t]*\n\1  - ", re.MULTILINE)
 _WIDE = 1 << 20  # lines are not folded
 
@@ -53,15 +54,17 @@ Act = Callable[[Target], tuple[bool, str]]  # whether it changed the pod in plac
 
 def rewrite(text: str, act: Act) -> tuple[str, list[Report]]:
     """Return the text after `act` has had every pod in it, and what it said; raises UnreadableError."""
-    parts: list[str] = []
+    written: list[str] = []
     reports: list[Report] = []
-    line = 0
-    for part in _BREAK.split(text):
-        new, found = _document(part, line, act)
-        parts.append(new)
+    before = ""
+    for part in cut(text):
+        if part.document and _DIRECTIVE.search(before) and not part.text.startswith("---"):
+            raise UnreadableError("a directive (%) stands before it, and no line of --- between", part.line + 1)
+        before = "" if part.document else part.text
+        new, found = _document(part.text, part.line, act) if part.document else (part.text, [])
+        written.append(new)
         reports += found
-        line += part.count("\n")
-    return "".join(parts), reports
+    return "".join(written), reports
 
 
 def targets(document: Any) -> Iterator[Target]:
@@ -97,13 +100,16 @@ def spaces(texts: Iterable[str]) -> tuple[set[str], dict[str, dict[str, str]]]:
     used: set[str] = set()
     given: dict[str, dict[str, str]] = {}
     for text in texts:
-        try:
-            documents = list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-        except yaml.YAMLError:
-            continue  # `rewrite` says where
-        for document in documents:
-            used |= {target.namespace for target in targets(document)}
-            given |= _namespaces(document)
+        for part in cut(text):
+            if not part.document:
+                continue
+            try:
+                documents = list(yaml.load_all(part.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+            except (yaml.YAMLError, RecursionError):
+                continue  # `rewrite` says where
+            for document in documents:
+                used |= {target.namespace for target in targets(document)}
+                given |= _namespaces(document)
     return used - given.keys(), given
 
 
@@ -123,19 +129,26 @@ def _namespaces(document: Any) -> dict[str, dict[str, str]]:
 def _document(part: str, line: int, act: Act) -> tuple[str, list[Report]]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.reader import ReaderError
 
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = _WIDE
+    yaml.brace_single_entry_mapping_in_flow_sequence = True
     if _INDENTED.search(part):
         yaml.indent(mapping=2, sequence=4, offset=2)
     try:
-        document = yaml.load(part)
+        document = yaml.load(part.replace("\r\n", "\n"))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise UnreadableError(str(error.problem or error.context), line + (mark.line if mark else 0) + 1) from None
+    except ReaderError as error:
+        before = part.replace("\r\n", "\n")[: error.position]
+        raise UnreadableError(f"{error.reason}: #x{error.character:04x}", line + before.count("\n") + 1) from None
     except YAMLError as error:
         raise UnreadableError(" ".join(str(error).split()), line + 1) from None
+    except RecursionError:
+        raise UnreadableError("this document is nested too deep", line + 1) from None
     reports = []
     try:
         for target in targets(document):
@@ -148,7 +161,27 @@ def _document(part: str, line: int, act: Act) -> tuple[str, list[Report]]:
         reports.append(Report(target.kind, target.name, outcome, changed))
     if not any(report.changed for report in reports):
         return part, reports
+    for target in targets(document):
+        _settle(target.pod)
     yaml.explicit_start = part.startswith("---")
     written = io.StringIO()
     yaml.dump(document, written)
-    return written.getvalue(), reports
+    return _ended(written.getvalue(), part), reports
+
+
+def _settle(pod: Any) -> None:
+    """Have what `act` left with nothing in it written behind its key: ruamel puts it below the comment there."""
+    for parent in (pod, pod.get("metadata") or {}, pod["spec"], *(pod["spec"].get("containers") or ())):
+        for key, value in parent.items():
+            if value or not hasattr(value, "fa") or value.fa.flow_style():
+                continue
+            value.fa.set_flow_style()
+            comments = parent.ca.items.get(key)
+            if comments:
+                comments[3:] = [None]  # those between the key and the first entry
+
+
+def _ended(text: str, before: str) -> str:
+    """Return text with the line endings that it had before, the last one among them."""
+    text = text.removesuffix("\n") + "\n" * before.endswith("\n")
+    return text.replace("\n", "\r\n") if before.partition("\n")[0].endswith("\r") else text

@@ -156,3 +156,35 @@ def test_input_that_is_no_yaml_names_file_and_line_and_writes_nothing(
     out, err = capsys.readouterr()
     assert out == ""
     assert f"{file}:" in err
+
+
+def test_put_in_and_taken_out_again_a_file_is_as_it_was(
+    given: list[str], tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """What was there with nothing in it, its line endings, and what is around the documents."""
+    parts = WEB.replace("labels: {app: web}", "labels: {}  # none\n      annotations: {}").replace(
+        "      - name: web", "      - name: wéb"
+    )
+    text = f"\ufeff# first\n---\n{parts}      volumes: []\n      initContainers:\n...\n".replace("\n", "\r\n").encode()
+    file = tmp_path / "web.yml"
+    for first in (["inject", *given], ["inject", "--annotate", str(file)]):
+        file.write_bytes(text)
+        assert execute(first) == 0
+        file.write_bytes(capfdbinary.readouterr().out)
+        assert file.read_bytes() != text
+        assert execute(["uninject", str(file)]) == 0
+        assert capfdbinary.readouterr().out == text
+
+
+def test_files_stay_apart_whatever_they_begin_and_end_with(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    for name, text in (
+        ("a.yml", "a: 1"),
+        ("b.yml", "\ufeffb: 2\n"),
+        ("c.yml", "%YAML 1.1\n---\nc: 3\n"),
+        ("d.yml", "d: 4"),
+    ):
+        (tmp_path / name).write_text(text)
+    assert execute(["uninject", str(tmp_path)]) == 0
+    assert capsysbinary.readouterr().out == b"a: 1\n---\nb: 2\n...\n%YAML 1.1\n---\nc: 3\n---\nd: 4"
