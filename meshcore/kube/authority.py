@@ -22,21 +22,24 @@ def fresh(namespace: str) -> list[tuple[Kind, Object]]:
 
 
 def given(namespace: str, anchors: bytes, issuer: bytes, key: bytes) -> list[tuple[Kind, Object]]:
-    """Return an authority of somebody's own, in PEM; raises ValueError if it could not issue anything."""
+    """Return an authority of somebody's own, in PEM; raises ValueError if it could not issue anything.
+
+    Certificates and key alone go on: what else a file holds, perhaps the anchor's own key, is nobody's to see.
+    """
     try:
-        load(anchors, issuer, key, utc(time.time()))
+        found = load(anchors, issuer, key, utc(time.time()))
     except AuthorityError as error:
         raise ValueError(str(error)) from None
-    return _objects(namespace, anchors, issuer, key)
+    return _objects(namespace, found.bundle_pem, pem(found.issuer), key_pem(found.key))
 
 
 def anchored(namespace: str, anchors: bytes) -> tuple[Kind, Object]:
     """Return the bundle of an issuer that somebody else keeps; raises ValueError if nothing could be under it."""
     try:
-        load_anchors(anchors, utc(time.time()))
+        found = load_anchors(anchors, utc(time.time()))
     except AuthorityError as error:
         raise ValueError(str(error)) from None
-    return CONFIG_MAPS, bundle(namespace, anchors)
+    return CONFIG_MAPS, bundle(namespace, b"".join(map(pem, found)))
 
 
 def bundle(namespace: str, anchors: bytes) -> Object:

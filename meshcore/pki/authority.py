@@ -3,15 +3,18 @@
 Makes and checks certificates; reads no file and no clock but the one it is given (store.py keeps the files).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+Part = TypeVar("Part")
 
 LEAF_LIFE = timedelta(hours=24)
 ISSUER_LIFE = timedelta(days=365)
@@ -103,38 +106,35 @@ def create_issuer(
 
 
 def load_anchors(anchors_pem: bytes, now: datetime) -> tuple[x509.Certificate, ...]:
-    """Return the anchors of a file; raises AuthorityError unless all are authorities, and one is valid now."""
-    try:
-        anchors = tuple(x509.load_pem_x509_certificates(anchors_pem))
-    except ValueError as error:
-        raise AuthorityError(f"the trust anchors cannot be read: {str(error).splitlines()[0][:200]}") from None
+    """Return the anchors of a file; raises AuthorityError unless all are authorities, and one could be used now."""
+    anchors = tuple(_read("the trust anchors", lambda: x509.load_pem_x509_certificates(anchors_pem)))
     if not all(map(_is_ca, anchors)):
         raise AuthorityError("a trust anchor is not the certificate of an authority (basicConstraints CA)")
     if not any(each.not_valid_before_utc - SKEW <= now < each.not_valid_after_utc for each in anchors):
         raise AuthorityError("no trust anchor is valid now")
+    if not any(signed_by(each, each) for each in anchors):
+        raise AuthorityError("no trust anchor is self-signed: TLS follows a chain up to its root")
     return anchors
 
 
 def load(anchors_pem: bytes, issuer_pem: bytes, key_pem: bytes, now: datetime) -> Authority:
     """Return the authority of three files' contents; raises AuthorityError unless it could issue now."""
-    try:
-        anchors = tuple(x509.load_pem_x509_certificates(anchors_pem))
-        issuer = x509.load_pem_x509_certificate(issuer_pem)
-        key = serialization.load_pem_private_key(key_pem, password=None)
-    except (ValueError, TypeError) as error:
-        raise AuthorityError(f"a file of the authority cannot be read: {str(error).splitlines()[0][:200]}") from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(
-        issuer.public_key(), ec.EllipticCurvePublicKey
-    ):
+    anchors = tuple(_read("the trust anchors", lambda: x509.load_pem_x509_certificates(anchors_pem)))
+    issuer = _read("the issuer's certificate", lambda: x509.load_pem_x509_certificate(issuer_pem))
+    public = _read("the issuer's certificate", issuer.public_key)
+    key = _read("the issuer's key", lambda: serialization.load_pem_private_key(key_pem, password=None))
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(public, ec.EllipticCurvePublicKey):
         raise AuthorityError("the issuer's key is not an ECDSA key")
-    if key.public_key() != issuer.public_key():
+    if key.public_key() != public:
         raise AuthorityError("the issuer's key does not belong to its certificate")
     if not _is_ca(issuer):
         raise AuthorityError("the issuer's certificate is not one of an authority (basicConstraints CA)")
     if not issuer.not_valid_before_utc - SKEW <= now < issuer.not_valid_after_utc:
         raise AuthorityError(f"the issuer's certificate is valid until {issuer.not_valid_after_utc:%Y-%m-%d %H:%M} UTC")
-    if not any(_issued(issuer, anchor, now) for anchor in anchors):
-        raise AuthorityError("the issuer does not chain to a valid trust anchor of the bundle")
+    if not _chains(issuer, anchors, now):
+        raise AuthorityError(
+            "the issuer does not chain to a self-signed trust anchor of the bundle that is valid and allows issuers"
+        )
     return Authority(issuer, key, anchors)
 
 
@@ -169,7 +169,7 @@ def signed_by(issuer: x509.Certificate, anchor: x509.Certificate) -> bool:
     """Tell whether an anchor, which has to be an authority, has signed an issuer; when it is valid is not looked at."""
     try:
         issuer.verify_directly_issued_by(anchor)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return _is_ca(anchor)
 
@@ -179,10 +179,25 @@ def millis(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def _issued(issuer: x509.Certificate, anchor: x509.Certificate, now: datetime) -> bool:
-    if not anchor.not_valid_before_utc - SKEW <= now < anchor.not_valid_after_utc:
-        return False
-    return signed_by(issuer, anchor)
+def _read(what: str, read: Callable[[], Part]) -> Part:
+    try:
+        return read()
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        reason = str(error).partition("\n")[0].partition(". See ")[0][:200]
+        raise AuthorityError(f"{what} cannot be read: {reason}") from None
+
+
+def _chains(below: x509.Certificate, anchors: Iterable[x509.Certificate], now: datetime, depth: int = 1) -> bool:
+    """Tell whether TLS would find a root of the bundle above an authority; `depth` is how many are under the next."""
+    for anchor in anchors:
+        if anchor.not_valid_before_utc - SKEW <= now < anchor.not_valid_after_utc and signed_by(below, anchor):
+            limit = anchor.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+            if limit is not None and limit < depth:
+                continue
+            others = [each for each in anchors if each != anchor]
+            if signed_by(anchor, anchor) or _chains(anchor, others, now, depth + 1):
+                return True
+    return False
 
 
 def _is_ca(certificate: x509.Certificate) -> bool:

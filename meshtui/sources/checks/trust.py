@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from meshcore.inject.names import ANCHORS_KEY, ANCHORS_MAP, CONFIG_KEY, CONFIG_MAP, ISSUER_SECRET
@@ -88,10 +89,10 @@ def _issuer(facts: Facts, anchors: Sequence[x509.Certificate]) -> Iterator[Check
     try:
         issuer = issuer_of(seen.value)
         key = serialization.load_pem_private_key(part_of(seen.value, "issuer.key", "tls.key"), password=None)
-    except (ValueError, TypeError) as problem:
+        same = key.public_key() == issuer.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm) as problem:
         yield bad(what, f"it cannot be read: {_line(problem)}", again)
         return
-    same = key.public_key() == issuer.public_key()
     yield judge(what, "" if same else "the key does not belong to the certificate", again)
     start, end = issuer.not_valid_before_utc, issuer.not_valid_after_utc
     error = "" if start <= now < end else f"it is valid from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"

@@ -51,3 +51,15 @@ def test_what_nothing_can_be_under_is_no_bundle() -> None:
     with pytest.raises(ValueError, match="not the certificate of an authority"):
         anchored("meshtui", pem(leaf.certificate))
     anchored("meshtui", pem(old) + pem(anchor))  # in the middle of a rotation
+
+
+def test_what_else_a_file_holds_goes_no_further() -> None:
+    """Above all the anchor's own key: the bundle is for everybody to read, and OpenSSL takes it in ASCII only."""
+    anchor, key = create_anchor("corp", NOW)
+    issuer, issuer_key = create_issuer("corp", anchor, key, NOW)
+    much = b"\xef\xbb\xbf# \xc4rger\r\n" + key_pem(key) + pem(anchor).replace(b"\n", b"\r\n")
+    made = dict(given("meshtui", much, b"subject=corp\n" + pem(issuer) + pem(anchor), key_pem(issuer_key)))
+    assert made[CONFIG_MAPS]["data"] == {ANCHORS_KEY: pem(anchor).decode()}
+    parts = {name: base64.b64decode(part) for name, part in made[SECRETS]["data"].items()}
+    assert parts == {"anchors.pem": pem(anchor), "issuer.pem": pem(issuer), "issuer.key": key_pem(issuer_key)}
+    assert anchored("meshtui", much)[1]["data"] == {ANCHORS_KEY: pem(anchor).decode()}

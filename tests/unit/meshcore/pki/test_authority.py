@@ -1,9 +1,11 @@
 """What the authority signs, for how long, and which sets of files it takes for an authority at all."""
 
+import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from meshcore.pki import authority
@@ -93,6 +95,68 @@ def test_an_issuer_out_of_its_time_is_refused(when: datetime) -> None:
         load(ANCHOR, ISSUER, ISSUER_KEY, when)
 
 
-def test_rubbish_is_refused() -> None:
-    with pytest.raises(AuthorityError, match="cannot be read"):
-        authority.load(b"", b"", b"", NOW)
+def key_bytes(curve: bytes, other: bytes) -> bytes:
+    """Return the issuer's key as one of another curve, named by its object identifier."""
+    formats = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    made = ISSUER_KEY.private_bytes(serialization.Encoding.DER, *formats).replace(curve, other)
+    return b"-----BEGIN PRIVATE KEY-----\n" + base64.encodebytes(made) + b"-----END PRIVATE KEY-----\n"
+
+
+GOOD_PARTS = (authority.pem(ANCHOR), authority.pem(ISSUER), authority.key_pem(ISSUER_KEY))
+LOCKED = ISSUER_KEY.private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"word")
+)
+SM2 = key_bytes(bytes.fromhex("06082a8648ce3d030107"), bytes.fromhex("06082a811ccf5501822d"))
+
+
+@pytest.mark.parametrize(
+    ("part", "content", "reason"),
+    [
+        (0, b"", "^the trust anchors cannot be read: Unable to load PEM file$"),
+        (1, b"rubbish", "^the issuer's certificate cannot be read: "),
+        (2, LOCKED, "^the issuer's key cannot be read: .*encrypted$"),
+        (2, SM2, "^the issuer's key cannot be read: .*not supported$"),
+    ],
+)
+def test_what_cannot_be_read_is_named(part: int, content: bytes, reason: str) -> None:
+    parts = [*GOOD_PARTS[:part], content, *GOOD_PARTS[part + 1 :]]
+    with pytest.raises(AuthorityError, match=reason):
+        authority.load(*parts, NOW)
+
+
+Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
+
+
+def certified(name: str, above: Pair | None = None, *, limit: int | None = None) -> Pair:
+    """Return an authority under another, or a root; `limit` is how many authorities it allows in a chain below it."""
+    key, subject = authority.new_key(), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    issuer, signer = (above[0].subject, above[1]) if above else (subject, key)
+    builder = x509.CertificateBuilder(issuer, subject, key.public_key(), 1, NOW, NOW + timedelta(days=9))
+    constraints = x509.BasicConstraints(ca=True, path_length=limit)
+    return builder.add_extension(constraints, critical=True).sign(signer, hashes.SHA256()), key
+
+
+def test_only_what_tls_would_follow_up_to_a_root_is_a_chain() -> None:
+    root = certified("root")
+    middle = certified("middle", root)
+    issuer, narrow = certified("issuer", middle), certified("narrow", limit=0)
+
+    def taken(below: Pair, *anchors: Pair) -> bool:
+        bundle = b"".join(authority.pem(anchor) for anchor, _ in anchors)
+        try:
+            authority.load(bundle, authority.pem(below[0]), authority.key_pem(below[1]), NOW)
+        except AuthorityError as error:
+            assert "does not chain to a self-signed trust anchor" in str(error)
+            return False
+        return True
+
+    assert taken(issuer, middle, root)
+    assert taken(root, root)
+    assert not taken(issuer, middle)
+    assert not taken(issuer, root)
+    assert not taken(certified("issuer", narrow), narrow)
+    shallow = certified("shallow", limit=1)
+    middle = certified("middle", shallow)
+    assert not taken(certified("issuer", middle), middle, shallow)
+    with pytest.raises(AuthorityError, match="no trust anchor is self-signed"):
+        authority.load_anchors(authority.pem(middle[0]), NOW)
