@@ -80,7 +80,7 @@ fuzz: $(STAMP) ## random and guided bytes for the protocol engines, state machin
 house: $(STAMP) ## tests of the repository itself
 	@$(BIN)/python -m pytest -q tests/house
 
-bench: $(STAMP) ## cost, latency and memory beside Envoy and HAProxy, and a cluster's, 17 min: ROWS=http1,tap,cluster ROUNDS=3 JSON=FILE
+bench: $(STAMP) ## cost, latency and memory beside Envoy and HAProxy, and a cluster's, 18 min: ROWS=http1,tap,cluster ROUNDS=3 JSON=FILE
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@$(BIN)/python -m tests.bench --rows "$(ROWS)" --rounds "$(or $(ROUNDS),3)" $(if $(JSON),--json $(JSON))
 

@@ -1,6 +1,6 @@
 """`python -m tests.bench`: what a request costs in our sidecars, beside Envoy and HAProxy, in one run.
 
-`make bench` calls it (ROWS, ROUNDS, JSON). The default run takes about fourteen minutes, and four more where the
+`make bench` calls it (ROWS, ROUNDS, JSON). The default run takes about fifteen minutes, and four more where the
 programs of a cluster are (cluster.py); a few ROWS take a minute each.
 """
 

@@ -83,7 +83,7 @@ def measure(
         direct = Contestant(DIRECT, Direct(folder, ports[row.way.kind]))
         unproxied = Samples(None)
         # States differ by little: more rounds, and shorter ones.
-        count, length = (rounds * 4, seconds / 2) if row.state else (rounds, seconds)
+        count, length = (rounds * 8, seconds / 2) if row.state else (rounds, seconds)
         for number in range(count):
             # Alternating, and each first in turn: what drifts on the machine drifts for all.
             turn = contestants if number % 2 == 0 else contestants[::-1]

@@ -6,12 +6,15 @@ leaves the process.
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from agents.sidecar.engine.exchange import INBOUND, Exchange
 from agents.sidecar.state.counters import Far
 from agents.sidecar.state.peers import TLS_UNKNOWN, Peer
 from meshcore.wire import common_pb2, tap_pb2
+
+if TYPE_CHECKING:
+    from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
 REDACTED: Final = b"[redacted]"
 MAX_VALUE = 1024  # bytes of one header's value
@@ -39,22 +42,45 @@ _NOBODY: Final = common_pb2.Peer()
 _SENSITIVE_PARTS: Final = (b"secret", b"password", b"token", b"api-key", b"apikey", b"credential")
 
 
+class Show(Protocol):
+    """Makes an event of what all of an exchange's have in common."""
+
+    def __call__(self, event: tap_pb2.TapEvent, x: Exchange, *, heads: bool) -> None: ...
+
+
+class Moment(NamedTuple):
+    """An event that is yet to be made: what an exchange says of its head, its answer and its end stays with it."""
+
+    show: Show
+    x: Exchange
+    orders: list[int]
+    heads: bool
+
+    def make(self, me: Peer, boot_id: str, begun: dict[int, tap_pb2.TapEvent]) -> tap_pb2.TapEvent:
+        """Return the event. `begun`: what those of an exchange share that are made now, by the orders they share."""
+        common = begun.get(id(self.orders))
+        if common is None:
+            common = begun[id(self.orders)] = _begin(self.x, me, boot_id, self.orders)
+        event = tap_pb2.TapEvent()
+        event.CopyFrom(common)
+        self.show(event, self.x, heads=self.heads)
+        return event
+
+
 def sensitive(name: bytes) -> bool:
     """Tell whether a header's value must not leave the sidecar; the name is lower case."""
     return name in _SENSITIVE or any(part in name for part in _SENSITIVE_PARTS)
 
 
-def headers(pairs: Iterable[tuple[bytes, bytes]]) -> list[tap_pb2.Header]:
-    """Return header fields for the wire: redacted, and bounded in number and length."""
-    told: list[tap_pb2.Header] = []
+def _add(told: "RepeatedCompositeFieldContainer[tap_pb2.Header]", pairs: Iterable[tuple[bytes, bytes]]) -> None:
+    """Add header fields to those of an event: redacted, and bounded in number and length."""
     for name, value in pairs:
         if name.startswith(b":"):
             continue  # HTTP/2's pseudo-fields are fields of the event
         if len(told) == MAX_HEADERS:
             break
         shown, secret = _known(name) if len(name) <= MAX_KNOWN else _name(name)
-        told.append(tap_pb2.Header(name=shown, value=REDACTED if secret else value[:MAX_VALUE]))
-    return told
+        told.add(name=shown, value=REDACTED if secret else value[:MAX_VALUE])
 
 
 def _name(name: bytes) -> tuple[str, bool]:
@@ -85,14 +111,14 @@ def _peer(end: Far, address: str) -> common_pb2.Peer:
     )
 
 
-def _event(x: Exchange, me: Peer, boot_id: str, orders: list[int], time_us: int) -> tap_pb2.TapEvent:
-    """Return what all three events have in common."""
+def _begin(x: Exchange, me: Peer, boot_id: str, orders: list[int]) -> tap_pb2.TapEvent:
+    """Return what all events of an exchange have in common, as far as it is known now; the time is its beginning's."""
     inbound = x.direction == INBOUND
     far = x.client if inbound else x.server
     mine = peer(me)
     return tap_pb2.TapEvent(
         request_id=x.request_id(boot_id),
-        time_us=time_us,
+        time_us=x.wall_us,
         direction=common_pb2.Direction.ValueType(x.direction),
         source=peer(x.client) if inbound else mine,
         destination=mine if inbound else peer(x.server),
@@ -110,33 +136,32 @@ def _event(x: Exchange, me: Peer, boot_id: str, orders: list[int], time_us: int)
     )
 
 
-def request_init(x: Exchange, me: Peer, boot_id: str, orders: list[int], *, heads: bool) -> tap_pb2.TapEvent:
-    """Return the event of a request's head."""
-    event = _event(x, me, boot_id, orders, x.wall_us)
-    event.request_init.method = x.method.decode("latin-1")
-    event.request_init.scheme = x.scheme.decode("latin-1")
-    event.request_init.authority = x.authority.decode("latin-1")
-    event.request_init.path = x.path[:MAX_PATH].decode("utf-8", "replace")
+def request_init(event: tap_pb2.TapEvent, x: Exchange, *, heads: bool) -> None:
+    """Make what `_begin` returned the event of a request's head."""
+    init = event.request_init
+    init.method = x.method.decode("latin-1")
+    init.scheme = x.scheme.decode("latin-1")
+    init.authority = x.authority.decode("latin-1")
+    init.path = x.path[:MAX_PATH].decode("utf-8", "replace")
     if heads:
-        event.request_init.headers.extend(headers(x.headers()))
-    return event
+        _add(init.headers, x.headers())
 
 
-def response_init(x: Exchange, me: Peer, boot_id: str, orders: list[int], *, heads: bool) -> tap_pb2.TapEvent:
-    """Return the event of a response's head."""
+def response_init(event: tap_pb2.TapEvent, x: Exchange, *, heads: bool) -> None:
+    """Make it the event of a response's head."""
     since = _us(x.replied - x.started)
-    event = _event(x, me, boot_id, orders, x.wall_us + since)
-    event.response_init.since_request_init_us = since
-    event.response_init.http_status = x.status
+    event.time_us += since
+    init = event.response_init
+    init.since_request_init_us = since
+    init.http_status = x.status
     if heads:
-        event.response_init.headers.extend(headers(x.reply_headers()))
-    return event
+        _add(init.headers, x.reply_headers())
 
 
-def response_end(x: Exchange, me: Peer, boot_id: str, orders: list[int], *, heads: bool) -> tap_pb2.TapEvent:
-    """Return the event of an exchange's end."""
+def response_end(event: tap_pb2.TapEvent, x: Exchange, *, heads: bool) -> None:
+    """Make it the event of an exchange's end."""
     since = _us(x.ended - x.started)
-    event = _event(x, me, boot_id, orders, x.wall_us + since)
+    event.time_us += since
     end = event.response_end
     end.since_request_init_us = since
     end.since_response_init_us = _us(x.ended - x.replied) if x.replied else 0
@@ -151,8 +176,7 @@ def response_end(x: Exchange, me: Peer, boot_id: str, orders: list[int], *, head
     end.classification = common_pb2.Class.ValueType(x.classification)
     end.error = x.error
     if heads:
-        end.trailers.extend(headers(x.trailers))
-    return event
+        _add(end.trailers, x.trailers)
 
 
 def _us(seconds: float) -> int:

@@ -7,10 +7,11 @@ tap that wants more than its rate, or more than the buffer holds, loses events a
 
 from collections.abc import Callable
 from math import inf
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from agents.sidecar.engine.exchange import Exchange
 from agents.sidecar.state import event
+from agents.sidecar.state.event import Moment
 from agents.sidecar.state.orders import LATER, NO, Order
 from agents.sidecar.state.peers import Peer
 from meshcore.wire import tap_pb2
@@ -21,12 +22,6 @@ MAX_HELD: Final = 300  # exchanges, with their heads, that an event has to be ma
 DOZE_S: Final = 0.004  # a shorter sleep is not worth a timer
 
 
-class Show(Protocol):
-    """Makes an event (state/event)."""
-
-    def __call__(self, x: Exchange, me: Peer, boot_id: str, orders: list[int], *, heads: bool) -> tap_pb2.TapEvent: ...
-
-
 class Timer(Protocol):
     """What a loop's `call_later` returns."""
 
@@ -34,15 +29,6 @@ class Timer(Protocol):
 
 
 Later = Callable[[float, Callable[[], None]], Timer]
-
-
-class Moment(NamedTuple):
-    """An event that is yet to be made: what an exchange says of its head, its answer and its end stays with it."""
-
-    show: Show
-    x: Exchange
-    orders: list[int]
-    heads: bool
 
 
 def _nobody() -> None:
@@ -143,7 +129,8 @@ class Taps:
     def take(self) -> tuple[list[tap_pb2.TapEvent], int]:
         """Return the events that wait, and how many were lost since the last call."""
         self._reckon()
-        events, self._waiting = [self._made(one) for one in self._waiting], []
+        begun: dict[int, tap_pb2.TapEvent] = {}
+        events, self._waiting = [self._made(one, begun) for one in self._waiting], []
         lost = self.dropped - self._told_dropped
         self._told_dropped = self.dropped
         return events, lost
@@ -166,7 +153,7 @@ class Taps:
         if len(waiting) >= self._max_events:
             self.dropped += 1
             return
-        waiting.append(event if len(waiting) < MAX_HELD else self._made(event))
+        waiting.append(event if len(waiting) < MAX_HELD else self._made(event, {}))
         if len(waiting) == 1:
             self.wake()
 
@@ -209,14 +196,12 @@ class Taps:
             return False
         return True
 
-    def show(self, what: Show, x: Exchange, orders: list[int], *, heads: bool) -> None:
+    def show(self, what: event.Show, x: Exchange, orders: list[int], *, heads: bool) -> None:
         """Add an event of an exchange to those that wait."""
         self.add(Moment(what, x, orders, heads))
 
-    def _made(self, one: Moment | tap_pb2.TapEvent) -> tap_pb2.TapEvent:
-        if isinstance(one, Moment):
-            return one.show(one.x, self._me, self._boot_id, one.orders, heads=one.heads)
-        return one
+    def _made(self, one: Moment | tap_pb2.TapEvent, begun: dict[int, tap_pb2.TapEvent]) -> tap_pb2.TapEvent:
+        return one.make(self._me, self._boot_id, begun) if isinstance(one, Moment) else one
 
     def _reckon(self) -> None:
         """Count what was lost by orders that take everything: what has begun, without what was shown."""
