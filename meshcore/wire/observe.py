@@ -127,15 +127,25 @@ def read_path(path: str) -> tuple[Question, str]:
     if watch:
         del parts[0]
     space = EVERYWHERE
-    if len(parts) == 3 and parts[0] == "namespaces":
+    if len(parts) >= 3 and parts[0] == "namespaces":
         space = parts[1]
         if not is_label(space):
             raise PathError(f"{space!r:.80} is no namespace's name")
         del parts[:2]
     question = _BY_RESOURCE.get((parts[0], watch)) if len(parts) == 1 else None
     if question is None:
-        raise PathError(f"there is nothing at {path!r:.200}; resources are {', '.join(RESOURCES)}")
+        raise PathError(f"there is nothing at {path!r:.200}; {_instead(parts, space, watch)}")
     return question, space
+
+
+def _instead(parts: list[str], space: str, watch: bool) -> str:
+    """Return where to ask what may have been meant."""
+    where = f"/namespaces/{space}" if space else ""
+    if len(parts) == 2 and parts[0] in RESOURCES:
+        return f"{parts[0]} of one workload are at {ROOT}{'/watch' * watch}{where}/{parts[0]}?name={parts[1]:.80}"
+    if len(parts) == 1 and parts[0] in RESOURCES:
+        return f"{parts[0]} are at {ROOT}{'/watch' * (not watch)}{where}/{parts[0]}"
+    return f"resources are {', '.join(RESOURCES)}"
 
 
 def pack(data: bytes) -> str:

@@ -15,6 +15,9 @@ from meshcore.wire.observe import EVERYWHERE, QUERY, PathError, Question, unpack
 
 Words = Mapping[str, str]
 _KIND = "deployment"
+_COMMON = frozenset(
+    ("timeout", "pretty")
+)  # words of every Kubernetes API, kept by the API server or of no meaning here
 
 
 def request_of(question: Question, query: Sequence[tuple[str, str]], space: str) -> Message:
@@ -22,9 +25,12 @@ def request_of(question: Question, query: Sequence[tuple[str, str]], space: str)
 
     A path that names a namespace asks about that one, whatever the query says.
     """
-    words = dict(query)
-    if len(words) != len(query):
-        raise PathError("a word of the query is there twice")
+    words: dict[str, str] = {}
+    for word, value in query:
+        if word in words:
+            raise PathError(f"the query has {word!r:.80} twice")
+        if word not in _COMMON:
+            words[word] = value
     if QUERY in words:
         if len(words) > 1:
             raise PathError(f"?{QUERY}= stands alone: it is the whole request")

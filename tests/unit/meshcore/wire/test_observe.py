@@ -1,5 +1,7 @@
 """Questions become paths and back; the namespaces that they touch are the path's business."""
 
+import re
+
 import pytest
 from google.protobuf.message import Message
 
@@ -64,19 +66,21 @@ def test_what_only_launchers_and_sidecars_say_has_no_path() -> None:
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("path", "instead"),
     [
-        "/apis/observe.meshtui.dev/v1beta1/stats",
-        f"{ROOT}/nothing",
-        f"{ROOT}/namespaces/shop",
-        f"{ROOT}/namespaces/Shop!/stats",
-        f"{ROOT}/namespaces/shop/stats/web",
-        f"{ROOT}/taps",  # only as a watch
-        ROOT,
+        ("/apis/observe.meshtui.dev/v1beta1/stats", "resources are meshstatus"),
+        (f"{ROOT}/nothing", "resources are meshstatus"),
+        (f"{ROOT}/namespaces/shop", "resources are meshstatus"),
+        (f"{ROOT}/namespaces/Shop!/stats", "no namespace's name"),
+        (f"{ROOT}/namespaces/shop/stats/web", f"one workload are at {ROOT}/namespaces/shop/stats?name=web"),
+        (f"{ROOT}/watch/namespaces/shop/taps/web", f"at {ROOT}/watch/namespaces/shop/taps?name=web"),
+        (f"{ROOT}/namespaces/shop/taps", f"taps are at {ROOT}/watch/namespaces/shop/taps"),
+        (f"{ROOT}/watch/checks", f"checks are at {ROOT}/checks"),
+        (ROOT, "resources are meshstatus"),
     ],
 )
-def test_no_other_path_is_a_question(path: str) -> None:
-    with pytest.raises(PathError):
+def test_no_other_path_is_a_question(path: str, instead: str) -> None:
+    with pytest.raises(PathError, match=re.escape(instead)):
         read_path(path)
 
 

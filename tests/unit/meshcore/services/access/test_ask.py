@@ -52,6 +52,11 @@ def test_a_path_of_one_namespace_answers_for_no_other() -> None:
             request_of(STATS, [("q", pack(whole.SerializeToString()))], "shop")
 
 
+def test_what_kubectl_adds_by_itself_is_no_word_of_ours() -> None:
+    plain = request_of(STATS, [("kind", "pod")], "shop")
+    assert request_of(STATS, [("kind", "pod"), ("timeout", "3s"), ("pretty", "true")], "shop") == plain
+
+
 @pytest.mark.parametrize(
     ("question", "query", "why"),
     [
@@ -61,7 +66,7 @@ def test_a_path_of_one_namespace_answers_for_no_other() -> None:
         (STATS, [("points", "-1")], "points='-1' is no whole number"),
         (STATS, [("points", "2001")], "up to 2000"),
         (STATS, [("routes", "yes")], "neither true nor false"),
-        (STATS, [("kind", "pod"), ("kind", "svc")], "twice"),
+        (STATS, [("kind", "pod"), ("kind", "svc")], "the query has 'kind' twice"),
         (ASK["checks", False], [("kind", "pod")], "there are none"),
     ],
 )
