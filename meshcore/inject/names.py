@@ -6,6 +6,7 @@ The injector and `meshtui inject` write them, discovery and checks read them.
 PREFIX = "mesh.meshtui.dev/"
 INJECT = PREFIX + "inject"  # on a namespace or a pod: enabled or disabled
 ENABLED, DISABLED = "enabled", "disabled"
+ENFORCE, PRIVILEGED = "pod-security.kubernetes.io/enforce", "privileged"  # label of a namespace: which pods it takes
 
 # What an injected pod carries.
 MESHED = PREFIX + "meshed"  # label
@@ -54,11 +55,11 @@ OVERRIDES = (
 )
 
 PROXY, REDIRECT = "meshtui-proxy", "meshtui-redirect"  # containers
-TOKEN_VOLUME, RUN_VOLUME, TRUST_VOLUME = "meshtui-token", "meshtui-run", "meshtui-trust"
+TOKEN_VOLUME, RUN_VOLUME, TRUST_VOLUME = VOLUMES = "meshtui-token", "meshtui-run", "meshtui-trust"
 TOKEN_FOLDER = "/var/run/secrets/meshtui"  # noqa: S105 - where a token is, not what
 TRUST_FOLDER = "/var/run/meshtui"
 AUDIENCE = "identity.mesh.meshtui.dev"
-INBOUND_PORT, OUTBOUND_PORT, ADMIN_PORT = 4143, 4140, 4191
+INBOUND_PORT, OUTBOUND_PORT, ADMIN_PORT = OWN_PORTS = 4143, 4140, 4191
 PROXY_UID = 2102
 
 COMPONENT, CONTROLLER = PREFIX + "component", "controller"  # label of the control plane's own pods

@@ -30,13 +30,16 @@ def inject(pod: Pod, settings: Settings, wishes: Wishes, anchors_pem: str, workl
     blanks = blank.note(pod)
     end = ending(spec, wishes.proxy)
     proxy = _proxy(settings, wishes, anchors_pem, workload, spec, end)
+    redirect = _redirect(wishes)
+    for ours in (redirect, proxy):
+        ours["resources"] = _beside(ours["resources"], spec)
     paused = pause(spec, end.pause)
     inits = _sequence(spec, "initContainers")
     if wishes.proxy.native_sidecar:
         # Right behind the redirect: the init containers that follow speak through the mesh, too.
-        inits[0:0] = [_redirect(wishes), proxy | {"restartPolicy": "Always"}]
+        inits[0:0] = [redirect, proxy | {"restartPolicy": "Always"}]
     else:
-        inits.insert(0, _redirect(wishes))
+        inits.insert(0, redirect)
         _sequence(spec, "containers").insert(0, proxy)
     _sequence(spec, "volumes").extend(_volumes())
     meta = _mapping(pod, "metadata")
@@ -61,7 +64,7 @@ def uninject(pod: Pod) -> bool:
     for part, ours in (
         ("initContainers", _OURS),
         ("containers", _OURS),
-        ("volumes", (names.TOKEN_VOLUME, names.RUN_VOLUME, names.TRUST_VOLUME)),
+        ("volumes", names.VOLUMES),
     ):
         listed = spec.get(part) or []
         found |= _without(spec, part, [at for at, one in enumerate(listed) if one.get("name") in ours], noted)
@@ -205,6 +208,17 @@ def _resources(proxy: Proxy) -> dict[str, Any]:
         if amounts:
             found[part] = amounts
     return found
+
+
+def _beside(resources: Mapping[str, Mapping[str, str]], spec: Object) -> dict[str, dict[str, str]]:
+    """Return resources without those that a pod has as a whole: its containers share them, and may not ask for more."""
+    whole = spec.get("resources") or {}
+    shared = {name for part in ("requests", "limits") for name in whole.get(part) or ()}
+    own = {
+        part: {name: each for name, each in amounts.items() if name not in shared}
+        for part, amounts in resources.items()
+    }
+    return {part: amounts for part, amounts in own.items() if amounts}
 
 
 def _field(name: str, path: str) -> dict[str, Any]:

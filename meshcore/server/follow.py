@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from meshcore.inject import addresses
+from meshcore.inject.decide import wants
 from meshcore.inject.names import COMPONENT, CONFIG_KEY, CONFIG_MAP, CONTROLLER
 from meshcore.inject.settings import Settings, SettingsError, read
 from meshcore.kube.failure import KubeError
@@ -26,7 +27,6 @@ from meshcore.kube.objects import (
     SERVICES,
     Kind,
     Object,
-    annotations_of,
     metadata_of,
 )
 from meshcore.kube.session import Session
@@ -136,12 +136,12 @@ class Cluster:
             tasks.create_task(self._date())
 
     async def wants(self, namespace: str) -> Mapping[str, str]:
-        """Return a namespace's annotations, as far as they are ours; one made a moment ago is asked for."""
+        """Return what a namespace wants for its pods; one made a moment ago is asked for."""
         known = self.snapshot.namespaces.get(namespace)
         if known is not None:
             return dict(known.wants)
         try:
-            return dict(annotations_of(await self.session.get(NAMESPACES.path(name=namespace), within=ASK_S)))
+            return wants(await self.session.get(NAMESPACES.path(name=namespace), within=ASK_S))
         except KubeError as error:
             log.warning("a namespace is not known", extra={"fields": {"namespace": namespace, "error": str(error)}})
             return {}

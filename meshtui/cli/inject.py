@@ -74,14 +74,15 @@ def injecting(premises: Premises) -> Act:
     settings, anchors_pem, namespaces = premises
 
     def act(target: Target) -> tuple[bool, str]:
-        decision = decide(target.pod, ASKED)
+        wanted_there = namespaces.get(target.namespace, {})
+        decision = decide(target.pod, {**wanted_there, **ASKED})
         if not decision.inject:
             return False, f"skipped: {decision.reason}"
         workload = Workload("pod", "") if target.kind == "Pod" else Workload(target.kind.lower(), target.name)
         if workload.name and not is_label(workload.name):
             return False, f"skipped: {workload.name!r} is no DNS label: a workload's name has no dots, 63 characters"
         try:
-            wanted = wishes(settings, annotations(target.pod), namespaces.get(target.namespace, {}))
+            wanted = wishes(settings, annotations(target.pod), wanted_there)
         except WishError as error:
             return False, f"skipped: {error}"
         patch.inject(target.pod, settings, wanted, anchors_pem, workload, CREATED_BY)

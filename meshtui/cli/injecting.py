@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from meshcore.inject.decide import wants
 from meshtui.cli.documents import cut
 from meshtui.cli.shape import ShapeError, check, unshare
 
@@ -94,7 +95,7 @@ def way(kind: str) -> tuple[str, ...]:
 
 
 def spaces(texts: Iterable[str]) -> tuple[set[str], dict[str, dict[str, str]]]:
-    """Return the namespaces that pods in these texts are of, and the annotations of those that are in them, too."""
+    """Return the namespaces that pods in these texts are of, and what those want that are in them, too."""
     import yaml
 
     used: set[str] = set()
@@ -121,9 +122,12 @@ def _namespaces(document: Any) -> dict[str, dict[str, str]]:
     meta = document.get("metadata")
     if (document.get("kind"), document.get("apiVersion")) != ("Namespace", "v1") or not isinstance(meta, Mapping):
         return {}
-    notes = meta.get("annotations")
-    notes = notes if isinstance(notes, Mapping) else {}
-    return {str(meta.get("name")): {key: value for key, value in notes.items() if isinstance(value, str)}}
+    notes = {
+        part: {key: value for key, value in found.items() if isinstance(key, str) and isinstance(value, str)}
+        for part in ("annotations", "labels")
+        if isinstance(found := meta.get(part), Mapping)
+    }
+    return {str(meta.get("name")): wants({"metadata": notes})}
 
 
 def _document(part: str, line: int, act: Act) -> tuple[str, list[Report]]:

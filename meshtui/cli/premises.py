@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from meshcore.client.failure import ClientError
 from meshcore.inject import addresses, names
+from meshcore.inject.decide import wants
 from meshcore.inject.settings import Settings, SettingsError, read
 from meshtui.cli import output, where
 from meshtui.cli.fault import Fault
@@ -22,7 +23,7 @@ Annotations = Mapping[str, str]
 
 
 class Premises(NamedTuple):
-    """`namespaces` has the annotations of each by its name; by "", of where objects go that name none."""
+    """`namespaces` has what each wants by its name; by "", of where objects go that name none."""
 
     settings: Settings
     anchors_pem: str
@@ -105,15 +106,15 @@ async def _resolved(cluster: "Session", settings: Settings) -> Settings:
 
 
 async def _annotations(cluster: "Session", namespace: str, spaces: Collection[str]) -> dict[str, Annotations]:
-    """Return the annotations of namespaces; one that is not there yet has none."""
+    """Return what namespaces want; one that is not there yet wants nothing."""
     from meshcore.kube.failure import NOT_FOUND, KubeError
-    from meshcore.kube.objects import NAMESPACES, annotations_of
+    from meshcore.kube.objects import NAMESPACES
 
     found: dict[str, Annotations] = {}
     for space in sorted(spaces):
         name = space or namespace or cluster.namespace or "default"
         try:
-            found[space] = annotations_of(await cluster.get(NAMESPACES.path(name=name)))
+            found[space] = wants(await cluster.get(NAMESPACES.path(name=name)))
         except KubeError as error:
             if error.code != NOT_FOUND:
                 output.note(f"annotations of namespace {name} are not heeded: {error.message}")

@@ -30,8 +30,10 @@ def check(pod: Any, way: Way) -> None:
                 raise _error(texts, key, (*way, "metadata", part), "no text: write it in quotes")
     spec = _mapping(pod, "spec", way)
     below = (*way, "spec")
-    for part in ("os", "nodeSelector"):
+    for part in ("os", "nodeSelector", "securityContext"):
         _mapping(spec, part, below)
+    for part in ("requests", "limits"):
+        _mapping(_mapping(spec, "resources", below), part, (*below, "resources"))
     for part in _LISTS:
         for at, one in _entries(spec, part, below):
             if part != "volumes":
@@ -39,6 +41,7 @@ def check(pod: Any, way: Way) -> None:
 
 
 def _container(one: Mapping[str, Any], way: Way) -> None:
+    _mapping(one, "securityContext", way)
     _mapping(_mapping(one, "lifecycle", way), "preStop", (*way, "lifecycle"))
     for at, port in _entries(one, "ports", way):
         number = port.get("containerPort")

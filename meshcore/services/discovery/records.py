@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from meshcore.inject import names
+from meshcore.inject.decide import wants
 from meshcore.kube.objects import annotations_of, labels_of, metadata_of
 from meshcore.kube.owners import workload_of
 from meshcore.wire.discovery_pb2 import FAILING, PENDING, RUNNING, STOPPING, SUCCEEDED, Phase
@@ -90,7 +91,7 @@ class Pod(NamedTuple):
 
 
 class Namespace(NamedTuple):
-    """A Namespace, and what it wants for its pods: its annotations, as far as they are ours."""
+    """A Namespace, and what it wants for its pods, as meshcore.inject.decide has it."""
 
     name: str
     wants: tuple[tuple[str, str], ...]
@@ -101,8 +102,7 @@ class Namespace(NamedTuple):
 
 
 def namespace(each: Object) -> Namespace:
-    ours = {key: value for key, value in annotations_of(each).items() if key.startswith(names.PREFIX)}
-    return Namespace(metadata_of(each).get("name", ""), tuple(sorted(ours.items())))
+    return Namespace(metadata_of(each).get("name", ""), tuple(sorted(wants(each).items())))
 
 
 def service(each: Object) -> Service:

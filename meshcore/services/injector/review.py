@@ -66,7 +66,7 @@ def request_of(document: Any) -> Object:
 def review(
     request: Object, namespace: Mapping[str, str], settings: Settings, anchors_pem: str, *, sleeps: bool
 ) -> Verdict:
-    """Return the verdict on a request for a pod; `namespace` are its namespace's annotations.
+    """Return the verdict on a request for a pod; `namespace` is what its namespace wants.
 
     `sleeps`: this Kubernetes knows the preStop that applications are given where that is wished for.
     """

@@ -28,7 +28,7 @@ class Injector:
     """Answers the mutating webhook.
 
     `settings()` is None as long as there are none that can be used, `anchors()` the trust anchors as PEM,
-    `namespace(name)` a namespace's annotations, `told` hears every verdict, `sleeps` is review's.
+    `namespace(name)` what a namespace wants, `told` hears every verdict, `sleeps` is review's.
     """
 
     def __init__(

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from meshcore.inject.decide import decide, udp_ports
-from meshcore.inject.names import COMPONENT, INJECT
+from meshcore.inject.decide import decide, udp_ports, wants
+from meshcore.inject.names import COMPONENT, ENFORCE, INJECT
 
 
 def pod(inject: str | None = None, **spec: Any) -> dict[str, Any]:
@@ -32,6 +32,20 @@ def test_the_pod_decides_and_else_its_namespace(own: str | None, namespace: str 
     assert decide(pod(own), annotations).inject is inject
 
 
+@pytest.mark.parametrize(
+    ("level", "inject"), [(None, True), ("privileged", True), ("baseline", False), ("restricted", False)]
+)
+def test_a_namespace_that_would_refuse_the_redirect_keeps_its_pods(level: str | None, inject: bool) -> None:
+    """The API server refuses the whole pod, long after it asked us."""
+    labels = {ENFORCE: level} if level else {}
+    space = wants({"metadata": {"annotations": {INJECT: "enabled", "else": "x"}, "labels": {**labels, "else": "x"}}})
+    assert space == {INJECT: "enabled", **labels}
+    decision = decide(pod(), space)
+    assert (decision.inject, decision.loud) == (inject, not inject)
+    assert inject or f"label the namespace {ENFORCE}=privileged" in decision.reason
+    assert decide(pod("disabled"), space).loud is False
+
+
 @pytest.mark.parametrize(("own", "namespace", "level"), [("yes", None, "pod"), (None, "Enabled", "namespace")])
 def test_any_other_value_is_no_yes(own: str | None, namespace: str | None, level: str) -> None:
     decision = decide(pod(own), {INJECT: namespace} if namespace else {})
@@ -50,12 +64,39 @@ def test_any_other_value_is_no_yes(own: str | None, namespace: str | None, level
         ({"containers": [{"name": "p", "image": "cr.l5d.io/linkerd/proxy:edge"}]}, "another mesh's", True),
         ({"initContainers": [{"name": "istio-init", "image": "x"}]}, "another mesh's", True),
         ({"containers": [{"name": "p", "image": "docker.io/istio/proxyv2:1.2"}]}, "another mesh's", True),
+        ({"volumes": [{"name": "meshtui-run"}]}, "its volume meshtui-run has the name", True),
+        ({"securityContext": {"runAsUser": 2102}}, "container app runs as user 2102", True),
+        ({"initContainers": [{"name": "i", "securityContext": {"runAsUser": 2102}}]}, "container i runs as", True),
+        ({"containers": [{"name": "p", "ports": [{"containerPort": 4191}]}]}, "container p listens at 4191", True),
     ],
 )
 def test_what_cannot_have_a_sidecar(spec: dict[str, Any], reason: str, loud: bool) -> None:
     decision = decide(pod("enabled", **spec), {})
     assert reason in decision.reason
     assert decision.loud is loud
+
+
+@pytest.mark.parametrize(
+    ("annotations", "reason"),
+    [({"kubernetes.io/config.mirror": "x"}, "static pod"), ({"big": "é" * 130_000}, "no room for ours")],
+)
+def test_what_is_annotated_so_that_none_can_be_added(annotations: dict[str, str], reason: str) -> None:
+    made = pod("enabled")
+    made["metadata"]["annotations"] |= annotations
+    decision = decide(made, {})
+    assert reason in decision.reason
+    assert decision.loud
+
+
+def test_what_is_only_near_to_ours_gets_one() -> None:
+    spec = {
+        "securityContext": {"runAsUser": 2102},
+        "containers": [
+            {"name": "a", "securityContext": {"runAsUser": 0}, "ports": [{"containerPort": 4191, "protocol": "UDP"}]}
+        ],
+        "volumes": [{"name": "meshtui-runs"}],
+    }
+    assert decide(pod("enabled", **spec), {}).inject
 
 
 def test_an_application_called_proxy_is_nobody_elses_mesh() -> None:

@@ -70,6 +70,13 @@ def test_the_redirect_has_two_capabilities_and_the_sidecar_none() -> None:
     assert all(one["securityContext"]["readOnlyRootFilesystem"] for one in (redirect, proxy))
 
 
+def test_what_a_pod_has_as_a_whole_is_shared_by_its_sidecar() -> None:
+    """The API server refuses a pod whose containers ask for more than it has itself."""
+    whole = {"requests": {"memory": "32Mi"}, "limits": {"memory": "40Mi"}}
+    redirect, proxy, _ = injected({**POD, "spec": {**POD["spec"], "resources": whole}})["spec"]["initContainers"]
+    assert (redirect["resources"], proxy["resources"]) == ({"requests": {"cpu": "10m"}}, {"requests": {"cpu": "20m"}})
+
+
 def test_the_token_is_for_our_audience_only() -> None:
     (volume,) = (one for one in injected()["spec"]["volumes"] if one["name"] == names.TOKEN_VOLUME)
     (source,) = volume["projected"]["sources"]

@@ -102,6 +102,15 @@ def test_a_namespace_in_the_same_input_says_what_its_pods_are_given(
     assert proxy["resources"]["requests"]["cpu"] == "77m"
     assert err.startswith("deployment/web: injected")
 
+    file.write_text(
+        file.read_text().replace("  name: shop\n", f"  name: shop\n  labels: {{{names.ENFORCE}: baseline}}\n", 1)
+    )
+    text = file.read_text()
+    assert execute(["inject", *given]) == 0
+    out, err = capsys.readouterr()
+    assert out == text
+    assert err.startswith("deployment/web: skipped: pods of PodSecurity level 'baseline' may have no redirect")
+
 
 def test_addresses_have_to_be_asked_for(given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "config").write_text(CONFIG.replace('8086"', '8086", byIp: true'))

@@ -109,8 +109,8 @@ def test_a_directive_of_no_document_is_told_by_its_line() -> None:
 
 
 def test_a_text_that_is_no_yaml_in_one_document_hides_no_namespace_of_another() -> None:
-    space = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n  annotations: {a: b}\n"
-    assert spaces([f"a: [\n---\n{space}...\n{JOB}"]) == ({""}, {"shop": {"a": "b"}})
+    space = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n  annotations: {mesh.meshtui.dev/a: b}\n"
+    assert spaces([f"a: [\n---\n{space}...\n{JOB}"]) == ({""}, {"shop": {"mesh.meshtui.dev/a": "b"}})
 
 
 @pytest.mark.parametrize(

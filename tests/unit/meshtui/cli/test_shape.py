@@ -23,6 +23,8 @@ from meshtui.cli.shape import ShapeError, check, unshare
         ("spec:\n  initContainers:\n  - ", "Pod.spec.initContainers.0 is empty, no mapping", 2),
         ("spec: {volumes: {a: b}}", "Pod.spec.volumes is {'a': 'b'}, no list", 0),
         ("spec: {os: windows}", "Pod.spec.os is windows, no mapping", 0),
+        ("spec: {resources: {limits: 5}}", "Pod.spec.resources.limits is 5, no mapping", 0),
+        ("spec: {containers: [{securityContext: 5}]}", "Pod.spec.containers.0.securityContext is 5, no mapping", 0),
         ("spec: {containers: [{ports: [80]}]}", "Pod.spec.containers.0.ports.0 is 80, no mapping", 0),
         (
             "spec:\n  containers:\n  - ports:\n    - containerPort: http",
