@@ -66,7 +66,7 @@ class Dialer:
                 else:
                     transport, _ = await self._loop.create_connection(lambda: protocol, endpoint.ip, endpoint.port)
                     keep_alive(transport.get_extra_info("socket"))
-        except TimeoutError:
+        except TimeoutError:  # if it was made just then, the loop has closed it, and not every loop says so
             protocol.connection_lost(TimeoutError("connect-timeout"))
         except OSError as error:
             protocol.connection_lost(error)

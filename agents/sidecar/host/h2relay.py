@@ -20,6 +20,7 @@ from agents.sidecar.engine.stack import HOLD, Reply, Verdict
 from agents.sidecar.host.h2head import cancelled, conclude, local
 from agents.sidecar.host.host import HOLD_S
 from agents.sidecar.host.shed import Mark
+from agents.sidecar.host.upstream import REPEATABLE
 
 if TYPE_CHECKING:
     from agents.sidecar.host.h2 import Served
@@ -124,6 +125,7 @@ class Relay:
         self.up = up = connection.open(self._headers, whole, self)
         if self.x.method == b"HEAD":
             up.length = BODYLESS
+            up.bound = 0
         if held:
             self._pass(up, b"".join(held), self._requested and self._trailers is None)
         if self._trailers is not None:
@@ -165,7 +167,7 @@ class Relay:
         return True
 
     def _again(self, x: Exchange, code: int) -> bool:
-        """The server refused the stream unseen (RFC 9113, 8.7): send it again, on whatever connection there is."""
+        """The server has not seen it (RFC 9113, 8.7), or may see it twice: send it on whatever connection there is."""
         if self._attempts >= ATTEMPTS or self._held is None or x.replied:
             return False
         self._attempts += 1
@@ -174,6 +176,12 @@ class Relay:
         self._waiting = True
         self.served.loop.call_later(0.0 if code > 0 else _RETRY_S * (self._attempts - 1), self._retry)
         return True
+
+    def _repeatable(self, x: Exchange, stream: Stream) -> bool:
+        """Tell whether a request may be sent again that a connection was lost under; when, is as in host/upstream."""
+        if x.method not in REPEATABLE or not self._requested or x.endpoint is None:
+            return False
+        return x.endpoint.meshed or stream.id > 1
 
     def _unsent(self, x: Exchange, headers: Fields) -> bool:
         """The sidecar there says that its application never saw the request: ask another endpoint, if there is one."""
@@ -293,7 +301,8 @@ class Relay:
             return
         why = stream.connection.why
         unseen = code == wire.REFUSED_STREAM or (code < 0 and not why and not stream.connection.known)
-        if unseen and self._again(x, code):
+        lost = code < 0 and not why and self._repeatable(x, stream)
+        if (unseen or lost) and self._again(x, code):
             return
         if x.replied or code >= 0:
             x.error = "upstream-reset" if code >= 0 else why or "upstream-closed"

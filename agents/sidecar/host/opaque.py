@@ -36,6 +36,7 @@ class End(asyncio.Protocol):
         self.sent_eof = False
         self.read = 0
         self.stuck = 0  # bytes that it was slow to take when it was last said to be slow
+        self._lost = False
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -60,6 +61,9 @@ class End(asyncio.Protocol):
         return self.other.finish() and not self.sent_eof
 
     def connection_lost(self, error: BaseException | None) -> None:
+        if self._lost:  # told by the dialer, whose time ran out as it was made
+            return
+        self._lost = True
         self.splice.host.bounds.waiting -= self.stuck
         self.splice.lost(self, error)
 

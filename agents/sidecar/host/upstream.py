@@ -117,6 +117,8 @@ class Upstream(Responses, asyncio.Protocol):
         return False
 
     def connection_lost(self, error: BaseException | None) -> None:
+        if self._lost:  # told by the dialer, whose time ran out as it was made
+            return
         self._lost = True
         self.pool.open -= 1
         self.pool.host.bounds.waiting -= self.stuck

@@ -254,7 +254,7 @@ class Connection(Session):
                 self._informational(status, end)
             else:
                 stream.head = True
-                if length != UNTOLD:
+                if length != UNTOLD or status != 200:
                     self._length(stream, status, length, end)
         except MalformedError:
             self.fault(stream, PROTOCOL_ERROR)
@@ -341,8 +341,15 @@ class Connection(Session):
         self.fault(stream, code)
 
     def _length(self, stream: Stream, status: int, length: int, end: bool) -> None:
-        """Take in a reply's content-length."""
-        if stream.length != BODYLESS and status not in (204, 304):
+        """Take in what a reply's head says of its body."""
+        if stream.length == BODYLESS or status == 304:
+            stream.length = BODYLESS
+            stream.bound = 0
+        elif status == 204:
+            stream.bound = stream.length = 0
+            if length > 0:
+                self._bodiless()  # RFC 9110, 8.6
+        elif length != UNTOLD:
             stream.length = length
             stream.bound = min(stream.bound, length)
             if end and length:
@@ -386,7 +393,8 @@ class Connection(Session):
 
     def _overrun(self, stream: Stream) -> None:
         """More than the stream's window, or than its content-length said."""
-        self.fault(stream, PROTOCOL_ERROR if stream.bound == stream.length else FLOW_CONTROL_ERROR)
+        told = stream.length in (BODYLESS, stream.bound)
+        self.fault(stream, PROTOCOL_ERROR if told else FLOW_CONTROL_ERROR)
 
     def _stray_head(self, number: int) -> None:
         if number in self.ignored:

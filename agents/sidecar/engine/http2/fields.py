@@ -127,7 +127,7 @@ def _learn_request(headers: list[Field]) -> bool:
             valid = _PSEUDO.get(name)
             if valid is None or not valid(value):
                 raise MalformedError("a pseudo-header field that is unknown or invalid")
-            if value == b"CONNECT" or name == b":protocol":
+            if value == b"CONNECT" or name == b":protocol" or (value == b"*" and name == b":path"):
                 special = True
                 continue
         else:
@@ -233,6 +233,8 @@ def _structure(fields: dict[bytes, bytes], extended: bool) -> None:
         raise MalformedError(":protocol belongs to CONNECT")
     if not needed <= pseudo:
         raise MalformedError("pseudo-header fields are missing")
+    if fields.get(b":path") == b"*" and fields[b":method"] != b"OPTIONS":
+        raise MalformedError("* is the target of OPTIONS alone")
     host = fields.get(b"host")
     if host is not None and fields.get(b":authority", host) != host:
         raise MalformedError("host is not :authority")

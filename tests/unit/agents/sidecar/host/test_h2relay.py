@@ -25,6 +25,7 @@ DONE = head((b"grpc-status", b"0"))
 
 
 POST = [(b":method", b"POST", False), *REQUEST[1:]]
+GET = [(b":method", b"GET", False), *REQUEST[1:]]
 
 
 def _book(*stages: Any, count: int = 1, client: Limits | None = None, meshed: bool = False) -> Book:
@@ -104,6 +105,49 @@ def test_a_reply_to_head_has_a_length_and_no_body() -> None:
     book.run()
     assert book.heard("headers")[0][2][1] == (b"content-length", b"99")
     assert book.exchanges[0].error == ""
+
+
+def test_a_body_in_a_reply_to_head_goes_no_further() -> None:
+    book = _book()
+    asked = book.ask([(b":method", b"HEAD", False), *REQUEST[1:]])
+    served = book.ears[0].streams[0]
+    served.send_headers(OK)
+    served.send_data(b"body", True)
+    book.run()
+    assert book.answers.events[-1] == ("reset", asked.id, wire.PROTOCOL_ERROR)
+    assert not book.heard("data")
+    assert [x.classification for x in book.exchanges] == [FAILURE]
+
+
+@pytest.mark.parametrize(
+    ("fields", "first", "meshed", "repeated"),
+    [
+        (GET, False, False, True),  # the server may have closed it just as it was used
+        (GET, True, False, False),  # it may be what the server fell over
+        (GET, True, True, True),  # a sidecar that went is no application
+        (CALL, False, False, False),
+        (POST, False, True, False),
+    ],
+)
+def test_what_was_lost_with_a_connection_is_repeated_if_that_does_no_harm(
+    fields: Fields, first: bool, meshed: bool, repeated: bool
+) -> None:
+    book = _book(meshed=meshed)
+    if not first:
+        book.ask(CALL)
+        _reply(book)
+    asked = book.ask(fields)
+    done = len(book.exchanges)
+    for _, side, connection in book.links:
+        if connection is book.ears[0].connection:
+            side.lose()
+    book.run(1.0)
+    assert len(book.ears) == (2 if repeated else 1)
+    if repeated:
+        _reply(book, 1)
+    assert any(event[1] == asked.id for event in book.heard("headers"))
+    assert [x.error for x in book.exchanges[done:]] == ["" if repeated else "upstream-closed"]
+    assert book.exchanges[-1].attempt == (2 if repeated else 1)
 
 
 def test_connections_are_shared() -> None:

@@ -206,3 +206,15 @@ def test_a_client_that_leaves_while_nobody_is_there_is_forgotten() -> None:
     book.client.lose(ConnectionResetError())
     assert not target._waiters
     assert not book.host.open
+
+
+def test_a_dial_that_runs_out_of_time_just_as_it_is_made_is_one_loss() -> None:
+    """The dialer tells of it, and many loops do, too."""
+    book = Book(endpoints("10.0.0.1:80", "10.0.0.2:80"))
+    gone = book.dials.sides[-1].protocol
+    gone.connection_lost(TimeoutError("connect-timeout"))
+    server = book.connect()
+    gone.connection_lost(None)
+    book.client >> b"hello"
+    server << b"hello"
+    assert not book.client.closed

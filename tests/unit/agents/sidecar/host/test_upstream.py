@@ -115,3 +115,14 @@ def test_a_head_that_comes_alone_is_confirmed_at_once() -> None:
     server >> OK[-2:]
     book.client << OK * 2
     assert len(Socket.options) == 1
+
+
+def test_a_dial_that_runs_out_of_time_just_as_it_is_made_is_one_loss() -> None:
+    """The dialer tells of it, and many loops do, too."""
+    book = Playbook()
+    book.client >> b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+    lost = book.server().protocol.connection_lost
+    lost(TimeoutError("connect-timeout"))
+    lost(None)
+    assert book.endpoint.pool.open == 0
+    assert [(x.status, x.error) for x in book.exchanges] == [(504, "upstream-silent")]  # it may have been heard

@@ -265,6 +265,7 @@ def test_a_head_over_the_limit_is_told_without_it() -> None:
         head((b":method", b"GET"), (b":path", b"/"), (b":authority", b"a")),
         head((b":method", b"GET"), (b":scheme", b"http"), (b":path", b""), (b":authority", b"a")),
         head((b":method", b"OPTIONS"), (b":scheme", b"http"), (b":path", b"*a"), (b":authority", b"a")),
+        head((b":method", b"GET"), (b":scheme", b"http"), (b":path", b"*"), (b":authority", b"a")),
         [*REQUEST, (b":path", b"/again", False)],
         [*REQUEST, (b"Upper", b"x", False)],
         [*REQUEST, (b"connection", b"close", False)],
@@ -289,6 +290,39 @@ def test_malformed_requests_are_reset(bad: list[tuple[bytes, bytes, bool]]) -> N
     pair.exchange()
     assert pair.asked.events == [("reset", 1, wire.PROTOCOL_ERROR)]
     assert not pair.served.streams
+
+
+def test_the_asterisk_is_the_target_of_options() -> None:
+    pair = Pair()
+    fields = head((b":method", b"OPTIONS"), (b":scheme", b"http"), (b":path", b"*"), (b":authority", b"a"))
+    pair.open(fields, True)
+    pair.exchange()
+    assert pair.served.events == [("stream", 1, plain(fields), True)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [head((b":status", b"204")), head((b":status", b"304")), head((b":status", b"304"), (b"content-length", b"1"))],
+)
+def test_a_reply_that_has_no_body_ends_without_one(fields: list[tuple[bytes, bytes, bool]]) -> None:
+    pair = Pair()
+    for number, body in ((1, b""), (3, b"x")):
+        pair.open(REQUEST, True)
+        pair.exchange()
+        stream = pair.served.streams[-1]
+        stream.send_headers(fields)
+        stream.send_data(body, True)
+        pair.exchange()
+        assert pair.asked.events[-1][:2] == (("reset" if body else "data"), number)
+
+
+def test_no_reply_without_a_body_has_a_length_of_one() -> None:
+    pair = Pair()
+    pair.open(REQUEST, True)
+    pair.exchange()
+    pair.served.streams[-1].send_headers(head((b":status", b"204"), (b"content-length", b"1")), True)
+    pair.exchange()
+    assert pair.asked.events == [("reset", 1, wire.PROTOCOL_ERROR)]
 
 
 @pytest.mark.parametrize(("length", "body"), [(b"3", b"ab"), (b"3", b"abcd"), (b"0", b"x")])
