@@ -77,7 +77,7 @@ def pre_stop(text: str) -> str:
 
 def workers(text: str) -> str:
     """Return what is wrong with a number of processes."""
-    good = text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_WORKERS
+    good = text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= MOST_WORKERS
     return "" if good else f"{text!r} is not a number between 1 and {MOST_WORKERS}"
 
 

@@ -25,7 +25,7 @@ REMEMBERED = 1024  # Events that may be counted up
 SERIES_S = 360.0  # after so long in silence it is a new Event, as Kubernetes' own recorder has it
 RATE = 5.0  # Events a second, in the long run
 BURST = 25.0
-NOTE = 1024  # what the API server allows
+NOTE = 1024  # bytes that the API server allows
 WORD = 128
 
 log = logging.getLogger(__name__)
@@ -155,7 +155,7 @@ class Recorder:
             "action": pending.action,
             "reason": reason,
             "regarding": pending.regarding,
-            "note": pending.note[:NOTE],
+            "note": pending.note.encode()[:NOTE].decode(errors="ignore"),
             "type": kind,
         }
         if pending.count > 1:

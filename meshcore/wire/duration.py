@@ -3,6 +3,7 @@
 import re
 
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
+_LONGEST = 2**63 / 1_000_000  # as Go has it: what has more nanoseconds than an int64 holds is none
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 
 
@@ -14,6 +15,6 @@ def milliseconds(text: str) -> int:
             break
         total += float(part[1]) * _UNITS[part[2]]
         position = part.end()
-    if position != len(text) or total <= 0:
+    if position != len(text) or not 0 < total < _LONGEST:
         raise ValueError(f"{text!r} is not a duration; write for example 30s, 5m or 1h30m")
     return round(total)

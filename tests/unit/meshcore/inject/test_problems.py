@@ -66,3 +66,10 @@ def test_networks(text: str, good: bool) -> None:
 @pytest.mark.parametrize(("text", "good"), [("cluster.local", True), ("a b", False), ("UPPER", False), ("", False)])
 def test_trust_domains(text: str, good: bool) -> None:
     assert (not problems.domain(text)) is good
+
+
+@pytest.mark.parametrize(
+    ("text", "good"), [("1", True), ("64", True), ("65", False), ("0", False), ("9" * 5000, False)]
+)
+def test_workers(text: str, good: bool) -> None:
+    assert (not problems.workers(text)) is good

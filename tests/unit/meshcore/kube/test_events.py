@@ -117,3 +117,12 @@ async def test_a_refusal_is_counted_and_not_tried_again(server: ApiServer, sessi
 
 def test_what_has_no_name_yet_is_named_by_its_beginning() -> None:
     assert reference({"kind": "Pod", "metadata": {"generateName": "web-"}}) == {"kind": "Pod", "name": "web"}
+
+
+async def test_a_long_note_is_cut_where_the_api_server_would_refuse_it(server: ApiServer, session: Session) -> None:
+    """It counts bytes."""
+    async with recorder(session) as (made, _time):
+        made.record(POD, "InjectionSkipped", "é" * 5000)
+        await until(lambda: made.written)
+    (event,) = server.objects.values()
+    assert event["note"] == "é" * 512
