@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 
 from agents.launcher import commands, journal
-from agents.launcher.backoff import Backoff
 from agents.launcher.plan import Instance
 from agents.launcher.process import Process, Program, StartError, Yard, hanging, outcome
+from agents.launcher.revival import Revival
 from agents.launcher.sidecar import configuration
 from agents.launcher.state import FAILING, PENDING, RUNNING, STOPPING, State
 from agents.launcher.supervise import LAST_LINES, Issue
@@ -87,7 +87,7 @@ class Plane:
             await asyncio.sleep(RETRY_S)
 
     async def _keep(self) -> None:
-        backoff = Backoff(first=0.0)
+        revival = Revival(first=0.0)
         while True:
             ran = 0.0
             try:
@@ -99,7 +99,7 @@ class Plane:
                 ran = self._process.ran
             except StartError as error:
                 ended = str(error)
-            wait = backoff.died(ran)
+            wait = revival.died(ran)
             self._set(
                 phase=FAILING if self.state.restarts else PENDING,
                 ready=False,

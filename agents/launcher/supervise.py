@@ -1,6 +1,6 @@
 """Keeps one instance alive: its sidecar first, then, once that is ready, the application.
 
-Each of the two is restarted by itself when it dies, after a wait that grows (see backoff); the other goes on. What
+Each of the two is restarted by itself when it dies, after a wait that grows (see revival); the other goes on. What
 happens is written to the instance's State, and `changed` is called.
 """
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.launcher import commands, folder, journal, probe
-from agents.launcher.backoff import Backoff
 from agents.launcher.plan import Instance, shown
 from agents.launcher.process import Process, Program, StartError, Yard, hanging, outcome
+from agents.launcher.revival import Revival
 from agents.launcher.state import FAILING, PENDING, RUNNING, STOPPING, SUCCEEDED, State, fresh
 from meshcore.client.failure import ClientError
 
@@ -98,7 +98,7 @@ class Supervisor:
         journal.shorten(self.proxy_log)
 
     async def _keep_sidecar(self) -> None:
-        backoff = Backoff(first=0.0)
+        revival = Revival(first=0.0)
         fds = tuple(listener.fd for listener in self.instance.listeners)
         while True:
             try:
@@ -110,7 +110,7 @@ class Supervisor:
                 self._sidecar = self._means.yard.start(program)
             except (StartError, ClientError) as error:
                 self._set(phase=FAILING, message=f"{SIDECAR}: {error}")
-                await asyncio.sleep(backoff.died(0.0))
+                await asyncio.sleep(revival.died(0.0))
                 continue
             self._set(proxy_pid=self._sidecar.pid)
             watching = asyncio.create_task(self._watch_sidecar(self._sidecar))
@@ -118,7 +118,7 @@ class Supervisor:
                 status = await self._sidecar.wait()
             finally:
                 watching.cancel()
-            wait = backoff.limit if status == REFUSED else backoff.died(self._sidecar.ran)
+            wait = revival.limit if status == REFUSED else revival.died(self._sidecar.ran)
             self.state.proxy_pid = 0
             self.state.proxy_restarts += 1
             # An application that runs goes on; one that has not begun cannot, if this is more than a mishap.
@@ -129,7 +129,7 @@ class Supervisor:
             await asyncio.sleep(wait)
 
     async def _keep_app(self) -> None:
-        backoff = Backoff()
+        revival = Revival()
         if self.instance.meshed:
             await self._carrying.wait()
         await self._upstreams_ready()
@@ -143,7 +143,7 @@ class Supervisor:
             if status == 0 and (self._means.once or self.instance.kind == "job"):
                 self._set(phase=SUCCEEDED, ready=False, pid=0, message="")
                 return
-            wait = backoff.died(ran)
+            wait = revival.died(ran)
             self._set(
                 phase=FAILING,
                 ready=False,

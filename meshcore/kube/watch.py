@@ -16,7 +16,7 @@ from typing import Any, Generic
 
 import msgspec
 
-from meshcore.kube.backoff import Backoff
+from meshcore.backoff import Backoff
 from meshcore.kube.failure import GONE, INTERNAL, NO_SUCH_API, UNAVAILABLE, KubeError
 from meshcore.kube.lines import Lines, LineTooLong
 from meshcore.kube.objects import Key, Object, key_of, metadata_of, version_of

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from agents.runtime.backoff import Backoff
 from agents.sidecar.crew.admission import Admission
 from agents.sidecar.crew.bulletin import Bulletin
 from agents.sidecar.crew.channel import Channel
@@ -22,6 +21,7 @@ from agents.sidecar.state.counters import OUTBOUND, Counters, Edge
 from agents.sidecar.state.others import Figures, Load
 from agents.sidecar.state.peers import Link
 from agents.sidecar.state.runtime import Runtime
+from meshcore.backoff import Backoff
 from meshcore.wire import worker_pb2
 from meshcore.wire.worker_pb2 import FromWorker, ToWorker
 
@@ -177,7 +177,7 @@ class Member:
     async def keep(self) -> None:
         """Keep a process running until the sidecar drains."""
         loop = asyncio.get_running_loop()
-        backoff = Backoff(first_s=0.2, longest_s=10.0)
+        backoff = Backoff(first=0.2, most=10.0)
         while not self._leaving.is_set():
             began = loop.time()
             try:
@@ -186,7 +186,7 @@ class Member:
                 status = f"it could not be started: {error.strerror}"
             if self._leaving.is_set():
                 return
-            pause = backoff.pause(loop.time() - began)
+            pause = backoff.after(loop.time() - began)
             self._log.error("worker %d ended (%s) and is started again in %.1f s", self.number, status, pause)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._leaving.wait(), pause)

@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final
 
-from agents.runtime.backoff import Backoff
 from agents.sidecar.feeds import line as lines
 from agents.sidecar.feeds.call import RpcError
 from agents.sidecar.feeds.line import Line
-from agents.sidecar.feeds.uplink import Uplink
+from agents.sidecar.feeds.uplink import RETRY_LIMIT_S, RETRY_S, Uplink
 from agents.sidecar.state.certs import Certificate, Certs
+from meshcore.backoff import Backoff
 from meshcore.wire import identity_pb2
 
 RENEW_AT: Final = (
@@ -87,7 +87,7 @@ class Identity:
     async def bootstrap(self, anchors_pem: str) -> None:
         """Get the first certificate; tries until the control plane answers. Raises RefusedError if it says no."""
         key, request = await make_keypair(self._identity)
-        backoff = Backoff()
+        backoff = Backoff(RETRY_S, RETRY_LIMIT_S)
         told = False
         while True:
             try:
@@ -97,13 +97,13 @@ class Identity:
                     raise RefusedError(str(error)) from None
                 self._log.log(logging.DEBUG if told else logging.WARNING, "no certificate yet: %s", error)
                 told = True
-                await asyncio.sleep(backoff.pause())
+                await asyncio.sleep(backoff.next())
             else:
                 return
 
     async def renew(self) -> None:
         """Renew the certificate for ever, each in good time before its end."""
-        backoff = Backoff(first_s=1.0, longest_s=60.0)
+        backoff = Backoff(first=1.0, most=60.0)
         while True:
             current = self._certs.current
             assert current is not None
@@ -118,9 +118,9 @@ class Identity:
             except (RpcError, RuntimeError, ValueError, OSError) as error:
                 left = current.not_after - time.time()
                 self._log.warning("certificate not renewed, %d s left: %s", max(0, left), error)
-                await asyncio.sleep(backoff.pause())
+                await asyncio.sleep(backoff.next())
             else:
-                backoff = Backoff(first_s=1.0, longest_s=60.0)
+                backoff.reset()
                 self._superseded.clear()
                 self._log.info("certificate renewed")
 

@@ -13,11 +13,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
-from agents.runtime.backoff import Backoff
 from agents.sidecar.feeds.call import Call, RpcError
 from agents.sidecar.feeds.line import Line, connect
+from meshcore.backoff import Backoff
 
 Session = Callable[[Line], Awaitable[None]]
+
+RETRY_S = 0.1  # before the control plane is asked again, doubled up to
+RETRY_LIMIT_S = 2.0
 
 
 @contextlib.asynccontextmanager
@@ -60,7 +63,7 @@ class Uplink:
 
     async def keep(self, name: str, session: Session) -> None:
         """Run a session again and again, until cancelled."""
-        backoff = Backoff()
+        backoff = Backoff(RETRY_S, RETRY_LIMIT_S)
         told = ""
         while True:
             began = time.monotonic()
@@ -80,7 +83,7 @@ class Uplink:
             if reason != told:
                 told = reason  # and one line for each reason, not for each attempt
                 self._log.warning("%s: %s", name, reason)
-            await asyncio.sleep(backoff.pause(time.monotonic() - began))
+            await asyncio.sleep(backoff.after(time.monotonic() - began))
 
     def heard(self, name: str) -> None:
         """A session has heard from the control plane."""

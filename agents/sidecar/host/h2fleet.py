@@ -205,12 +205,6 @@ class Fleet:
         """Mutual TLS with a meshed endpoint was not possible."""
         refuse(self.contexts.certs, self._log, "outbound", reason, f"{endpoint.peer.identity} at {endpoint.id}", text)
 
-    def drain(self) -> None:
-        """Let every connection end after its streams."""
-        for carriers in self._all:
-            for carrier in tuple(carriers.open):
-                carrier.retire()
-
     def abort(self) -> None:
         """End all of them now."""
         if self._timer is not None:

@@ -84,7 +84,7 @@ async def test_a_connection_that_cannot_be_had_is_tried_again_by_the_next(lines,
 
 
 async def test_a_session_that_fails_begins_again_until_cancelled(lines, monkeypatch):
-    monkeypatch.setattr(uplink_module.Backoff, "pause", lambda self, lived: 0.0)
+    monkeypatch.setattr(uplink_module.Backoff, "after", lambda self, lived: 0.0)
     uplink = made()
     uplink.renew(SECURED)
     runs = asyncio.Queue()

@@ -3,6 +3,8 @@
 import random
 from collections.abc import Callable
 
+STEADY_S = 5.0  # what lived this long was no failure
+
 
 class Backoff:
     """Waits that double from `first` to `most` seconds, each shortened by up to a half by chance."""
@@ -18,6 +20,12 @@ class Backoff:
         wait = min(self.most, self.first * 2.0 ** min(self._failures, 32))
         self._failures += 1
         return max(at_least, wait * (1.0 - self._chance() / 2.0))
+
+    def after(self, lived: float) -> float:
+        """Return the next wait after an attempt that lived for so many seconds; a steady one begins the series anew."""
+        if lived >= STEADY_S:
+            self.reset()
+        return self.next()
 
     def reset(self) -> None:
         self._failures = 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Backoff:
+class Revival:
     """Waits for one process: `first`, then `base`, doubled until `limit`."""
 
     first: float = 0.5
