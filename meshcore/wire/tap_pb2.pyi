@@ -129,7 +129,7 @@ class TapMatch(_message.Message):
     direction: _common_pb2.Direction.ValueType
     path_prefix: _builtins.str
     path_regex: _builtins.str
-    """searched for"""
+    """searched for, in the syntax of RE2"""
     authority: _builtins.str
     scheme: _builtins.str
     classification: _common_pb2.Class.ValueType

@@ -5,13 +5,13 @@ so an order has two questions: may this match, and does it. Each is a list of ch
 a tap that is over its rate looks at every request all the same, and one that takes everything has only its rate to ask.
 """
 
-import re
 from collections.abc import Callable
 from typing import Final
 
 from agents.sidecar.engine.exchange import INBOUND, Exchange
 from agents.sidecar.state.peers import Peer
 from meshcore.wire import common_pb2, tap_pb2
+from meshcore.wire.expression import searcher
 
 NO, LATER, YES = range(3)
 DEFAULT_RPS: Final = 100.0
@@ -53,7 +53,7 @@ class Order:
         self.next = now - self._full
         try:
             self._head = (*_ends(order.match, me), *_head(order.match))
-        except re.error as error:
+        except ValueError as error:
             self.refused = f"path_regex: {error}"
             self._head = (lambda _: NO,)
         self.everything = not self._head and not self._tail
@@ -92,7 +92,7 @@ def _yes(found: bool) -> int:
 
 
 def _head(match: tap_pb2.TapMatch) -> list[Check]:
-    """Return the checks of what a request's head tells; raises re.error."""
+    """Return the checks of what a request's head tells; raises ValueError."""
     checks: list[Check] = []
     if match.methods:
         methods = frozenset(method.upper().encode() for method in match.methods)
@@ -101,8 +101,8 @@ def _head(match: tap_pb2.TapMatch) -> list[Check]:
         prefix = match.path_prefix.encode()
         checks.append(lambda x: _yes(x.path.startswith(prefix)))
     if match.path_regex:
-        search = re.compile(match.path_regex.encode()).search
-        checks.append(lambda x: _yes(search(x.path) is not None))
+        found = searcher(match.path_regex)
+        checks.append(lambda x: _yes(found(x.path)))
     if match.authority:
         authority = match.authority.lower().encode()
         any_port = b":" not in authority

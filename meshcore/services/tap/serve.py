@@ -13,7 +13,6 @@ decided by the pure files beside this one.
 """
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import TYPE_CHECKING, NoReturn
@@ -25,6 +24,7 @@ from meshcore.services.tap.people import People, TapError
 from meshcore.services.tap.registry import Post, Registry, Watch
 from meshcore.services.tap.top import Top
 from meshcore.wire import common_pb2, discovery_pb2, tap_pb2, tap_pb2_grpc
+from meshcore.wire.expression import searcher
 from meshcore.wire.ids import SpiffeId
 
 if TYPE_CHECKING:
@@ -86,10 +86,10 @@ class Switchboard:
         if not targets:
             return TapError("nothing was named to tap", "try `meshtui tap deployment/NAME`")
         try:
-            re.compile(match.path_regex)
+            searcher(match.path_regex)
             for target in targets:
                 self.people().check(target, (post.peer for post in self.registry.posts))
-        except re.error as error:
+        except ValueError as error:
             return TapError(f"the path's regular expression {match.path_regex!r} is not valid: {error}")
         except TapError as error:
             return error
