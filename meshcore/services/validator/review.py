@@ -39,6 +39,7 @@ class Verdict(NamedTuple):
     def _status(self) -> dict[str, Any]:
         told = self.faults[:MAX_CAUSES]
         more = len(self.faults) - len(told)
+        kind, _, name = self.what.partition(" ")
         lines = [str(fault) for fault in told] + ([f"and {more} more"] if more else [])
         return {
             "status": "Failure",
@@ -46,6 +47,8 @@ class Verdict(NamedTuple):
             "reason": "Invalid",
             "message": f"{self.what} is invalid: " + ("; also: ".join(lines)),
             "details": {
+                "kind": kind,  # without it kubectl names no object, and a file may have many
+                "name": name,
                 "causes": [
                     {
                         "reason": "FieldValueInvalid",
@@ -53,7 +56,7 @@ class Verdict(NamedTuple):
                         "message": str(fault._replace(where=())),
                     }
                     for fault in told
-                ]
+                ],
             },
         }
 

@@ -75,6 +75,7 @@ def test_what_the_webhook_refuses_says_where_and_what_to_do(
 ) -> None:
     text = json.dumps(spoilt(kind, path, value))
     said = cluster.kubectl("apply", "-n", namespace, "-f", "-", stdin=text, status=1)
+    assert said.startswith(f'The {kind} "{good(kind)["metadata"]["name"]}" is invalid: ')
     assert f"{field}: " in said
     assert fix in said
 

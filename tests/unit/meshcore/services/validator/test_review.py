@@ -23,7 +23,9 @@ def test_a_bad_one_is_refused_with_each_field_and_its_fix() -> None:
     found = answer(bad)
     assert (found["allowed"], found["status"]["code"], found["status"]["reason"]) == (False, 422, "Invalid")
     assert found["status"]["message"].startswith("ServiceProfile web is invalid: spec.routes[0].timeout: '0s' is no ")
-    causes = found["status"]["details"]["causes"]
+    details = found["status"]["details"]
+    assert (details["kind"], details["name"]) == ("ServiceProfile", "web")
+    causes = details["causes"]
     assert [each["field"] for each in causes] == ["spec.routes[0].timeout"]
     assert causes[0]["message"] == "'0s' is no time at all; write for example 30s, or remove the field"
 
