@@ -9,6 +9,7 @@ import io
 import json
 import os
 import platform
+import stat
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,12 +28,21 @@ def write_layer(tree: Path, out: Path) -> None:
                 continue
             if entry.islnk():  # the second name of a file is a file of its own here
                 entry.type, entry.linkname, entry.size = tarfile.REGTYPE, "", path.stat().st_size
+            entry.mode = _mode(entry.mode)
             entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = 0, 0, 0, "", ""
             if entry.isreg():
                 with path.open("rb") as file:
                     layer.addfile(entry, file)
             else:
                 layer.addfile(entry)
+
+
+def _mode(mode: int) -> int:
+    """Return who may do what with a file, whatever umask it was made under: it belongs to root, and others run it."""
+    if mode & stat.S_ISVTX:
+        return mode
+    seen = mode & 0o500
+    return mode & ~0o022 | seen >> 3 | seen >> 6
 
 
 def write_image(out: Path, name: str, layers: Sequence[Path], config: Mapping[str, Any]) -> None:

@@ -55,11 +55,11 @@ def _made(layer: Layer, temporary: Path, cache: Path) -> Path:
     if out.exists():
         out.touch()
         return out
-    tree, partial = temporary / layer.kind, temporary / f"{layer.kind}.tar"
+    tree, partial = temporary / layer.kind, place / f"{layer.kind}.part"
     LAYERS[layer.kind](tree, layer.words)
     write_layer(tree, partial)
     shutil.rmtree(tree)
-    return Path(shutil.move(partial, out))
+    return partial.rename(out)  # who is interrupted leaves no half of a layer to be taken for one
 
 
 def _key(layer: Layer) -> str:
@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in options.images:
             path = build(name, options.into, options.image_prefix, options.tag)
             print(f"{path}  {path.stat().st_size / 1e6:.0f} MB")
-    except (ContainerfileError, DebianError, LayerError) as error:
+    except (ContainerfileError, DebianError, LayerError, OSError) as error:
         print(f"deploy.images.build: {error}", file=sys.stderr)
         return 1
     return 0

@@ -46,3 +46,23 @@ def test_a_layer_belongs_to_root_and_keeps_modes_and_links(tmp_path: Path) -> No
     assert {(entry.uid, entry.gid, entry.mtime) for entry in entries.values()} == {(0, 0, 0)}
     assert entries["bin/app"].mode == 0o755
     assert entries["bin/alias"].linkname == "app"
+
+
+def test_whoever_builds_it_everybody_may_read_it(tmp_path: Path) -> None:
+    """A umask is a person's own; containers run as somebody else."""
+    layers = []
+    for umask in (0o077, 0o022, 0o002):
+        before = os.umask(umask)
+        try:
+            folder = tmp_path / f"{umask:o}"
+            tree(folder)
+            (folder / "tmp").mkdir()
+            (folder / "tmp").chmod(0o1777)
+            write_layer(folder, tmp_path / f"{umask:o}.tar")
+        finally:
+            os.umask(before)
+        layers.append((tmp_path / f"{umask:o}.tar").read_bytes())
+    assert layers[0] == layers[1] == layers[2]
+    with tarfile.open(tmp_path / "77.tar") as layer:
+        modes = {entry.name: entry.mode for entry in layer if not entry.issym()}
+    assert modes == {"bin": 0o755, "bin/app": 0o755, "bin/twin": 0o755, "tmp": 0o1777}

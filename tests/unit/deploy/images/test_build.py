@@ -53,3 +53,29 @@ def test_few_layers_are_kept(made: list[str], tmp_path: Path, monkeypatch: pytes
     for name in ("agents", "controller", "demo"):
         builder.build(name, tmp_path)
     assert len(list((tmp_path / "cache").glob("*.tar"))) <= 4
+
+
+def test_a_build_that_is_interrupted_leaves_no_half_of_a_layer(
+    made: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = builder.build("agents", tmp_path).read_bytes()
+    for kept in (tmp_path / "cache").glob("*.tar"):
+        kept.unlink()
+
+    def interrupted(_tree: Path, out: Path) -> None:
+        assert out.parent == tmp_path / "cache"  # from where it gets its name at once: of the same file system
+        out.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(builder, "write_layer", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            builder.build("agents", tmp_path)
+    assert builder.build("agents", tmp_path).read_bytes() == whole
+
+
+def test_a_folder_that_is_not_there_is_one_line(
+    made: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert builder.main(["agents", "--into", str(tmp_path / "away")]) == 1
+    assert capsys.readouterr().err.startswith("deploy.images.build: [Errno 2] No such file or directory: ")
