@@ -161,7 +161,8 @@ def find(name: str | None = None) -> Place:
         if place.name == name:
             return place
     near = get_close_matches(name, [place.name for place in places], 1)
-    what = f"did you mean {near[0]}?" if near else "`meshtui up` starts one"
+    names = ", ".join(place.name for place in places)
+    what = f"did you mean {near[0]}?" if near else f"there is {names}" if places else "`meshtui up` starts one"
     raise PlaceError(f"no mesh named {name} runs here", what)
 
 

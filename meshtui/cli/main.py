@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -14,6 +15,9 @@ from meshtui.cli import edges, graph, identity, inject, install, local, options,
 from meshtui.cli.fault import USAGE, Fault
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+VALUED = ("-n", "--namespace", "--mesh", "-c", "--command")  # flags of the whole program that take a word
+SPELLED = {"routes": ("top", "--routes")}  # what Linkerd has a verb for
 
 app = typer.Typer(
     help="See what your services do: a full-screen terminal with its own light service mesh.",
@@ -70,6 +74,7 @@ for clustered in (inject.inject, inject.uninject, install.install, install.upgra
     app.command()(clustered)
 for handed_on in (local.up, local.down, local.ps, local.logs, local.run):
     app.command(context_settings=local.PASS_ON)(handed_on)
+VERBS = frozenset(each.callback.__name__ for each in app.registered_commands if each.callback is not None)
 
 
 def main() -> None:
@@ -84,7 +89,7 @@ def execute(words: list[str]) -> int:
     """Run a command line and return its exit status: 0, 1 (it failed) or 2 (it makes no sense)."""
     command = typer.main.get_command(app)
     try:
-        words = where.take(words)
+        words = verb_first(where.take(words))
         result = command.main(args=words, prog_name="meshtui", standalone_mode=False)
         sys.stdout.flush()
     except Fault as fault:
@@ -92,7 +97,7 @@ def execute(words: list[str]) -> int:
     except Exit as end:
         return end.exit_code
     except TyperException as error:
-        return _complain(_usage(error), USAGE)
+        return _complain(_usage(error, words), USAGE)
     except (Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
@@ -104,15 +109,31 @@ def execute(words: list[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
+def verb_first(words: Sequence[str]) -> list[str]:
+    """Put flags that stand before the verb behind it, as kubectl takes them in both places; spell out what is short."""
+    ahead: list[str] = []
+    rest = list(words)
+    while rest and rest[0].startswith("-"):
+        ahead.append(rest.pop(0))
+        if ahead[-1] in VALUED and rest:
+            ahead.append(rest.pop(0))
+    if not rest:
+        return ahead
+    verb, *behind = rest
+    return [*SPELLED.get(verb, (verb,)), *ahead, *behind]
+
+
 def _read_enough() -> int:
     """The reader of the pipe has seen enough; Python's own flush at exit must not complain of it again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
-def _usage(error: TyperException) -> str:
+def _usage(error: TyperException, words: Sequence[str]) -> str:
     text = error.format_message().strip().rstrip(".").replace("\n", " ").replace("Value error, ", "")
-    return f"{text[:1].lower()}{text[1:]}; `meshtui --help` lists what there is"
+    text = f"{text[:1].lower()}{text[1:]}".replace(". Did you mean", "; did you mean")
+    verb = next((f" {word}" for word in words[:1] if word in VERBS), "")
+    return text if text.endswith("?") else f"{text}; `meshtui{verb} --help` lists what there is"
 
 
 def _complain(text: str, status: int) -> int:

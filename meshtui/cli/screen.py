@@ -58,17 +58,33 @@ def demo(detach: Detach = False, rate: Rate = None, ascii_only: bool = options.A
 
 def interactive() -> bool:
     """Tell whether a full-screen program can run here."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    return _at_terminal() and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _unfit() -> Fault:
+    """Return why no full-screen program can run here."""
+    if _at_terminal():
+        term = os.environ.get("TERM", "")
+        what = f"TERM is {term}, a terminal without a cursor to move" if term else "TERM is not set"
+        hint = (
+            "set it to what yours is, for example `TERM=xterm-256color meshtui`; or use `meshtui stat`, `tap` or `top`"
+        )
+        return Fault(f"the full-screen terminal cannot draw here: {what}", hint, status=USAGE)
+    return Fault(
+        "the full-screen terminal needs a terminal",
+        "over ssh use `ssh -t`; in a script use `meshtui stat`, `edges`, `tap` or `top`",
+        status=USAGE,
+    )
 
 
 def open_screen(mesh: str, *, ascii_only: bool = False, command: str = "", namespace: str = "") -> None:
     """Open the full-screen terminal; without a mesh it opens on its start screen."""
     if not interactive():
-        raise Fault(
-            "the full-screen terminal needs a terminal",
-            "over ssh use `ssh -t`; in a script use `meshtui stat`, `edges`, `tap` or `top`",
-            status=USAGE,
-        )
+        raise _unfit()
     from meshtui.app import run as run_app
     from meshtui.commands import interpret
 

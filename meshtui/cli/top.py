@@ -72,6 +72,8 @@ def top(
                 to=Far("--to", to, to_namespace),
                 source=Far("--from", source, source_namespace),
             )
+            if not live:
+                output.note(f"Counting requests for {seconds:g} s (--duration says how long) …")
             answer = TopResponse()
             stream = client.top(
                 session,

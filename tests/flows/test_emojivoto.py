@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,6 +95,20 @@ def test_top_ranks_the_vote_and_the_calls_behind_it(shell: Shell) -> None:
     assert any(path.startswith("/api/vote") for path in paths)
     assert "/emojivoto.v1.EmojiService/FindByShortcode" in paths
     assert [row["count"] for row in rows] == sorted((row["count"] for row in rows), reverse=True)
+
+
+def test_a_pipe_is_told_how_long_top_counts_and_routes_are_an_alias(shell: Shell) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "meshtui", "-n", NAMESPACE, "routes", "deploy/web", "--duration", "3s"],
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as started:
+        assert started.stderr is not None
+        assert started.stdout is not None
+        assert started.stderr.readline().startswith("Counting requests for 3 s")
+        assert "ROUTE" in started.stdout.read()
 
 
 def test_both_replicas_get_their_share(shell: Shell) -> None:

@@ -9,7 +9,7 @@ from agents.launcher.main import main
         ("up --detahc", "meshtui up: no such option: --detahc; did you mean --detach?"),
         ("down --msh=x", "meshtui down: no such option: --msh=x; did you mean --mesh?"),
         ("ps --zzzzzz", "meshtui ps: no such option: --zzzzzz; `meshtui ps --help` shows what there is"),
-        ("up a b", "meshtui: unexpected argument: b; `meshtui --help` shows what there is"),
+        ("up a b", "meshtui up: unexpected argument: b; `meshtui up --help` shows what there is"),
         ("logs", "meshtui logs: the following arguments are required: NAME; `meshtui logs --help` shows what there is"),
         (
             "demo --rate 0",

@@ -67,6 +67,9 @@ def test_several_run_and_the_name_decides(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(place.PlaceError) as caught:
         place.find("shopp")
     assert caught.value.hint == "did you mean shop?"
+    with pytest.raises(place.PlaceError, match="no mesh named prod runs here") as caught:
+        place.find("prod")
+    assert caught.value.hint == "there is demo, shop"
     for claim in claims:
         claim.release()
 

@@ -5,14 +5,16 @@ import sys
 
 import pytest
 
-from meshtui.cli.main import execute
+from meshtui.cli.main import execute, verb_first
 
 
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ("stta", "meshtui: no such command 'stta'"),
-        ("stat deploy --nope", "meshtui: no such option: --nope"),
+        ("stta", "meshtui: no such command 'stta'; did you mean 'stat'?\n"),
+        ("zzzzzz", "meshtui: no such command 'zzzzzz'; `meshtui --help` lists what there is\n"),
+        ("stat deploy -o", "meshtui: option '-o' requires an argument; `meshtui stat --help` lists what there is\n"),
+        ("routes depoy", "meshtui: unknown resource type 'depoy'; did you mean deploy?"),
         ("stat deploy -o xml", "meshtui: invalid value for '--output' / '-o': 'xml' is not one of"),
         ("stat depoy", "meshtui: unknown resource type 'depoy'; did you mean deploy?"),
         ("tap deploy -o yaml", "meshtui: tap prints events as they happen"),
@@ -24,6 +26,21 @@ def test_what_makes_no_sense_is_one_line(words: str, complaint: str, capsys: pyt
     assert said.err.startswith(complaint)
     assert said.err.count("\n") == 1
     assert not said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("-n shop stat deploy", "stat -n shop deploy"),
+        ("--mesh a --namespace=shop ps", "ps --mesh a --namespace=shop"),
+        ("stat -n shop", "stat -n shop"),
+        ("-c graph", "-c graph"),
+        ("-n shop routes deploy/web", "top --routes -n shop deploy/web"),
+        ("run --name a -- -n stat", "run --name a -- -n stat"),
+    ],
+)
+def test_flags_before_a_verb_are_its_own(words: str, meant: str) -> None:
+    assert verb_first(words.split()) == meant.split()
 
 
 def test_a_reader_that_has_seen_enough_is_no_failure() -> None:

@@ -38,9 +38,22 @@ def answer(monkeypatch: pytest.MonkeyPatch, error: Exception | None) -> None:
 
 
 def test_without_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("TERM", "dumb")
     assert execute([]) == 2
     assert "needs a terminal" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("term", "said"), [("dumb", "TERM is dumb, a terminal without a cursor"), ("", "TERM is not set")]
+)
+def test_a_terminal_that_cannot_draw(
+    term: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr(screen, "_at_terminal", lambda: True)
+    assert execute([]) == 2
+    complaint = capsys.readouterr().err
+    assert said in complaint
+    assert "TERM=xterm-256color meshtui" in complaint
 
 
 def test_a_view_nobody_knows(opened: list[str], capsys: pytest.CaptureFixture[str]) -> None:
