@@ -172,7 +172,8 @@ def _redirect(wishes: Wishes) -> dict[str, Any]:
         "image": wishes.image,
         "imagePullPolicy": wishes.pull_policy,
         "args": args,
-        "resources": {"requests": {"cpu": "10m", "memory": "24Mi"}, "limits": {"memory": "64Mi"}},
+        # The sidecar's, which comes after it, so that this takes nothing more, and quotas ask no more than one wish.
+        "resources": _resources(proxy),
         "securityContext": {
             "runAsUser": 0,
             "runAsGroup": 0,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from kubernetes.client import ApiException
 
 from meshcore.inject import names
 from tests.cluster.api.test_mesh import events_of, meshed, pod
@@ -14,6 +15,7 @@ from tests.cluster.support.mesh import Mesh
 from tests.cluster.support.mesh import mesh as running
 from tests.cluster.support.wait import until
 
+FORBIDDEN = 403
 STRICT = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -75,3 +77,23 @@ def test_a_pod_with_resources_as_a_whole_shares_them(cluster: Cluster, mesh: Mes
     meshed(cluster, namespace)
     small = pod("small", resources={"limits": {"cpu": "15m", "memory": "16Mi"}})
     assert made(cluster, namespace, small) == [names.REDIRECT, names.PROXY]
+
+
+def test_a_namespace_with_a_quota_says_for_all_what_it_asks(cluster: Cluster, mesh: Mesh, namespace: str) -> None:
+    meshed(cluster, namespace)
+    hard = {"limits.cpu": "4", "requests.memory": "1Gi"}
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "a"}, "spec": {"hard": hard}}
+    cluster.apply(quota, namespace=namespace)
+    cluster.kubectl("annotate", "namespace", namespace, f"{names.CPU_LIMIT}=500m")
+    own = {"requests": {"memory": "64Mi"}, "limits": {"cpu": "200m"}}
+    web = pod("web", containers=[{"name": "a", "image": "a:1", "resources": own}])
+
+    def taken() -> list[str]:
+        """It is refused until the quota is counted, and the annotation known."""
+        try:
+            return made(cluster, namespace, web)
+        except ApiException as error:
+            assert error.status == FORBIDDEN, error.body
+            return []
+
+    assert until(taken, 60, "a pod") == [names.REDIRECT, names.PROXY]

@@ -74,7 +74,16 @@ def test_what_a_pod_has_as_a_whole_is_shared_by_its_sidecar() -> None:
     """The API server refuses a pod whose containers ask for more than it has itself."""
     whole = {"requests": {"memory": "32Mi"}, "limits": {"memory": "40Mi"}}
     redirect, proxy, _ = injected({**POD, "spec": {**POD["spec"], "resources": whole}})["spec"]["initContainers"]
-    assert (redirect["resources"], proxy["resources"]) == ({"requests": {"cpu": "10m"}}, {"requests": {"cpu": "20m"}})
+    assert redirect["resources"] == proxy["resources"] == {"requests": {"cpu": "20m"}}
+
+
+def test_what_a_pod_wishes_for_its_sidecar_holds_for_the_redirect() -> None:
+    """A quota on limits, or a least amount for containers, is asked of each container."""
+    redirect, proxy, _ = injected(POD, **{names.CPU_LIMIT: "500m", names.MEMORY_REQUEST: "100Mi"})["spec"][
+        "initContainers"
+    ]
+    assert redirect["resources"] == proxy["resources"]
+    assert proxy["resources"]["limits"]["cpu"] == "500m"
 
 
 def test_the_token_is_for_our_audience_only() -> None:
