@@ -14,6 +14,10 @@ from meshtui.model.command import nearest, parse
 from meshtui.model.scope import Scope
 
 QUIT = ("q", "quit", "q!", "exit")
+# What k9s has a view for and is elsewhere here.
+ELSEWHERE = dict.fromkeys(
+    ("ctx", "context", "contexts"), "a context is chosen on the command line: meshtui --context NAME"
+)
 
 
 class Step(NamedTuple):
@@ -35,6 +39,8 @@ def interpret(text: str, namespace: str, namespaces: Sequence[str]) -> Step:
     if command.flag:
         return Step(refusal=f"{command.flag} is for the command line: here / narrows what is shown")
     found = registry.find(command.word)
+    if found is None and command.word in ELSEWHERE:
+        return Step(refusal=ELSEWHERE[command.word])
     if found is None:
         near = nearest(command.word, registry.words())
         return Step(refusal=f"no view or kind {command.word!r}" + (f": did you mean {near}?" if near else ""))

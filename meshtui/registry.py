@@ -21,7 +21,7 @@ from meshtui.screens.start import StartView
 from meshtui.screens.stat import StatView
 from meshtui.screens.tap import TapView
 from meshtui.screens.text import TextView
-from meshtui.screens.top import TopView
+from meshtui.screens.top import RoutesView, TopView
 from meshtui.screens.view import View
 
 
@@ -40,10 +40,11 @@ VIEWS: tuple[ViewRow, ...] = (
     ViewRow("overview", ("ov", "home"), "table, plots and requests at once", OverviewView, "deployment"),
     ViewRow("stat", (), "golden metrics of a kind", StatView, "deployment"),
     ViewRow("top", (), "the busiest requests", TopView, "deployment"),
+    ViewRow("routes", ("route",), "the same by route", RoutesView, "deployment"),
     ViewRow("tap", (), "requests as they happen", TapView, "deployment"),
     ViewRow("edges", ("edge",), "who talks to whom", EdgesView, "deployment"),
     ViewRow("graph", ("map", "topology"), "who calls whom, drawn", GraphView, "deployment"),
-    ViewRow("meshed", ("proxies", "mesh"), "pods with their sidecars", MeshedView),
+    ViewRow("meshed", ("proxies", "ep", "mesh", "endpoints"), "pods, sidecars, endpoints", MeshedView),
     ViewRow("check", (), "what is right and what is wrong", CheckView),
     ViewRow("logs", ("log",), "the log of a workload", LogsView, "deployment"),
     ViewRow("help", ("h",), "keys and commands", HelpView),
@@ -81,6 +82,6 @@ def words() -> list[str]:
 
 def index() -> list[tuple[str, str]]:
     """Return (words, what they open) for help."""
-    views = [(" ".join((row.name, *row.aliases)), row.help) for row in VIEWS if row.command]
+    views = [(" ".join((row.name, *row.aliases)[:3]), row.help) for row in VIEWS if row.command]
     kinds = [(" ".join((*kind.short, kind.plural)[:2]), f"stat of {kind.plural}") for kind in KINDS[:4]]
     return [*views, *kinds]

@@ -11,5 +11,8 @@ def wrapped(text: str, width: int) -> list[str]:
     lines: list[str] = []
     for line in text.splitlines():
         indent = line[: len(line) - len(line.lstrip())]
-        lines += textwrap.wrap(line.strip(), width, initial_indent=indent, subsequent_indent="  ") or [""]
+        # A path or a name with hyphens stays whole where a line has room for it: people copy them.
+        lines += textwrap.wrap(
+            line.strip(), width, initial_indent=indent, subsequent_indent="  ", break_on_hyphens=False
+        ) or [""]
     return lines

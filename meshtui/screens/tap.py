@@ -19,6 +19,7 @@ from meshtui.model.scope import Scope, Trouble
 from meshtui.pump import Pump
 from meshtui.screens.scene import Scene
 from meshtui.screens.table import TableView
+from meshtui.widgets.foot import Foot
 from meshtui.widgets.grid import Grid
 
 PAINT_S = 0.2
@@ -146,8 +147,9 @@ class TapView(TableView):
             self._test = sieve.parse(text) if text.strip() else _everything
         except FilterError as error:
             if not quiet:
-                self.flash(str(error), "error")
+                self.query_one(Foot).flash(str(error), "error", about="filter")
             return
+        self.query_one(Foot).settle("filter")
         self.filter = Filter(text.strip()) if text.strip() else EVERYTHING
         self.show_rows()
         self.describe_state()

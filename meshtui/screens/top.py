@@ -24,6 +24,7 @@ class TopView(TableView):
     BINDINGS = keys.bindings("top")
     CONTEXTS: ClassVar[tuple[str, ...]] = ("top", "table", "view", "app")
     NAME = "top"
+    BY_ROUTE: ClassVar[bool] = False
     SORT = ("count", True)
     DROP = ("best", "last", "rps", "worst")
     TAILS = ("path",)
@@ -31,7 +32,7 @@ class TopView(TableView):
     EMPTY = "no requests yet"
 
     def __init__(self, scene: Scene, scope: Scope) -> None:
-        self.by_route = False
+        self.by_route = self.BY_ROUTE
         self.callers = True
         self.covered_s = 0
         self.dropped = 0
@@ -58,7 +59,7 @@ class TopView(TableView):
     def heading(self) -> str:
         whole = self.covered_s >= WINDOW_S
         seconds = f"last {WINDOW_S} s" if whole else f"first {self.covered_s} s of {WINDOW_S}"
-        return f"top {self.scope.title()} · {seconds}"
+        return f"{'routes' if self.by_route else 'top'} {self.scope.title()} · {seconds}"
 
     def title_marks(self) -> list[str]:
         return super().title_marks() + ([f"{self.dropped} not counted (too many)"] if self.dropped else [])
@@ -86,3 +87,10 @@ class TopView(TableView):
         self.table.sort_by(*self.SORT)
         self.grid.show()
         self.start()
+
+
+class RoutesView(TopView):
+    """The same, by route from the beginning."""
+
+    NAME = "routes"
+    BY_ROUTE = True

@@ -153,10 +153,7 @@ class View(Screen[None]):
         header.set_class(not self.scene.header, "-gone")
         header.refresh()
         self.query_one(Banner).say(self.scene.trouble, self.scene.lost_since, self.scene.loss)
-        foot = self.query_one(Foot)
-        foot.crumbs = self.scene.crumbs
-        foot.note = self.note()
-        foot.refresh()
+        self.query_one(Foot).show(self.scene.crumbs, self.note())
 
     def hints(self) -> list[tuple[str, str]]:
         """Return the key hints for the header."""
@@ -218,8 +215,9 @@ class View(Screen[None]):
             wanted = parse(text)
         except FilterError as error:
             if not quiet:
-                self.flash(str(error), "error")
+                self.query_one(Foot).flash(str(error), "error", about="filter")
             return
+        self.query_one(Foot).settle("filter")
         if wanted.labels and not self.LABELLED:
             self.flash("rows here carry no labels", "warn")
             return

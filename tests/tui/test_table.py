@@ -1,5 +1,7 @@
 """What a table does: sort, filter, marks, pause, faults, wide, describe, mouse."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.tui.support.fake import FakeMesh
@@ -141,6 +143,39 @@ async def test_the_screen_is_saved_as_picture_and_text() -> None:
         assert {path.suffix for path in folder.iterdir()} == {".svg", ".txt"}
         text = next(folder.glob("*.txt")).read_text()
         assert "emojivoto" in text
+
+
+async def test_where_a_screen_was_saved_is_read_whole_on_a_narrow_one(tmp_path: Path) -> None:
+    folder = tmp_path / "a-folder-of-some-length" / "and-another-one-below-it" / "screens-of-meshtui"
+    async with stage((80, 24), folder=folder) as scene:
+        await scene.press("ctrl+s")
+        (svg,) = folder.glob("*.svg")
+        shown = "".join(line.strip() for line in scene.text().splitlines()[-5:])
+        assert f"{svg} and .txt".replace(" ", "") in shown.replace(" ", "")
+
+
+async def test_a_filter_put_right_is_complained_of_no_more() -> None:
+    async with stage() as scene:
+        for command, wrong in (("deploy", "-l app"), ("tap", "statuss=5xx")):
+            await scene.command(command)
+            await scene.filter(wrong)
+            foot = scene.view.query_one("Foot")
+            assert foot.flashing
+            await scene.press("space")  # what else happens meanwhile does not take it away
+            assert foot.flashing
+            await scene.press("space")
+            await scene.press("slash", "ctrl+u", "w", "e", "b", "enter")
+            assert not foot.flashing
+
+
+async def test_routes_stay_routes_in_another_namespace() -> None:
+    async with stage() as scene:
+        await scene.command("routes")
+        await scene.until(lambda: scene.view.table.rows)
+        assert "ROUTE" in scene.text()
+        await scene.press("2")
+        await scene.settle()
+        assert scene.showing == "routes"
 
 
 async def test_five_thousand_rows_stay_quick() -> None:

@@ -27,6 +27,11 @@ def meant(text: str, namespace: str = "") -> Step:
         ("top", "top", Scope("deployment", "booksapp")),
         ("edges po", "edges", Scope("pod", "booksapp")),
         ("meshed", "meshed", Scope("", "booksapp")),
+        ("ep", "meshed", Scope("", "booksapp")),
+        ("dp", "stat", Scope("deployment", "booksapp")),
+        ("sts", "stat", Scope("statefulset", "booksapp")),
+        ("ds", "stat", Scope("daemonset", "booksapp")),
+        ("routes deploy/web", "routes", Scope("deployment", "booksapp", "web")),
     ],
 )
 def test_a_command_is_a_view_and_a_scope(text: str, view: str, scope: Scope) -> None:
@@ -42,6 +47,11 @@ def test_a_slip_is_refused_with_the_nearest_word() -> None:
     assert meant("deplyo").refusal == "no view or kind 'deplyo': did you mean deploy?"
     assert meant("po emojivto").refusal == "no namespace 'emojivto': did you mean emojivoto?"
     assert meant("frobnicate").refusal == "no view or kind 'frobnicate'"
+
+
+@pytest.mark.parametrize("word", ["ctx", "contexts"])
+def test_a_context_is_chosen_before(word: str) -> None:
+    assert meant(word).refusal == "a context is chosen on the command line: meshtui --context NAME"
 
 
 def test_a_flag_of_the_command_line_is_refused() -> None:

@@ -19,5 +19,9 @@ def test_a_word_that_is_longer_than_the_line_is_cut_and_goes_on() -> None:
     assert "".join(line.strip() for line in lines) == "x" * 50
 
 
+def test_a_path_stays_whole_where_it_can() -> None:
+    assert wrapped("saved /home/ann/a-b/c-d.svg and .txt", 24) == ["saved", "  /home/ann/a-b/c-d.svg", "  and .txt"]
+
+
 def test_there_is_always_some_room() -> None:
     assert wrapped("one two", 0) == ["one two"]
