@@ -15,7 +15,7 @@ import pytest
 from agents.sidecar.engine.exchange import INBOUND, OUTBOUND
 from agents.sidecar.engine.http2 import wire
 from agents.sidecar.engine.http2.limits import Limits
-from agents.sidecar.host import listener
+from agents.sidecar.host import arrival
 from tests.support.h2client import HEARING, Client
 from tests.support.mesh import Mesh
 from tests.support.plane import free_port
@@ -237,7 +237,7 @@ async def test_bytes_that_wait(application: int, way: str) -> None:
 async def test_a_handshake_that_never_ends(
     application: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(listener, "HANDSHAKE_S", 0.2)
+    monkeypatch.setattr(arrival, "HANDSHAKE_S", 0.2)
     context = ssl.create_default_context()
     context.set_alpn_protocols(["meshtui/1"])
     outgoing = ssl.MemoryBIO()

@@ -195,7 +195,7 @@ async def test_who_says_nothing_after_hello_is_let_go(
     application: tuple[Heard, int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, port = application
-    monkeypatch.setattr("agents.sidecar.host.listener.HANDSHAKE_S", 0.2)
+    monkeypatch.setattr("agents.sidecar.host.arrival.HANDSHAKE_S", 0.2)
     hello = ssl.MemoryBIO()
     stranger = _context(ssl.PROTOCOL_TLS_CLIENT, None).wrap_bio(ssl.MemoryBIO(), hello)
     with contextlib.suppress(ssl.SSLWantReadError):
