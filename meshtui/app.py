@@ -141,8 +141,6 @@ class MeshApp(App[int]):
 
     def open_view(self, name: str, scope: Scope, **options: Any) -> None:
         """Put a view on top."""
-        if scope.namespace or scope.kind:
-            self.scene.namespace = scope.namespace
         self.push_screen(registry.make(name, self.scene, scope, **options))
         self._recount()
 
@@ -202,6 +200,8 @@ class MeshApp(App[int]):
     def _describe(self) -> None:
         self.scene.crumbs = [view.crumb() for view in self.views]
         if self.view is not None:
+            if self.view.NAMESPACED:  # what is typed next means the namespace that is looked at, also after `back`
+                self.scene.namespace = self.view.scope.namespace
             self.view.describe_state()
 
     def _say(self, text: str, level: str = "info") -> None:
@@ -211,7 +211,7 @@ class MeshApp(App[int]):
     # commands
 
     def _complete(self, text: str) -> list[str]:
-        return commands.complete(text, self.scene.namespaces)
+        return commands.complete(text, self.scene.namespaces, commands.known(self.views, self.scene.namespace))
 
     @on(PromptDone)
     async def _prompt_done(self, event: PromptDone) -> None:

@@ -3,8 +3,10 @@
 The app hands typed lines in and opens what comes out; completion knows views, kinds and namespaces.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
@@ -12,7 +14,11 @@ from meshtui import registry
 from meshtui.model.command import complete as complete_words
 from meshtui.model.command import nearest, parse
 from meshtui.model.scope import Scope
+from meshtui.screens.meshed import MeshedView
+from meshtui.screens.stat import StatView
+from meshtui.screens.view import View
 
+Names: TypeAlias = Mapping[str, Iterable[str]]
 QUIT = ("q", "quit", "q!", "exit")
 # What k9s has a view for and is elsewhere here.
 ELSEWHERE = dict.fromkeys(
@@ -58,9 +64,26 @@ def interpret(text: str, namespace: str, namespaces: Sequence[str]) -> Step:
     return Step("stat", Scope(command.kind or kind, where, filter=wanted))
 
 
-def complete(text: str, namespaces: Sequence[str]) -> list[str]:
-    """Return lines that go on from what is typed."""
-    return complete_words(text, registry.words(), namespaces)
+def complete(text: str, namespaces: Sequence[str], names: Names = MappingProxyType({})) -> list[str]:
+    """Return lines that go on from what is typed; `names` are those that are known, by kind."""
+    found = registry.find(text.partition(" ")[0].lower())
+    subject = found[1] if found is not None and found[0].name != "meshed" else ""
+    return complete_words(text, registry.words(), namespaces, names, subject)
+
+
+def known(views: Iterable[View], namespace: str) -> Names:
+    """Return the names in a namespace (empty: all) that views have rows of, by kind."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for view in views:
+        if isinstance(view, StatView):
+            for row in view.table.rows:
+                if namespace in ("", row.resource.namespace):
+                    found[row.resource.kind].add(row.resource.name)
+        elif isinstance(view, MeshedView):
+            for pod in view.table.rows:
+                if namespace in ("", pod.status.namespace):
+                    found["pod"].add(pod.status.pod)
+    return found
 
 
 class Views(Provider):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from meshcore.wire.kinds import KINDS, parse_kind
 from meshtui.model.scope import Scope
 from meshtui.screens.check import CheckView
+from meshtui.screens.describe import DescribeView
 from meshtui.screens.edges import EdgesView
 from meshtui.screens.graph import GraphView
 from meshtui.screens.help import HelpView
@@ -49,6 +50,7 @@ VIEWS: tuple[ViewRow, ...] = (
     ViewRow("logs", ("log",), "the log of a workload", LogsView, "deployment"),
     ViewRow("help", ("h",), "keys and commands", HelpView),
     ViewRow("text", (), "a text", TextView, command=False),
+    ViewRow("describe", (), "a workload with its pods", DescribeView, command=False),
     ViewRow("inspect", (), "one request in full", InspectView, command=False),
     ViewRow("start", (), "no mesh yet", StartView, command=False),
 )

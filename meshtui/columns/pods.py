@@ -1,7 +1,7 @@
 """Columns and JSON of the meshed pods: identity, certificate, proxy and uplink of every instance."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from meshcore.wire.common_pb2 import Peer
@@ -17,6 +17,7 @@ PHASES = {
     Phase.STOPPING: "Stopping",
     Phase.SUCCEEDED: "Succeeded",
 }
+SUMMED = 50  # pods that a description lists
 _LEVELS = {Phase.RUNNING: Level.GOOD, Phase.FAILING: Level.BAD, Phase.PENDING: Level.WARN}
 
 
@@ -71,6 +72,25 @@ def columns(*, namespaced: bool = False, clock: Callable[[], float] = time.time)
         Column("age", "AGE", lambda pod: Cell(figures.age(running_for(pod))), running_for, "right", hotkey="A"),
         Column("message", "MESSAGE", _message, message, wide=True),
     ]
+
+
+def summary(found: Iterable[Pod], now: float) -> list[tuple[str, str]]:
+    """Return what a workload's pods say of it, for its description; those that are not well come first."""
+    listed = sorted(found, key=lambda pod: (phase(pod) == "Running", pod.status.pod))
+    if not listed:
+        return []
+    starts = [pod.status.started_ms / 1000 for pod in listed if pod.status.started_ms]
+    pairs = [("Age", f"{figures.age(now - min(starts))} (the oldest pod)")] if starts else []
+    name, state = (max(len(get(pod)) for pod in listed) for get in (lambda pod: pod.status.pod, phase))
+    for i, pod in enumerate(listed[:SUMMED]):
+        started = pod.status.started_ms / 1000
+        parts = [pod.status.pod.ljust(name), phase(pod).ljust(state), figures.age(now - started) if started else "-"]
+        restarts = pod.status.restarts + pod.status.proxy_restarts
+        parts += [f"{restarts} restarts"] if restarts else []
+        parts += [message(pod)] if message(pod) else []
+        pairs.append(("" if i else "Pods", "  ".join(parts)))
+    more = len(listed) - SUMMED
+    return [*pairs, ("", f"… and {more} more")] if more > 0 else pairs
 
 
 def phase(pod: Pod) -> str:

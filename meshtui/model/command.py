@@ -3,11 +3,12 @@
 `commands` acts on it and completes it; here are only its parts. Pure.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import MappingProxyType
 
-from meshcore.wire.kinds import parse_kind
+from meshcore.wire.kinds import KINDS, Kind, parse_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,42 @@ def parse(text: str, namespaces: Iterable[str]) -> Command | None:
     return Command(word.lower(), kind, name, namespace, pattern.strip() if found else "", flag)
 
 
-def complete(text: str, words: Sequence[str], namespaces: Sequence[str]) -> list[str]:
-    """Return whole lines that go on from `text`: commands first, then namespaces."""
+def complete(
+    text: str,
+    words: Sequence[str],
+    namespaces: Sequence[str],
+    names: Mapping[str, Iterable[str]] = MappingProxyType({}),
+    subject: str = "",
+) -> list[str]:
+    """Return whole lines that go on from `text`: commands first, then kinds and names, then namespaces.
+
+    `names` are known by kind; `subject` is the kind that the command is about where it may say another.
+    """
     head, space, last = text.rpartition(" ")
+    prefix, slash, part = last.partition("/")
+    if slash and (kind := parse_kind(prefix)):
+        return [f"{head}{space}{prefix}/{name}" for name in _begin(names.get(kind.name, ()), part)][:12]
     if not space:
         fits = [word for word in words if word.startswith(text.lower())]
         loose = [word for word in words if text.lower() in word and word not in fits] if text else []
         return [*fits, *loose][:12]
-    return [f"{head} {name}" for name in [*namespaces, "all"] if name.startswith(last)][:12]
+    *_, before = head.split() or [""]
+    kind = parse_kind(before)
+    found = []
+    if "/" not in before:
+        found += [word for each in KINDS if (word := _spelling(each, last))] if subject and not kind else []
+        found += _begin(names.get(kind.name if kind else subject, ()), last)
+    found += [name for name in [*namespaces, "all"] if name.startswith(last)]
+    return [f"{head} {name}" for name in dict.fromkeys(found)][:12]
+
+
+def _spelling(kind: Kind, begun: str) -> str:
+    """Return the spelling of a kind that goes on from what is typed; empty if none does."""
+    return next((word for word in (kind.plural, kind.name, *kind.short) if word.startswith(begun.lower())), "")
+
+
+def _begin(names: Iterable[str], begun: str) -> list[str]:
+    return sorted(name for name in names if name.startswith(begun))
 
 
 def nearest(word: str, words: Sequence[str]) -> str:

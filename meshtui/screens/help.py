@@ -25,6 +25,7 @@ class HelpView(View):
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("page", "view", "app")
     NAME = "help"
+    NAMESPACED = False
 
     def __init__(
         self,

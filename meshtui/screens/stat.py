@@ -15,7 +15,6 @@ from meshtui.columns.tap import grpc_status
 from meshtui.messages import ViewAsked
 from meshtui.model import figures
 from meshtui.model.cell import Column
-from meshtui.model.document import aligned
 from meshtui.model.scope import Scope, plural
 from meshtui.model.table import FLEX_MAX
 from meshtui.pump import Opener
@@ -61,8 +60,11 @@ class StatView(TableView):
     def drill(self, row: Any) -> tuple[str, Scope] | None:
         return drill(self.scope.kind, row)
 
-    def description(self, row: Any) -> str:
-        return description(row)
+    def action_describe(self) -> None:
+        row, of = self.grid.row, self.subject()
+        if row is not None and of is not None:
+            whose = {"namespace": None, "pod": of}.get(of.kind, _pods(of))
+            self.post_message(ViewAsked("describe", self.scope, title=self.label(row), facts=facts(row), of=whose))
 
     def subject(self) -> Scope | None:
         """Return the cursor's row as the scope of another view."""
@@ -114,7 +116,7 @@ def subject(kind: str, row: Any) -> Scope:
     return Scope(kind, row.resource.namespace, row.resource.name)
 
 
-def description(row: Any) -> str:
+def facts(row: Any) -> list[tuple[str, str]]:
     """Return what is known of a stat row, with the exact counts behind its figures."""
     pairs = [("Name", row.resource.name), ("Kind", row.resource.kind)]
     if row.resource.namespace:
@@ -139,7 +141,7 @@ def description(row: Any) -> str:
         tcp = row.tcp
         pairs.append(("TCP", f"{tcp.open} open, {tcp.opened} opened in the window"))
         pairs.append(("Bytes", f"{figures.size(tcp.read_bps)}/s read, {figures.size(tcp.write_bps)}/s written"))
-    return aligned(pairs)
+    return pairs
 
 
 def _outcome(each: Any) -> str:

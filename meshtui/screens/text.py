@@ -39,6 +39,7 @@ class TextView(View):
     BINDINGS = keys.bindings("text")
     CONTEXTS: ClassVar[tuple[str, ...]] = ("text", "page", "view", "app")
     NAME = "text"
+    NAMESPACED = False
 
     def __init__(self, scene: Scene, scope: Scope, *, title: str = "", text: str = "") -> None:
         super().__init__(scene, scope)

@@ -43,6 +43,36 @@ async def test_only_the_view_on_top_asks_the_mesh() -> None:
         await scene.until(lambda: scene.mesh.running == 2)
 
 
+async def test_after_going_back_a_command_means_the_namespace_that_shows() -> None:
+    async with stage() as scene:
+        scene.view.grid.go_to("emojivoto/web")
+        await scene.press("enter")
+        await scene.settle()
+        await scene.press("escape")
+        await scene.settle()
+        await scene.command("po")
+        assert scene.view.scope == Scope("pod")
+
+
+async def test_a_digit_takes_no_text_away() -> None:
+    for key in ("d", "y", "question_mark"):
+        async with stage() as scene:
+            await scene.until(lambda: scene.view.table.rows)
+            await scene.press(key)
+            await scene.settle()
+            before = scene.text()
+            await scene.press("1")
+            await scene.settle()
+            assert scene.text() == before
+
+
+async def test_names_on_the_screens_complete_a_command() -> None:
+    async with stage() as scene:
+        await scene.until(lambda: scene.view.table.rows)
+        await scene.press("colon", *"tap", "space", *"deploy", "slash", *"vot", "tab")
+        assert scene.view.query_one("Prompt Input").value == "tap deploy/vote-bot"
+
+
 async def test_digits_ask_the_same_of_another_namespace() -> None:
     async with stage() as scene:
         await scene.press("2")

@@ -67,3 +67,5 @@ def test_completion_knows_views_kinds_and_namespaces() -> None:
     assert "deployments" in complete("dep", NAMES)
     assert "graph" in complete("gr", NAMES)
     assert complete("top b", NAMES) == ["top booksapp"]
+    assert complete("top stat", NAMES) == ["top statefulsets"]
+    assert complete("check ", NAMES) == ["check emojivoto", "check booksapp", "check all"]

@@ -37,6 +37,25 @@ def test_words_complete_first_then_namespaces() -> None:
     assert complete("po em", ["po"], NAMES) == ["po emojivoto"]
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("tap deploy/w", ["tap deploy/web"]),
+        ("deploy/", ["deploy/emoji", "deploy/web"]),
+        ("tap deploy w", ["tap deploy web"]),
+        ("tap w", ["tap web"]),
+        ("stat po", ["stat pods"]),
+        ("tap dp", ["tap dp"]),
+        ("tap deploy/web b", ["tap deploy/web booksapp"]),
+        ("tap po/web", ["tap po/web-0"]),
+        ("tap nothing/w", []),
+    ],
+)
+def test_kinds_and_names_complete(text: str, wanted: list[str]) -> None:
+    names = {"deployment": ["web", "emoji"], "pod": ["web-0"]}
+    assert complete(text, ["tap", "deploy"], NAMES, names, "deployment") == wanted
+
+
 def test_a_slip_is_put_right() -> None:
     assert nearest("deplyo", ["deploy", "pods"]) == "deploy"
     assert nearest("zzz", ["deploy"]) == ""
