@@ -19,15 +19,16 @@ class Scope:
     owner_kind: str = ""  # pods of this owner only
     owner: str = ""
     filter: str = ""
+    also: tuple[tuple[str, str], ...] = ()  # (namespace, name) of more of the kind: rows that were marked
 
     def within(self, namespace: str) -> "Scope":
         """Return the same question asked of another namespace; names do not survive that."""
-        return replace(self, namespace=namespace, name="", owner="", owner_kind="")
+        return replace(self, namespace=namespace, name="", owner="", owner_kind="", also=())
 
     def title(self) -> str:
         """Write the scope as a heading does: `web`, `pods of web`, `emojivoto`, `all namespaces`."""
         if self.name:
-            return f"{short(self.kind)}/{self.name}"
+            return f"{short(self.kind)}/{self.name}" + (f" and {len(self.also)} more" if self.also else "")
         if self.owner:
             return f"{short(self.owner_kind)}/{self.owner}"
         return self.namespace or "all"

@@ -70,20 +70,25 @@ class StatView(TableView):
         """Return the cursor's row as the scope of another view."""
         return None if self.grid.row is None else subject(self.scope.kind, self.grid.row)
 
+    def subjects(self) -> Scope | None:
+        """Return all marked rows as the scope of another view; where none is marked, the cursor's."""
+        found = [subject(self.scope.kind, row) for row in self.chosen()]
+        return replace(found[0], also=tuple((each.namespace, each.name) for each in found[1:])) if found else None
+
     def action_tap(self) -> None:
-        self._go("tap")
+        self._go("tap", self.subjects())
 
     def action_top(self) -> None:
-        self._go("top")
+        self._go("top", self.subjects())
 
     def action_edges(self) -> None:
-        self._go("edges")
+        self._go("edges", self.subject())
 
     def action_graph(self) -> None:
-        self._go("graph")
+        self._go("graph", self.subject())
 
     def action_logs(self) -> None:
-        self._go("logs")
+        self._go("logs", self.subject())
 
     def action_pods(self) -> None:
         scope = self.subject()
@@ -94,8 +99,7 @@ class StatView(TableView):
         elif scope.kind != "pod":
             self.post_message(ViewAsked("stat", _pods(scope)))
 
-    def _go(self, view: str) -> None:
-        scope = self.subject()
+    def _go(self, view: str, scope: Scope | None) -> None:
         if scope is not None:
             self.post_message(ViewAsked(view, scope))
 

@@ -152,6 +152,16 @@ class TableView(View):
         self.grid.show()
         self.title_pane()
 
+    def chosen(self) -> list[Any]:
+        """Return the rows that are marked; where none is, the cursor's."""
+        marked = [row for row in self.table.rows if self.key(row) in self.table.marks]
+        return marked or ([] if self.grid.row is None else [self.grid.row])
+
+    def action_unmark(self) -> None:
+        self.table.marks.clear()
+        self.grid.refresh()
+        self.title_pane()
+
     def action_mark(self) -> None:
         row = self.grid.row
         if row is not None:
@@ -161,10 +171,10 @@ class TableView(View):
             self.title_pane()
 
     def action_copy(self) -> None:
-        if self.grid.row is not None:
-            name = self.label(self.grid.row)
-            self.app.copy_to_clipboard(name)
-            self.flash(f"copied {name}")
+        names = [self.label(row) for row in self.chosen()]
+        if names:
+            self.app.copy_to_clipboard("\n".join(names))
+            self.flash(f"copied {', '.join(names)}")
 
     def action_yaml(self) -> None:
         row = self.grid.row

@@ -89,7 +89,7 @@ class LiveMesh:
     def stat(self, scope: Scope) -> Answers[StatResponse]:
         if scope.owner:
             return self._follow(lambda session: _owned(session, scope))
-        request = stats.stat_request([_resource(scope)], unmeshed=True, points=POINTS)
+        request = stats.stat_request(_resources(scope), unmeshed=True, points=POINTS)
         return self._follow(lambda session: stats.watch_stat(session, request))
 
     def edges(self, scope: Scope) -> Answers[EdgesResponse]:
@@ -196,11 +196,17 @@ async def _owned(session: Session, scope: Scope) -> AsyncIterator[StatResponse]:
 
 async def _tapped(session: Session, scope: Scope) -> list[Resource]:
     """Return what to tap: of a service, the pods behind it, as a service itself has no sidecar."""
+    named = _resources(scope)
     if scope.kind != "service":
-        return [_resource(scope)]
-    behind = (await inventory.pods(session, [_resource(scope)])).pods
+        return named
+    behind = (await inventory.pods(session, named)).pods
     pods = [Resource(namespace=pod.status.namespace, kind="pod", name=pod.status.pod) for pod in behind if pod.meshed]
-    return pods or [_resource(scope)]
+    return pods or named
+
+
+def _resources(scope: Scope) -> list[Resource]:
+    more = (Resource(namespace=namespace, kind=scope.kind, name=name) for namespace, name in scope.also)
+    return [_resource(scope), *more]
 
 
 def _resource(scope: Scope) -> Resource:

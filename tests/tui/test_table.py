@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from meshtui.model.scope import Scope
 from tests.tui.support.fake import FakeMesh
 from tests.tui.support.stage import Stage, stage
 
@@ -106,6 +107,23 @@ async def test_faults_wide_and_marks() -> None:
         await scene.press("home", "m", "m")
         assert "2 marked" in scene.text()
         assert scene.view.grid.cursor == 2
+
+
+async def test_what_is_marked_is_tapped_counted_and_copied_together() -> None:
+    for key, question in (("t", "observe"), ("o", "top")):
+        async with stage() as scene:
+            await scene.command("deploy emojivoto")
+            await scene.until(lambda: names(scene))
+            scene.view.grid.go_to("emojivoto/emoji")
+            await scene.press("m", "m", "c")
+            assert scene.app.clipboard == "emoji\nvote-bot"
+            await scene.press(key)
+            await scene.settle()
+            both = Scope("deployment", "emojivoto", "emoji", also=(("emojivoto", "vote-bot"),))
+            assert (question, both) in scene.mesh.asked
+            assert "deploy/emoji and 1 more" in scene.text()
+            await scene.press("escape", "ctrl+backslash", "c")
+            assert scene.app.clipboard == names(scene)[scene.view.grid.cursor]
 
 
 async def test_a_row_is_described_and_shown_as_yaml() -> None:
