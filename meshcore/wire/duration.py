@@ -10,9 +10,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 def milliseconds(text: str) -> int:
     """Return a duration in ms; raises ValueError for what is none, and for none at all."""
     total, position = 0.0, 0
-    for part in _PART.finditer(text):
-        if part.start() != position:
-            break
+    while part := _PART.match(text, position):  # a search would look through a long number from each of its digits
         total += float(part[1]) * _UNITS[part[2]]
         position = part.end()
     if position != len(text) or not 0 < total < _LONGEST:

@@ -14,3 +14,9 @@ def test_a_duration_is_its_milliseconds(text: str, ms: int) -> None:
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
         milliseconds(text)
+
+
+def test_a_number_without_end_is_refused_without_waiting() -> None:
+    """Whoever may make a pod may write so much into an annotation, and the injector reads it."""
+    with pytest.raises(ValueError, match="not a duration"):
+        milliseconds("1" * 250_000)
