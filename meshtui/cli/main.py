@@ -1,9 +1,11 @@
 """The command `meshtui`: its verbs, and how what goes wrong leaves it (one line on stderr, exit status 1 or 2)."""
 
+import errno
 import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -79,6 +81,9 @@ VERBS = frozenset(each.callback.__name__ for each in app.registered_commands if 
 
 def main() -> None:
     """Run the command line of this process."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # it was closed by whoever started us
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for good
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a locale may not have our signs: they are no reason to say nothing
             stream.reconfigure(errors="backslashreplace")
@@ -102,6 +107,11 @@ def execute(words: list[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return _read_enough()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _read_enough()
+        return _complain(f"what was to be written does not fit: {error.strerror}", 1)
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # Typer takes it for a failure
             return _read_enough()
@@ -124,7 +134,7 @@ def verb_first(words: Sequence[str]) -> list[str]:
 
 
 def _read_enough() -> int:
-    """The reader of the pipe has seen enough; Python's own flush at exit must not complain of it again."""
+    """Nobody takes more of what is printed; Python's own flush at exit must not complain of it again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 

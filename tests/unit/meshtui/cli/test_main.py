@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +66,20 @@ def test_a_locale_without_our_signs_is_no_failure() -> None:
     program = "import sys; from meshtui.cli import main; main.execute = lambda words: print('\\u221a ok'); main.main()"
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"\\u221a ok\n", b"")
+
+
+@pytest.mark.parametrize("words", ["--version", "inject --annotate", "uninject"])
+@pytest.mark.parametrize("streams", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_who_starts_it_without_a_stream_is_not_told_of_python(words: str, streams: str) -> None:
+    command = f"{sys.executable} -m meshtui {words} {streams}"
+    done = subprocess.run(["/bin/sh", "-c", command], input="", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("words", ["--version", "uninject"])
+def test_a_full_disk_is_one_line(words: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "meshtui", *words.split()]
+        done = subprocess.run(command, input="a: 1\n", stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "does not fit: No space left on device" in done.stderr
