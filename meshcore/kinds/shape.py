@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from meshcore.kinds.fault import Fault
-from meshcore.wire.duration import milliseconds
+from meshcore.wire.duration import TooLong, milliseconds
 from meshcore.wire.ids import parse_spiffe
 
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -43,6 +43,9 @@ def _duration(text: str) -> Problem | None:
     """Return what is wrong with a length of time that must be more than none."""
     try:
         milliseconds(text)
+    except TooLong as error:
+        what, _, fix = str(error).rpartition("; ")
+        return what, f"{fix}, or remove the field"
     except ValueError:
         return f"{text!r} is no time at all", "write for example 30s, or remove the field"
     return None

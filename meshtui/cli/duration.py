@@ -8,5 +8,6 @@ def parse_duration(text: str, flag: str) -> int:
     """Return a duration in ms; raises Fault that names the flag."""
     try:
         return milliseconds(text)
-    except ValueError:
-        raise Fault(f"{flag} {text!r} is not a duration", "write for example 30s, 5m or 1h30m", status=USAGE) from None
+    except ValueError as error:
+        what, _, fix = str(error).rpartition("; ")
+        raise Fault(f"{flag} {what}", fix, status=USAGE) from None

@@ -68,7 +68,8 @@ def _duration(words: Words, key: str) -> int:
 
 def _number(words: Words, key: str, largest: int = 100_000) -> int:
     text = words.get(key, "0")
-    if not (text.isascii() and text.isdigit() and int(text) <= largest):
+    # By its length first: Python takes no thousands of digits for a number.
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(largest)) and int(text) <= largest):
         raise PathError(f"{key}={text!r:.80} is no whole number up to {largest}")
     return int(text)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from meshcore.wire.duration import LONGEST_MS
 from meshcore.wire.ids import is_label
 from meshcore.wire.kinds import parse_kind
 
@@ -147,7 +148,11 @@ class _Reader:
         match = _DURATION.fullmatch(text)
         if match is None:
             raise self.fault(node, f"route {name}: timeout {text!r} is no duration; write 30s, 500ms or 2m")
-        return int(float(match[1]) * _UNIT_MS[match[2]])
+        found = float(match[1]) * _UNIT_MS[match[2]]
+        if found > LONGEST_MS:
+            longest = f"{LONGEST_MS // _UNIT_MS['h']}h"
+            raise self.fault(node, f"route {name}: timeout {text[:40]!r} is too long; write {longest} at most")
+        return int(found)
 
     def text(self, node: Node, key: str) -> str:
         found = self._get(node, key)

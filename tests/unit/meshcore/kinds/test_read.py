@@ -39,6 +39,7 @@ def test_what_is_left_out_has_the_defaults_that_are_described() -> None:
         ("ServiceProfile", "routes.1.name", "list", "spec.routes[1].name: 'list' is there already"),
         ("ServiceProfile", "routes.0.timeout", 5, "spec.routes[0].timeout: must be text, and is the number 5"),
         ("ServiceProfile", "routes.0.timeout", "0s", "spec.routes[0].timeout: '0s' is no time at all"),
+        ("ServiceProfile", "routes.0.timeout", "2000h", "spec.routes[0].timeout: '2000h' is longer than any duration"),
         ("ServiceProfile", "routes.0.isRetryable", "yes", "spec.routes[0].isRetryable: must be true or false"),
         ("ServiceProfile", "routes.0.responseClasses.0.condition.status.min", 600, "600 is out of range; write 100 to"),
         ("ServiceProfile", "routes.0.responseClasses.0.condition.status.min", 500, "max: 429 is below min 500; swap"),

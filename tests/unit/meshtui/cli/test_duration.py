@@ -17,3 +17,8 @@ def test_durations(text: str, ms: int) -> None:
 def test_anything_else_names_the_flag(text: str) -> None:
     with pytest.raises(Fault, match="--window .* is not a duration; write for example 30s"):
         parse_duration(text, "--window")
+
+
+def test_one_that_no_question_can_carry_is_told_the_longest() -> None:
+    with pytest.raises(Fault, match="--window '8760h' is longer than any duration here; write 1193h at most"):
+        parse_duration("8760h", "--window")

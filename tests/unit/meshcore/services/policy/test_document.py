@@ -55,6 +55,7 @@ def test_a_good_file() -> None:
         ("workloads:\n  - name: a\n    routes:\n      - {name: r, pathRegex: '('}", "m.yaml:4: route r: pathRegex"),
         ("workloads:\n  - name: a\n    routes:\n      - {name: r, path: /, pathPrefix: /}", "has more than one path"),
         ("workloads:\n  - name: a\n    routes:\n      - {name: r, timeout: soon}", "'soon' is no duration"),
+        ("workloads:\n  - name: a\n    routes:\n      - {name: r, timeout: 2000h}", "'2000h' is too long; write 1193h"),
         ("[" * 5_000, "is not YAML"),
         ("x" * 2_000_000, "split the mesh"),
     ],
