@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from meshcore.kube.credentials import Header
 from meshcore.kube.failure import CREDENTIALS, KubeError
 
@@ -106,14 +108,16 @@ class ExecPlugin:
 
     def _parse(self, out: bytes) -> Mapping[str, Any]:
         try:
-            said = json.loads(out)
+            said = msgspec.json.decode(out)  # unlike json, it takes no halves of surrogates
             status = said["status"]
             version = said["apiVersion"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
+            status = None
+        if not isinstance(status, dict):
             raise self._failed(
                 "printed no ExecCredential with a status", "run it by hand to see what it says"
             ) from None
-        if version != self.plugin.api_version or not isinstance(status, dict):
+        if version != self.plugin.api_version:
             raise self._failed(
                 f"answered in {version}, the kubeconfig expects {self.plugin.api_version}",
                 "update the plugin, or the apiVersion in the kubeconfig",

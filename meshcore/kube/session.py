@@ -58,6 +58,10 @@ class Session:
         """What is known of it now: it may have been found anew."""
         return self._transport.cluster
 
+    async def log_in(self) -> None:
+        """Get the credentials that the next question needs, which may take as long as a person; raises KubeError."""
+        await self.cluster.credentials.headers()
+
     async def get(self, path: str, query: Query | None = None, *, within: float = ASK_S) -> Object:
         """Return an object, or one page of a list."""
         return self._object(path, await self.ask("GET", path, query, within=within))

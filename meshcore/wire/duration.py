@@ -17,7 +17,7 @@ def milliseconds(text: str) -> int:
     while part := _PART.match(text, position):  # a search would look through a long number from each of its digits
         total += float(part[1]) * _UNITS[part[2]]
         position = part.end()
-    if position != len(text) or not 0 < total:
+    if position != len(text) or total <= 0:
         raise ValueError(f"{text!r} is not a duration; write for example 30s, 5m or 1h30m")
     if total > LONGEST_MS:
         raise TooLong(f"{text[:40]!r} is longer than any duration here; write {LONGEST_MS // _UNITS['h']}h at most")

@@ -66,7 +66,7 @@ async def home_of(mesh: str) -> Place | Kubeconfig:
             )
         return find(None)
     try:
-        if await installed(_current, PROBE_S if here else PATIENCE_S):
+        if await installed(_current, PROBE_S if here else PATIENCE_S, patient=not here):
             return _current
     except ClientError as error:
         if not here:

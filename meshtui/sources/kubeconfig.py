@@ -91,6 +91,7 @@ async def open_mesh(where: Kubeconfig, namespace: str = "", *, interactive: bool
     `namespace` is where somebody who may not look everywhere looks; empty: the context's.
     """
     async with open_kube(where, interactive=interactive) as cluster:
+        await cluster.log_in()  # not timed, as what follows is: a plugin may ask a person
         space = namespace or cluster.namespace or "default"
         try:
             session = await open_api(fetching(cluster), cluster.where, namespace=space)
@@ -105,24 +106,31 @@ async def open_mesh(where: Kubeconfig, namespace: str = "", *, interactive: bool
             yield session
 
 
-async def installed(where: Kubeconfig, within: float) -> bool:
+async def installed(where: Kubeconfig, within: float, *, patient: bool = False) -> bool:
     """Tell whether a cluster has the mesh's API, or the context's namespace a mesh of its own.
 
-    Raises ClientError where the cluster does not answer in time.
+    `patient`: what gives the credentials takes its own time, for it may ask a person. Raises ClientError where the
+    cluster does not answer in time.
     """
     try:
-        async with asyncio.timeout(within), open_kube(where) as cluster:
-            try:
-                await _greet(cluster, within)
-            except ClientError as error:
-                if error.code in NO_MESH:
-                    return bool(await scoped_pod(cluster, cluster.namespace or "default"))
-                if error.code == "unavailable" and observe.GROUP in error.message:
-                    return True  # it is, and its control plane is away
-                raise
+        async with asyncio.timeout(None if patient else within), open_kube(where) as cluster:
+            await cluster.log_in()
+            async with asyncio.timeout(within):
+                return await _has_mesh(cluster, within)
     except TimeoutError:
         line = "the kubeconfig's cluster does not answer"
         raise ClientError(line, "`kubectl get --raw /readyz` asks it the same way", code="unavailable") from None
+
+
+async def _has_mesh(cluster: "Cluster", within: float) -> bool:
+    try:
+        await _greet(cluster, within)
+    except ClientError as error:
+        if error.code in NO_MESH:
+            return bool(await scoped_pod(cluster, cluster.namespace or "default"))
+        if error.code == "unavailable" and observe.GROUP in error.message:
+            return True  # it is, and its control plane is away
+        raise
     return True
 
 

@@ -79,6 +79,12 @@ async def test_a_plugin_that_fails_is_named_with_what_it_said(script: Script) ->
     [  # in place of V1 stands the version that is expected
         ("", "printed no ExecCredential"),
         ("[]", "printed no ExecCredential"),
+        ("[" * 100_000, "printed no ExecCredential"),
+        ('{"apiVersion": "V1", "status": null}', "printed no ExecCredential with a status"),
+        (
+            '{"apiVersion": "V1", "status": {"clientCertificateData": "\\ud800", "clientKeyData": "a"}}',
+            "printed no ExecCredential",
+        ),
         ('{"apiVersion": "client.authentication.k8s.io/v1beta1", "status": {"token": "a"}}', "answered in .*v1beta1"),
         ('{"apiVersion": "V1", "status": {}}', "gave neither a token nor"),
         ('{"apiVersion": "V1", "status": {"clientKeyData": "a"}}', "gave neither a token"),

@@ -27,7 +27,8 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def cluster(monkeypatch: pytest.MonkeyPatch, answer: bool | ClientError) -> list[float]:
     asked: list[float] = []
 
-    async def installed(_: Kubeconfig, within: float) -> bool:
+    async def installed(_: Kubeconfig, within: float, *, patient: bool) -> bool:
+        assert patient is (not where.running())
         asked.append(within)
         if isinstance(answer, ClientError):
             raise answer
