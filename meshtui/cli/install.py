@@ -13,6 +13,7 @@ import msgspec
 import typer
 
 from meshcore.client.failure import ClientError
+from meshcore.inject.images import parts, tagged
 from meshcore.inject.names import ANCHORS_MAP, ISSUER_SECRET, MESHED
 from meshcore.inject.settings import Settings
 from meshcore.wire.ids import is_label
@@ -82,7 +83,8 @@ def install(
     """Print the mesh, for kubectl apply -f -."""
     _refuse_both(ha, namespaced=namespaced)
     objects = manifests.load(ha=ha, namespaced=namespaced)
-    settings = _settings(manifests.settings_of(objects), namespace, prefix, tag, trust_domain, changes or [])
+    settings = manifests.placed(manifests.settings_of(objects), namespace, prefix, tag, trust_domain)
+    settings = manifests.changed(settings, changes or [])
     if settings.identity.external and not external:
         raise Fault("--set identity.external is not enough", EXTERNAL_USE, status=USAGE)
     identity = _identity(namespace, anchors, issuer, issuer_key, external=external)
@@ -107,18 +109,18 @@ def upgrade(
     """
     _refuse_both(ha, namespaced=namespaced)
     looked: list[tuple[Settings, bool]] = []
+    ours = manifests.settings_of(manifests.load(namespaced=namespaced))
 
     async def look(cluster: "Session") -> None:
-        settings = await installed.settings_of(cluster, namespace)
+        settings = await installed.renewed(cluster, namespace, ours)
         unsaid = ha is None and not namespaced
         looked.append((settings, await installed.replicated(cluster, namespace) if unsaid else bool(ha)))
 
     _ask(look)
     ((settings, replicas),) = looked
     objects = manifests.load(ha=replicas, namespaced=namespaced)
-    ours = manifests.settings_of(objects)
     images = {
-        part: _tagged(getattr(settings.images, part), tag or getattr(ours.images, part).rpartition(":")[2])
+        part: tagged(getattr(settings.images, part), tag or parts(getattr(ours.images, part))[1])
         for part in ("agents", "controller")
     }
     settings = msgspec.structs.replace(settings, images=msgspec.structs.replace(settings.images, **images))
@@ -181,29 +183,6 @@ def prune(namespace: Home = manifests.NAMESPACE, ha: bool | None = KEEP_HA, name
 def _refuse_both(ha: bool | None, *, namespaced: bool) -> None:
     if namespaced and ha:
         raise Fault("--ha is for the mesh of a whole cluster", "leave out --ha or --namespaced", status=USAGE)
-
-
-def _settings(
-    settings: Settings, namespace: str, prefix: str, tag: str, trust_domain: str, changes: list[str]
-) -> Settings:
-    images = settings.images
-    agents, controller = (_tagged(prefix + name, tag) for name in (images.agents, images.controller))
-    addresses = msgspec.structs.replace(
-        settings.addresses,
-        identity=settings.addresses.identity.replace(f".{manifests.NAMESPACE}.", f".{namespace}."),
-        control=settings.addresses.control.replace(f".{manifests.NAMESPACE}.", f".{namespace}."),
-    )
-    made = msgspec.structs.replace(
-        settings,
-        trust_domain=trust_domain or settings.trust_domain,
-        images=msgspec.structs.replace(images, agents=agents, controller=controller),
-        addresses=addresses,
-    )
-    return manifests.changed(made, changes)
-
-
-def _tagged(image: str, tag: str) -> str:
-    return f"{image.rpartition(':')[0] or image}:{tag}" if tag else image
 
 
 def _identity(namespace: str, anchors: str, issuer: str, key: str, *, external: bool) -> list[Any]:

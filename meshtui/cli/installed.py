@@ -5,9 +5,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from meshcore.inject.names import CONFIG_KEY, CONFIG_MAP, ISSUER_SECRET
+from meshcore.inject.names import ANCHORS_MAP, CONFIG_KEY, CONFIG_MAP, ISSUER_SECRET
 from meshcore.inject.settings import Settings, SettingsError, read
-from meshtui.cli import manifests
+from meshtui.cli import manifests, output
 from meshtui.cli.fault import Fault
 
 if TYPE_CHECKING:
@@ -37,11 +37,13 @@ async def refuse_second(cluster: "Session", namespace: str, *, namespaced: bool,
     for trace in earlier.traces(namespace, found, f"`meshtui upgrade{flags}`").values():
         if not (external and trace.issuer):
             raise Fault(trace.error if trace.issuer else f"a mesh is installed already: {trace.error}", trace.hint)
-    if others:
-        raise Fault(
-            f"namespace {namespace} holds {some(others)}, and the mesh would restrict all of it (Pod Security)",
-            "name one of its own, --mesh-namespace NS, or say --namespaced for a mesh of that namespace alone",
-        )
+    crowd = earlier.crowd(namespace, others)
+    if crowd is not None:
+        raise Fault(crowd.error, crowd.hint)
+
+
+class Unset(Fault):
+    """There are no settings of a mesh."""
 
 
 async def settings_of(cluster: "Session", namespace: str) -> Settings:
@@ -55,9 +57,35 @@ async def settings_of(cluster: "Session", namespace: str) -> Settings:
     except KubeError as error:
         if error.code != NOT_FOUND:
             raise
-        raise Fault(f"no mesh is installed in namespace {namespace}", "`meshtui install` prints one") from None
+        raise Unset(f"no mesh is installed in namespace {namespace}", "`meshtui install` prints one") from None
     except SettingsError as error:
         raise Fault(f"ConfigMap {namespace}/{CONFIG_MAP}: {error}", "correct it there first") from None
+
+
+async def renewed(cluster: "Session", namespace: str, ours: Settings) -> Settings:
+    """Return the settings of an installed mesh; where they are gone and it is not, those that the rest of it tells."""
+    from meshcore.kube.objects import CONFIG_MAPS, DEPLOYMENTS
+
+    try:
+        return await settings_of(cluster, namespace)
+    except Unset:
+        deployment = await _found(cluster, DEPLOYMENTS.path(namespace, manifests.ACCOUNT))
+        if deployment is None and await _found(cluster, CONFIG_MAPS.path(namespace, ANCHORS_MAP)) is None:
+            raise
+    kept = "all but trust domain and images" if deployment else "all"
+    output.note(f"ConfigMap {namespace}/{CONFIG_MAP} is gone: {kept} is set as at first; --set changes it.")
+    return manifests.recalled(ours, namespace, deployment or {})
+
+
+async def _found(cluster: "Session", path: str) -> Any:
+    from meshcore.kube.failure import NOT_FOUND, KubeError
+
+    try:
+        return await cluster.get(path)
+    except KubeError as error:
+        if error.code != NOT_FOUND:
+            raise
+        return None
 
 
 async def replicated(cluster: "Session", namespace: str) -> bool:

@@ -10,8 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
+from meshcore.inject.images import parts, tagged
 from meshcore.inject.names import CONFIG_KEY, CONFIG_MAP
 from meshcore.inject.settings import Settings, SettingsError, convert, write
 from meshcore.kube.needs import INJECTOR
@@ -89,6 +91,36 @@ def settings_of(objects: Iterable[Object]) -> Settings:
     return convert(yaml.safe_load(_config(objects)["data"][CONFIG_KEY]))
 
 
+def placed(settings: Settings, namespace: str, prefix: str = "", tag: str = "", trust_domain: str = "") -> Settings:
+    """Return the settings of another namespace, of images that are found elsewhere, and of another trust domain."""
+    agents, controller = (prefix + name for name in (settings.images.agents, settings.images.controller))
+    if tag:
+        agents, controller = tagged(agents, tag), tagged(controller, tag)
+    addresses = msgspec.structs.replace(
+        settings.addresses,
+        identity=settings.addresses.identity.replace(f".{NAMESPACE}.", f".{namespace}."),
+        control=settings.addresses.control.replace(f".{NAMESPACE}.", f".{namespace}."),
+    )
+    return msgspec.structs.replace(
+        settings,
+        trust_domain=trust_domain or settings.trust_domain,
+        images=msgspec.structs.replace(settings.images, agents=agents, controller=controller),
+        addresses=addresses,
+    )
+
+
+def recalled(settings: Settings, namespace: str, deployment: Object) -> Settings:
+    """Return the settings that `adapt` put into a mesh's Deployment, as far as they can be seen there."""
+    containers = (((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}).get("containers") or [{}]
+    flags = dict(each.partition("=")[::2] for each in containers[0].get("args") or ())
+    ours, theirs = parts(settings.images.controller)[0], containers[0].get("image") or settings.images.controller
+    prefix = parts(theirs)[0].removesuffix(ours) if parts(theirs)[0].endswith(ours) else ""
+    found = placed(settings, namespace, prefix, trust_domain=flags.get("--trust-domain", ""))
+    policy = containers[0].get("imagePullPolicy") or settings.images.pull_policy
+    images = msgspec.structs.replace(found.images, controller=theirs, pull_policy=policy)
+    return msgspec.structs.replace(found, images=images)
+
+
 def adapt(objects: list[Object], settings: Settings, namespace: str) -> list[Object]:
     """Return the objects with other settings and in another namespace."""
     made = copy.deepcopy(objects)
@@ -110,14 +142,14 @@ def changed(settings: Settings, changes: Iterable[str]) -> Settings:
     for change in changes:
         path, equals, value = change.partition("=")
         if not equals:
-            raise Fault(f"--set {change!r} changes nothing", "write --set proxy.cpuRequest=50m")
+            raise Fault(f"--set {change!r} changes nothing", "write --set proxy.cpuRequest=50m", status=USAGE)
         place = document
         *parents, field = path.split(".")
         for parent in parents:
             place = place.get(parent) if isinstance(place, dict) else None
         if not isinstance(place, dict) or field not in place:
             known = ", ".join(place) if isinstance(place, dict) else ", ".join(document)
-            raise Fault(f"--set {path}: there is no such setting", f"there is {known}")
+            raise Fault(f"--set {path}: there is no such setting", f"there is {known}", status=USAGE)
         place[field] = value if isinstance(place[field], str) else _plain(path, value)
     try:
         return convert(document)

@@ -1,13 +1,14 @@
-"""Traces of a mesh that is there already, or was: another one would be in its way; pure.
+"""What would be in the way of a mesh: traces of one that is there already, or was, and what others run; pure.
 
 `meshtui check --pre` tells of them, `meshtui install` refuses. Both are here, so that they agree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from meshcore.kube.needs import INJECTOR, ISSUER, TRUST
 from meshcore.kube.objects import CONFIG_MAPS, MUTATING_WEBHOOKS, SECRETS, Object
+from meshtui.model.check import some
 from meshtui.sources.checks.facts import Place
 
 
@@ -48,6 +49,16 @@ def traces(mesh: str, objects: Mapping[Place, Object | None], upgrade: str) -> d
             "kubectl delete -f -` takes it away; a mesh of one namespace (--namespaced) may be beside it",
         )
     return found
+
+
+def crowd(mesh: str, others: Sequence[str]) -> Trace | None:
+    """Return what is in the way where others run something in the mesh's namespace."""
+    if not others:
+        return None
+    return Trace(
+        f"namespace {mesh} holds {some(others)}, and the mesh would restrict all of it (Pod Security)",
+        "name one of its own, --mesh-namespace NS, or say --namespaced for a mesh of that namespace alone",
+    )
 
 
 def home_of(webhook: Object | None) -> str:

@@ -21,9 +21,8 @@ from meshcore.kube.objects import (
 )
 from meshcore.wire.control_pb2 import CheckItem
 from meshtui.model.check import bad, good, judge, some
-from meshtui.sources.checks.facts import Facts, Place, absent, unseen
+from meshtui.sources.checks.facts import ACCOUNT, Facts, Place, absent, unseen
 
-ACCOUNT = "meshtui-controller"
 SYSTEM = "kube-system"
 READER = "extension-apiserver-authentication-reader"
 DOORS = ("meshtui-identity", "meshtui-control", "meshtui-observe", "meshtui-webhook")
@@ -108,7 +107,12 @@ def _rights(facts: Facts) -> Iterator[CheckItem]:
         what = f"{kind.kind} {ACCOUNT}{where} gives {role} to the control plane"
         seen = facts.see(kind, ACCOUNT, space)
         gone = "it does not exist: the control plane may not ask what it has to"
-        yield absent(what, seen, gone, facts.repair) or judge(what, _bound(seen.value or {}, role, mesh), facts.repair)
+        given = (seen.value or {}).get("roleRef", {}).get("name")
+        # What a binding gives cannot be changed.
+        away = f"`kubectl delete {kind.kind.lower()} {ACCOUNT}{f' -n {space}' if space else ''}`, then "
+        yield absent(what, seen, gone, facts.repair) or judge(
+            what, _bound(seen.value or {}, role, mesh), away * (given != role) + facts.repair
+        )
 
 
 def lacks(role: Mapping[str, Any], needs: Iterable[Need]) -> list[str]:

@@ -9,9 +9,11 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from meshcore.client.failure import ClientError
+from meshcore.inject.images import parts
+from meshcore.inject.names import ANCHORS_MAP, CONFIG_MAP
 from meshcore.kube.act import Act
 from meshcore.kube.failure import FORBIDDEN, KubeError
-from meshcore.kube.objects import Kind, Object
+from meshcore.kube.objects import CONFIG_MAPS, DEPLOYMENTS, Kind, Object
 from meshcore.kube.review import Verdict
 from meshcore.wire.control_pb2 import CheckCategory, CheckItem, HelloResponse
 from meshcore.wire.discovery_pb2 import Pod
@@ -20,6 +22,7 @@ from meshtui.model.check import bad, weak
 Value = TypeVar("Value")
 Place = tuple[Kind, str, str]  # kind, namespace ("" without) and name
 
+ACCOUNT = "meshtui-controller"
 NAMESPACE = "meshtui"  # where the mesh is installed, unless somebody says otherwise
 # Not what would allow it: rights over the whole cluster are none to give away for a look.
 ELSEWHO = "an administrator of the cluster sees it with the same command"
@@ -57,6 +60,7 @@ class Facts:
     verdicts: Seen[Mapping[Act, Verdict]] = NOTHING  # what the asker may do
     controllers: Seen[Sequence[Object]] = NOTHING  # the control plane's pods
     hello: Seen[HelloResponse] = NOTHING
+    others: Seen[Sequence[str]] = NOTHING  # what runs in the mesh's namespace besides it
     told: Seen[Sequence[CheckCategory]] = NOTHING  # the control plane's own checks
     pods: Seen[Sequence[Pod]] = NOTHING
 
@@ -67,17 +71,50 @@ class Facts:
 
     def upgrade_with(self, *flags: str) -> str:
         """Return that command with more flags."""
+        return _UPGRADE.format(self._flags(*flags))
+
+    def _flags(self, *more: str) -> str:
         words = ["--namespaced"] if self.scoped else []
         if self.scoped or self.mesh != NAMESPACE:
             words.append(f"--mesh-namespace {self.mesh}")
-        return _UPGRADE.format("".join(f" {word}" for word in (*words, *flags)))
+        return "".join(f" {word}" for word in (*words, *more))
 
     @property
     def repair(self) -> str:
-        return f"{self.upgrade} puts back what is missing"
+        """What puts back a part of the mesh, with the images it has; or all of it, where there is nothing to keep."""
+        kept = ((CONFIG_MAPS, self.mesh, CONFIG_MAP), (CONFIG_MAPS, self.mesh, ANCHORS_MAP), self._deployment)
+        if all(self.objects.get(place, NOTHING).absent for place in kept):
+            return f"`meshtui install{self._flags()} | kubectl apply -f -` makes the mesh anew"
+        return f"{self.as_it_is()} puts back what is missing"
+
+    def as_it_is(self, *flags: str) -> str:
+        """Return the command that makes the mesh anew, of images that have the tag of those it has."""
+        _, tag, digest = parts(self.image)
+        own = bool(self.image) and not digest and not is_release(tag)
+        return self.upgrade_with(*([f"--image-tag {tag or 'latest'}"] if own else []), *flags)
+
+    @property
+    def image(self) -> str:
+        """The control plane's, as its Deployment names it; empty where that is not seen."""
+        return image_of(self.objects.get(self._deployment, NOTHING).value or {})
+
+    @property
+    def _deployment(self) -> Place:
+        return DEPLOYMENTS, self.mesh, ACCOUNT
 
     def see(self, kind: Kind, name: str, namespace: str = "") -> Seen[Object]:
         return self.objects[kind, namespace, name]
+
+
+def image_of(deployment: Mapping[str, Any]) -> str:
+    """Return the image of a Deployment's first container."""
+    containers = (((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}).get("containers") or [{}]
+    return str(containers[0].get("image") or "")
+
+
+def is_release(tag: str) -> bool:
+    """Tell whether an image's tag is a version of ours; one of somebody's own is theirs to know."""
+    return tag[:1].isdigit()
 
 
 def unseen(what: str, seen: Seen[Any]) -> CheckItem | None:

@@ -15,9 +15,11 @@ from meshcore.client.channel import open_api
 from meshcore.client.failure import ClientError
 from meshcore.inject.names import COMPONENT
 from meshcore.kube.act import Act
+from meshcore.kube.authority import LABELS
 from meshcore.kube.failure import NO_SUCH_API, NOT_FOUND, KubeError
 from meshcore.kube.needs import OBSERVE
 from meshcore.kube.objects import API_SERVICES, DEPLOYMENTS, OBSERVE_GROUP, PODS, Kind, Object, labels_of
+from meshcore.kube.parts import WORKLOADS, strangers
 from meshcore.kube.review import Reviews, Verdict, review
 from meshcore.kube.session import Session
 from meshcore.kube.version import PATH as VERSION
@@ -26,7 +28,7 @@ from meshcore.wire.common_pb2 import Resource
 from meshcore.wire.control_pb2 import CheckCategory, HelloResponse
 from meshcore.wire.discovery_pb2 import Pod
 from meshtui.sources.checks import doors, existence, plane, setup, trust
-from meshtui.sources.checks.facts import NAMESPACE, Facts, Place, Seen
+from meshtui.sources.checks.facts import ACCOUNT, NAMESPACE, NOTHING, Facts, Place, Seen
 from meshtui.sources.checks.rooms import PRE, PROXY
 from meshtui.sources.kubeconfig import NO_MESH, SCOPED, fetching, forwarded, scoped_pod
 
@@ -66,9 +68,10 @@ async def gather(
         places = setup.places(mesh, scoped=namespaced)
         found = dict(zip(places, await asyncio.gather(*map(one, places)), strict=True))
         verdicts = await _seen(_verdicts(cluster, mesh, namespaced), "create selfsubjectaccessreviews")
+        others = NOTHING if namespaced else await _seen(_others(cluster, mesh), str(Act("list", "", "pods", mesh)))
         return Facts(
             where=where, now=now, mesh=mesh, scoped=namespaced, me=me, version=version,
-            objects=found, verdicts=verdicts,
+            objects=found, verdicts=verdicts, others=others,
         )  # fmt: skip
     async with AsyncExitStack() as stack:
         scoped, session = await _met(cluster, mesh, namespace, stack)
@@ -106,6 +109,11 @@ async def _verdicts(cluster: Session, mesh: str, scoped: bool) -> Mapping[Act, V
     return await Reviews(cluster).all_mine(setup.asked(mesh, scoped=scoped))
 
 
+async def _others(cluster: Session, mesh: str) -> Sequence[str]:
+    ((key, value),) = LABELS.items()
+    return await strangers(cluster, mesh, f"{key}={value}", kinds=WORKLOADS)
+
+
 async def _met(cluster: Session, mesh: str, namespace: str, stack: AsyncExitStack) -> tuple[str, Seen[Mesh]]:
     """Return the namespace of a mesh that is of that namespace alone ("": it is the cluster's), and a session to it."""
     space = namespace or cluster.namespace or "default"
@@ -124,7 +132,7 @@ async def _met(cluster: Session, mesh: str, namespace: str, stack: AsyncExitStac
 async def _scoped(cluster: Session, namespace: str) -> bool:
     """Tell whether a namespace has a mesh of its own, whose control plane may be away."""
     key, _, value = SCOPED.partition("=")
-    seen = await _seen(cluster.get(DEPLOYMENTS.path(namespace, existence.ACCOUNT)), "")
+    seen = await _seen(cluster.get(DEPLOYMENTS.path(namespace, ACCOUNT)), "")
     return labels_of(seen.value or {}).get(key) == value
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from meshcore.inject.images import parts
 from meshcore.kube.needs import INJECTOR
 from meshcore.kube.objects import DEPLOYMENTS, MUTATING_WEBHOOKS, metadata_of
 from meshcore.kube.parts import DISRUPTION_BUDGETS
 from meshcore.wire.control_pb2 import CheckItem
 from meshcore.wire.version import VERSION
 from meshtui.model.check import bad, good, judge, some, warn
-from meshtui.sources.checks.existence import ACCOUNT
-from meshtui.sources.checks.facts import Facts, Place, absent, unseen
+from meshtui.sources.checks.facts import ACCOUNT, Facts, Place, absent, is_release, unseen
 
 
 def places(mesh: str) -> list[Place]:
@@ -29,10 +29,14 @@ def running(facts: Facts) -> Iterator[CheckItem]:
         wanted = (deployment.get("spec") or {}).get("replicas", 1)
         ready = (deployment.get("status") or {}).get("readyReplicas", 0)
         error = "" if 0 < wanted <= ready else f"{ready} of {wanted} are ready"
-        if error and facts.controllers.value:
-            said = [text for pod in facts.controllers.value if (text := trouble(pod))]
-            error += f": {some(said)}" if said else ""
+        said = [text for pod in facts.controllers.value or () if (text := trouble(pod))]
         hint = f"`kubectl describe pods -n {facts.mesh}` and `kubectl logs -n {facts.mesh} deploy/{ACCOUNT}` say why"
+        if error and not facts.controllers.value and (text := unmade(deployment)):
+            said, hint = [text], f"`kubectl describe replicasets -n {facts.mesh}` has it in full"
+        elif any("Image" in " ".join(text.split()[:2]) for text in said):
+            image = facts.as_it_is("--set images.controller=IMAGE")
+            hint = f"put the image where the nodes can fetch it, or name another: {image}"
+        error += f": {some(said)}" if error and said else ""
         if wanted == 0:
             hint = f"`kubectl scale deploy/{ACCOUNT} -n {facts.mesh} --replicas=1`"
         yield judge("its pods are ready", error, hint)
@@ -56,6 +60,14 @@ def trouble(pod: Mapping[str, Any]) -> str:
     return ""
 
 
+def unmade(deployment: Mapping[str, Any]) -> str:
+    """Return why no pod of a Deployment can be made; empty where nothing is said."""
+    for each in (deployment.get("status") or {}).get("conditions") or ():
+        if each.get("type") == "ReplicaFailure" and each.get("status") == "True":
+            return " ".join(f"{each.get('reason')}: {each.get('message')}".split())[:300]
+    return ""
+
+
 def version(facts: Facts) -> Iterator[CheckItem]:
     """The control plane and this meshtui understand each other."""
     what = "the control plane and this meshtui speak the same protocol"
@@ -67,11 +79,9 @@ def version(facts: Facts) -> Iterator[CheckItem]:
         yield good(what)
         other = "" if hello.value.version == VERSION else f"it is {hello.value.version}, this is {VERSION}"
         yield warn(f"the control plane's version is {VERSION}", other, upgrade)
-    deployment = facts.see(DEPLOYMENTS, ACCOUNT, facts.mesh).value
-    if deployment is not None:
-        tag = image(deployment).rpartition(":")[2]
-        release = tag[:1].isdigit()  # a tag of somebody's own is theirs to know
-        error = f"its image is {image(deployment)}, this meshtui is {VERSION}" if release and tag != VERSION else ""
+    if facts.see(DEPLOYMENTS, ACCOUNT, facts.mesh).value is not None:
+        tag = parts(facts.image)[1]
+        error = f"its image is {facts.image}, this meshtui is {VERSION}" if is_release(tag) and tag != VERSION else ""
         yield warn("the control plane's image is this version's", error, upgrade)
 
 
@@ -92,7 +102,7 @@ def available(facts: Facts) -> Iterator[CheckItem]:
     ready = status.get("readyReplicas", 0)
     hint = f"`kubectl get pods -n {facts.mesh} -o wide` shows which is missing"
     yield judge("more than one replica is ready", "" if ready > 1 else f"{ready} is", hint)
-    again = f"{facts.upgrade_with('--ha')} sets it"
+    again = f"{facts.as_it_is('--ha')} sets it"
     seen = facts.see(DISRUPTION_BUDGETS, ACCOUNT, facts.mesh)
     what = f"PodDisruptionBudget {ACCOUNT} exists"
     yield unseen(what, seen) or warn(
@@ -106,9 +116,3 @@ def available(facts: Facts) -> Iterator[CheckItem]:
     affinity = ((((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}).get("affinity")) or {}
     spread = "podAntiAffinity" in affinity
     yield warn("replicas run on different nodes", "" if spread else "the Deployment has no podAntiAffinity", again)
-
-
-def image(deployment: Mapping[str, Any]) -> str:
-    """Return the image of a Deployment's first container."""
-    containers = (((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}).get("containers") or [{}]
-    return str(containers[0].get("image") or "")

@@ -93,7 +93,7 @@ def ready(facts: Facts) -> Iterator[CheckItem]:
 
 
 def _free(facts: Facts) -> Iterator[CheckItem]:
-    """Yield whether another mesh, or what was left of one, is in the way."""
+    """Yield whether another mesh, what was left of one, or what others run, is in the way."""
     what = {
         CONFIG_MAPS: f"no mesh is installed in namespace {facts.mesh} yet",
         SECRETS: f"no issuer is left in namespace {facts.mesh}",
@@ -108,6 +108,10 @@ def _free(facts: Facts) -> Iterator[CheckItem]:
             yield unseen(said, facts.objects[place]) or good(said)
         else:
             yield (weak if trace.foreign else bad)(said, trace.error, trace.hint)
+    if not facts.scoped:
+        said = f"nothing else runs in namespace {facts.mesh}"
+        crowd = earlier.crowd(facts.mesh, facts.others.value or ())
+        yield unseen(said, facts.others) or (bad(said, crowd.error, crowd.hint) if crowd else good(said))
 
 
 def _aggregation(facts: Facts) -> CheckItem:

@@ -19,8 +19,7 @@ from meshcore.kube.objects import CONFIG_MAPS, SECRETS
 from meshcore.pki.authority import signed_by
 from meshcore.wire.control_pb2 import CheckItem
 from meshtui.model.check import bad, good, judge, warn
-from meshtui.sources.checks.existence import ACCOUNT
-from meshtui.sources.checks.facts import Facts, Place, absent
+from meshtui.sources.checks.facts import ACCOUNT, Facts, Place, absent
 
 LEFT = timedelta(days=60)
 ROTATE = "`meshtui identity rotate` prints the steps to a new one"

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from kubernetes.client import ApiException
 
-from meshcore.inject.names import ANCHORS_MAP, ISSUER_SECRET
+from meshcore.inject.names import ANCHORS_MAP, CONFIG_MAP, ISSUER_SECRET
 from tests.cluster.support.cluster import Cluster
 from tests.cluster.support.people import meshtui
 from tests.cluster.support.wait import until
@@ -68,6 +68,11 @@ def test_installed_upgraded_and_gone_again(cluster: Cluster) -> None:
     (config,) = (each for each in newer if each["kind"] == "ConfigMap")
     assert "cpuRequest: 33m" in config["data"]["config.yaml"]
     assert "meshtui/controller:9.9" in config["data"]["config.yaml"]
+
+    cluster.kubectl("delete", "configmap", CONFIG_MAP, "-n", NAMESPACE)
+    put_back = meshtui("upgrade", *here, kubeconfig=admin)
+    assert f"ConfigMap {NAMESPACE}/{CONFIG_MAP} is gone" in put_back.stderr
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=printed(put_back))
 
     cluster.apply(STALE, namespace=NAMESPACE)
     (left,) = yaml.safe_load_all(printed(meshtui("prune", *here, kubeconfig=admin)))
@@ -150,6 +155,7 @@ def test_a_namespace_that_is_in_use_is_not_taken_and_never_deleted(cluster: Clus
     refused = meshtui("install", *here, kubeconfig=admin)
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
     assert f"namespace {namespace} holds deployment/shop" in refused.stderr
+    assert "holds deployment/shop" in in_the_way(admin, namespace)[f"nothing else runs in namespace {namespace}"]
 
     mesh = printed(meshtui("install", *here, "--ignore-cluster", kubeconfig=admin))
     cluster.kubectl("apply", "-f", "-", stdin=mesh)

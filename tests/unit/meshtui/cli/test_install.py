@@ -57,6 +57,8 @@ def test_without_a_word_it_makes_one(capsys: pytest.CaptureFixture[str]) -> None
         (["--image-tag", "a b"], "is no image"),
         (["--image-prefix", " "], "is no image"),
         (["--set", "images.agents="], "is no image"),
+        (["--set", "proxy"], "'proxy' changes nothing"),
+        (["--set", "proxy.cpu=1"], "proxy.cpu: there is no such setting; there is cpuRequest"),
         (["--set", "proxy.skipNetworks=nonsense"], "'nonsense' is no network"),
         (["--set", "addresses.identity=nonsense"], "'nonsense' is no address to dial"),
         (["--set", "proxy.nativeSidecar=["], "'[' is neither a number nor true or false"),

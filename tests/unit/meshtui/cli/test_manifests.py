@@ -7,7 +7,7 @@ import yaml
 
 from meshcore.inject.settings import read
 from meshtui.cli.fault import Fault
-from meshtui.cli.manifests import adapt, changed, load, named, replicated, settings_of, text
+from meshtui.cli.manifests import adapt, changed, load, named, placed, recalled, replicated, settings_of, text
 
 
 def by_kind(objects: list[dict[str, object]], kind: str) -> list[dict[str, object]]:
@@ -111,3 +111,15 @@ def test_changing_leaves_the_loaded_objects_alone() -> None:
     before = copy.deepcopy(objects)
     adapt(objects, settings_of(objects), "mesh2")
     assert objects == before
+
+
+def test_what_is_lost_with_the_settings_is_read_off_the_deployment() -> None:
+    objects = load()
+    ours = settings_of(objects)
+    theirs = placed(ours, "mesh2", "localhost:5000/mesh/", "main", "corp.example")
+    theirs = changed(theirs, ["images.pullPolicy=Always"])
+    (deployment,) = by_kind(adapt(objects, theirs, "mesh2"), "Deployment")
+    told = recalled(ours, "mesh2", deployment)
+    assert told.images.agents == "localhost:5000/mesh/meshtui/agents:0.1.0"  # its tag is for `upgrade` to say
+    assert changed(told, [f"images.agents={theirs.images.agents}"]) == theirs
+    assert recalled(ours, "mesh2", {}) == placed(ours, "mesh2")

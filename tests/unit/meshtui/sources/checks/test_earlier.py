@@ -6,7 +6,7 @@ import pytest
 
 from meshcore.kube.needs import INJECTOR, ISSUER, TRUST
 from meshcore.kube.objects import CONFIG_MAPS, MUTATING_WEBHOOKS, SECRETS
-from meshtui.sources.checks.earlier import places, traces
+from meshtui.sources.checks.earlier import crowd, places, traces
 
 UPGRADE = "`meshtui upgrade`"
 ANCHORS, SECRET, WEBHOOK = (CONFIG_MAPS, "mesh", TRUST), (SECRETS, "mesh", ISSUER), (MUTATING_WEBHOOKS, "", INJECTOR)
@@ -60,3 +60,11 @@ def test_a_mesh_in_another_namespace_would_lose_its_webhook() -> None:
 
 def test_a_mesh_of_one_namespace_may_be_beside_the_clusters() -> None:
     assert WEBHOOK not in places("mesh", scoped=True)
+
+
+def test_what_others_run_is_named_and_not_all_of_it() -> None:
+    assert crowd("mesh", []) is None
+    found = crowd("mesh", [f"pod/web-{number}" for number in range(7)])
+    assert found is not None
+    assert "namespace mesh holds pod/web-0, pod/web-1, pod/web-2, pod/web-3, pod/web-4 and 2 more" in found.error
+    assert "--namespaced" in found.hint

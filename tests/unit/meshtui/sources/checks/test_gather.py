@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from meshcore.kube.needs import OBSERVE, SCOPED
-from meshcore.kube.objects import API_SERVICES, CONFIG_MAPS, DEPLOYMENTS, ROLES, SELF_ACCESS_REVIEWS
+from meshcore.kube.objects import API_SERVICES, CONFIG_MAPS, DEPLOYMENTS, PODS, ROLES, SELF_ACCESS_REVIEWS
 from meshcore.kube.session import Session
 from meshcore.wire import observe
 from meshcore.wire.control_pb2 import CheckCategory, CheckItem, CheckResult, HelloResponse
@@ -98,6 +98,7 @@ async def test_another_protocol_is_a_failure_of_the_versions_alone(protocol: int
     async with api_server() as server, asking(server) as session:
         answering(server)
         server.put(API_SERVICES.path(name=OBSERVE), spec={"service": {"namespace": "mesh-a"}})
+        server.put(CONFIG_MAPS.path("mesh-a", "meshtui-trust-anchors"))
         server.objects[observe.ROOT] = hello("9.9.9", protocol, oldest)
         found = await checked(session)
     assert said in item(found, "meshtui-version", "protocol").error
@@ -158,6 +159,56 @@ async def test_half_an_installation_is_told_by_what_is_missing() -> None:
     assert "nobody can look" in item(found, "meshtui-apiservice").error
     assert "`meshtui upgrade | kubectl" in item(found, "meshtui-existence", "ServiceAccount").hint
     assert waiting(found) is not None
+
+
+async def test_where_nothing_is_left_to_keep_the_mesh_is_made_anew() -> None:
+    async with api_server() as server, asking(server) as session:
+        answering(server)
+        server.put("/api/v1/namespaces/meshtui")
+        found = await checked(session)
+    assert item(found, "meshtui-config").hint == "`meshtui install | kubectl apply -f -` makes the mesh anew"
+
+
+async def running(image: str, reason: str = "", conditions: list[dict[str, str]] | None = None) -> list[CheckCategory]:
+    """Return the checks of a mesh that lacks all but a Deployment of that image, with a pod that waits for it."""
+    async with api_server() as server, asking(server) as session:
+        answering(server)
+        spec = {"template": {"spec": {"containers": [{"image": image}]}}}
+        status = {"conditions": conditions or []}
+        server.put(DEPLOYMENTS.path("meshtui", "meshtui-controller"), spec=spec, status=status)
+        if reason:
+            waits = [{"state": {"waiting": {"reason": reason, "message": "no such host"}}}]
+            server.put(PODS.path("meshtui", "controller-x"), status={"containerStatuses": waits})
+        return await checked(session)
+
+
+@pytest.mark.parametrize(
+    ("image", "flags"),
+    [
+        ("meshtui/controller:0.0.9", ""),
+        ("localhost:5000/controller:main", " --image-tag main"),
+        ("localhost:5000/controller", " --image-tag latest"),
+        ("meshtui/controller@sha256:0a1b", ""),
+    ],
+)
+async def test_what_is_put_back_has_the_tag_that_somebody_chose(image: str, flags: str) -> None:
+    found = await running(image)
+    assert f"`meshtui upgrade{flags} | kubectl" in item(found, "meshtui-config").hint
+    said = item(found, "meshtui-version", "image")
+    assert bool(said.error) == image.endswith(":0.0.9")
+
+
+async def test_an_image_that_does_not_come_is_put_there_or_another_named() -> None:
+    said = item(await running("a/controller:main", "ErrImagePull"), "meshtui-control-plane", "pods are ready")
+    assert said.error == "0 of 1 are ready: controller-x ErrImagePull no such host"
+    assert "`meshtui upgrade --image-tag main --set images.controller=IMAGE | kubectl apply" in said.hint
+
+
+async def test_pods_that_are_not_even_made_are_the_deployments_word() -> None:
+    failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "no such account"}
+    said = item(await running("a:1", conditions=[failure]), "meshtui-control-plane", "pods are ready")
+    assert said.error == "0 of 1 are ready: FailedCreate: no such account"
+    assert said.hint == "`kubectl describe replicasets -n meshtui` has it in full"
 
 
 async def test_a_server_that_flaps_is_no_fault_of_the_mesh_but_of_the_look() -> None:
