@@ -9,6 +9,7 @@ from typing import cast
 import grpc
 
 HINT = "meshtui-hint-bin"  # trailing metadata in which a server says, in UTF-8, what to do next
+HINT_ELSEWHERE = "meshtui-hint-elsewhere-bin"  # the same, where it names what is in other namespaces
 
 _LOST = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED})
 _CHECK = "`meshtui check` says what is wrong with it"
@@ -58,9 +59,20 @@ def closed(where: str = "") -> ClientError:
     return ClientError(f"the control plane{at} ended the connection", _CHECK, code="cancelled", lost=True)
 
 
+class Elsewhere(str):
+    """A hint that names what is in other namespaces than the one that was asked about."""
+
+    __slots__ = ()
+
+
+def trailing(hint: str) -> tuple[tuple[str, bytes], ...]:
+    """Return the metadata that carries a hint."""
+    return ((HINT_ELSEWHERE if isinstance(hint, Elsewhere) else HINT, hint.encode()),)
+
+
 def _hint(metadata: Iterable[tuple[str, str | bytes]]) -> str:
     for key, value in metadata:
-        if key == HINT:
+        if key in (HINT, HINT_ELSEWHERE):
             return _line(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
     return ""
 

@@ -93,17 +93,23 @@ class Access:
         try:
             asked = request_of(question, list(request.query.items()), space)
             await self._permit(user, question, asked)
+            context = Context(lambda: self._everywhere(user, question))
             if not question.watch:
-                return await self._once(question, asked, form)
+                return await self._once(question, asked, context, form)
         except observe.PathError as error:
             return _refuse(form, Refusal(grpc.StatusCode.INVALID_ARGUMENT, str(error)))
         except Refusal as refusal:
             return _refuse(form, refusal)
-        return await self._stream(request, question, asked, form, Still(lambda: self._permit(user, question, asked)))
+        still = Still(lambda: self._permit(user, question, asked))
+        return await self._stream(request, self._answers[question.method](asked, context), form, still)
+
+    async def _everywhere(self, user: User, question: observe.Question) -> bool:
+        """Tell whether the user may ask this of all namespaces."""
+        return not await self._allowed(user, _verb(question), question.resource, observe.EVERYWHERE)
 
     async def _permit(self, user: User, question: observe.Question, asked: Message) -> None:
         """Raise Refusal unless the user may ask this of every namespace that it touches."""
-        verb = "watch" if question.watch else "get"
+        verb = _verb(question)
         for space in sorted(question.spaces(asked)):
             reason = await self._allowed(user, verb, question.resource, space)
             if reason:
@@ -117,12 +123,12 @@ class Access:
                     f"with: kubectl create {bind} NAME --clusterrole {role} --user {shlex.quote(user.name)}",
                 )
 
-    async def _once(self, question: observe.Question, asked: Message, form: Form) -> web.Response:
-        answer = await _guard(self._answers[question.method](asked, Context()))
+    async def _once(self, question: observe.Question, asked: Message, context: Context, form: Form) -> web.Response:
+        answer = await _guard(self._answers[question.method](asked, context))
         return web.Response(body=form.message(answer) + form.end(None), content_type=form.content_type)
 
     async def _stream(
-        self, request: web.Request, question: observe.Question, asked: Message, form: Form, still: "Still"
+        self, request: web.Request, found: AsyncIterator[Message], form: Form, still: "Still"
     ) -> web.StreamResponse:
         if self.streams >= MAX_STREAMS:
             return _refuse(form, Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{MAX_STREAMS} streams are open already"))
@@ -130,7 +136,7 @@ class Access:
         response = web.StreamResponse(headers={"Content-Type": form.content_type})
         try:
             async with (
-                aclosing(_guarded(self._answers[question.method](asked, Context()))) as answers,
+                aclosing(_guarded(found)) as answers,
                 aclosing(patiently(answers, lambda: ALIVE_S if response.prepared else FIRST_S)) as coming,
             ):
                 return await _send(request, response, coming, form, still)
@@ -213,6 +219,10 @@ async def _guarded(answers: AsyncIterator[Message]) -> AsyncGenerator[Message, N
             log.exception("a stream of answers broke")
             line = f"{type(error).__name__}; the control plane's log says more"
             raise Refusal(grpc.StatusCode.INTERNAL, line) from None
+
+
+def _verb(question: observe.Question) -> str:
+    return "watch" if question.watch else "get"
 
 
 def _lists(request: web.Request) -> bool:

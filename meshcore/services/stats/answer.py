@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import grpc
 
-from meshcore.client.failure import HINT
+from meshcore.client.failure import trailing
 from meshcore.services.stats.edges import edges
 from meshcore.services.stats.query import QueryError, check_names, check_namespace, stat
 from meshcore.services.stats.roster import Roster
@@ -172,6 +172,6 @@ async def _explain(context: "Context", error: QueryError) -> NoReturn:
 async def refuse(context: "Context", code: grpc.StatusCode, message: str, hint: str = "") -> NoReturn:
     """End a call with a reason, and with the next step if there is one."""
     if hint:
-        context.set_trailing_metadata(((HINT, hint.encode()),))
+        context.set_trailing_metadata(trailing(hint))
     await context.abort(code, message)
     raise AssertionError

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from math import nan
 
+from meshcore.client.failure import Elsewhere
 from meshcore.services.stats.numbers import Steps, Sum
 from meshcore.services.stats.ring import LEVELS, Ring, Tile
 from meshcore.services.stats.rollup import Edge, Line, Rollup
@@ -212,8 +213,7 @@ def check_names(rollup: Rollup, roster: Roster, targets: Iterable[common_pb2.Res
             near = get_close_matches(target.name, sorted(here), 1)
             where = f" in namespace {target.namespace}" if target.namespace and target.kind != "namespace" else ""
             hint = f"did you mean {near[0]}?" if near else ""
-            if elsewhere and not hint:
-                hint = f"there is one in namespace {', '.join(elsewhere)}"
+            hint = hint or Elsewhere(f"there is one in namespace {', '.join(elsewhere)}" if elsewhere else "")
             raise QueryError(f"there is no {target.kind} {target.name}{where}", hint, missing=True)
 
 
@@ -223,7 +223,7 @@ def check_namespace(rollup: Rollup, roster: Roster, namespace: str) -> None:
     if namespace and namespace not in known:
         near = get_close_matches(namespace, sorted(known), 1)
         hint = f"did you mean {near[0]}?" if near else f"namespaces are {', '.join(sorted(known)) or 'none yet'}"
-        raise QueryError(f"there is no namespace {namespace}", hint, missing=True)
+        raise QueryError(f"there is no namespace {namespace}", Elsewhere(hint), missing=True)
 
 
 def pulse(rollup: Rollup, watermark: int, seconds: int = 10, *, namespace: str = "") -> tuple[float, float]:

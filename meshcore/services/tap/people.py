@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from meshcore.client.failure import Elsewhere
 from meshcore.wire import common_pb2, discovery_pb2
 from meshcore.wire.ids import join
 from meshcore.wire.kinds import WORKLOADS
@@ -90,7 +91,7 @@ class People:
         if space and space not in spaces:
             near = get_close_matches(space, spaces, 1)
             hint = f"did you mean {near[0]}?" if near else f"namespaces are {', '.join(spaces) or 'none yet'}"
-            return TapError(f"there is no namespace {space}", hint, code="NOT_FOUND")
+            return TapError(f"there is no namespace {space}", Elsewhere(hint), code="NOT_FOUND")
         here = [peer for peer in peers if target.namespace in ("", peer.namespace)]
         bearers = {peer.pod if target.kind == "pod" else peer.name for peer in here}
         if target.kind != "pod":

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import grpc
 
-from meshcore.client.failure import HINT
+from meshcore.client.failure import trailing
 from meshcore.services.tap.people import People, TapError
 from meshcore.services.tap.registry import Post, Registry, Watch
 from meshcore.services.tap.top import Top
@@ -244,6 +244,6 @@ class TapQuery(tap_pb2_grpc.TapQueryServicer):
 
 async def _refuse(context: "Context", code: str, message: str, hint: str = "") -> NoReturn:
     if hint:
-        context.set_trailing_metadata(((HINT, hint.encode()),))
+        context.set_trailing_metadata(trailing(hint))
     await context.abort(grpc.StatusCode[code], message)
     raise AssertionError

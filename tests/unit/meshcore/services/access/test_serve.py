@@ -16,7 +16,7 @@ from multidict import CIMultiDict
 
 from meshcore.client import control, stats, tap
 from meshcore.client.channel import Session, open_api
-from meshcore.client.failure import HINT, ClientError
+from meshcore.client.failure import HINT, ClientError, Elsewhere, trailing
 from meshcore.kube.review import User
 from meshcore.services.access import serve
 from meshcore.services.access.caller import FrontProxy
@@ -45,6 +45,9 @@ class Services:
         if name == "wbe":
             context.set_trailing_metadata(((HINT, b"did you mean web?"),))
             await context.abort(grpc.StatusCode.NOT_FOUND, "there is no deployment wbe")
+        if name == "vault":
+            context.set_trailing_metadata(trailing(Elsewhere("there is one in namespace bank")))
+            await context.abort(grpc.StatusCode.NOT_FOUND, "there is no deployment vault")
         if name == "bug":
             raise ValueError("secret")
         return stats_pb2.StatResponse(rows=[stats_pb2.StatRow(resource=request.targets[0])])
@@ -172,6 +175,13 @@ async def test_a_refusal_keeps_its_line_and_its_hint(place: Place) -> None:
     assert (caught.value.code, caught.value.hint) == ("not_found", "did you mean web?")
     with pytest.raises(ClientError, match="there is no deployment nope"):
         await anext(tap.observe(session, [web_(name="nope")]))
+
+
+@pytest.mark.parametrize(("user", "hint"), [("ann", ""), ("root", "there is one in namespace bank")])
+async def test_what_other_namespaces_hold_is_told_to_whoever_may_see_them(place: Place, user: str, hint: str) -> None:
+    with pytest.raises(ClientError, match="there is no deployment vault") as caught:
+        await stats.stat(await place.session(user), stats.stat_request([web_(name="vault")]))
+    assert caught.value.hint == hint
 
 
 async def test_what_is_not_allowed_names_the_role_that_would(place: Place) -> None:
