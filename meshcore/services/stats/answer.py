@@ -59,15 +59,14 @@ class StatsQuery(stats_pb2_grpc.StatsQueryServicer):
 
     async def Stat(self, request: stats_pb2.StatRequest, context: "Context") -> stats_pb2.StatResponse:
         """Return the rows of the targets over a window; a name that is not there is NOT_FOUND, with a hint."""
-        resources = [*request.targets]
-        resources += [request.to] if request.HasField("to") else []
-        resources += [getattr(request, "from")] if request.HasField("from") else []
+        far = [request.to] if request.HasField("to") else []
+        far += [getattr(request, "from")] if request.HasField("from") else []
 
         def answer() -> stats_pb2.StatResponse:
             roster, rollup = self._roster(), self._intake.rollup
             result = self._stat(request, roster)
-            check_names(rollup, roster, (resource for resource in resources if resource.name))
-            for resource in resources:
+            check_names(rollup, roster, request.targets, far)
+            for resource in (*request.targets, *far):
                 if resource.kind != "namespace" and not resource.name:
                     check_namespace(rollup, roster, resource.namespace)
             return result

@@ -8,6 +8,7 @@ Frame too.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import chain
 from math import nan
 
 from meshcore.client.failure import Elsewhere
@@ -202,9 +203,17 @@ def check_kind(kind: str) -> None:
         raise QueryError(f"there is no kind of resource called {kind!r}", hint)
 
 
-def check_names(rollup: Rollup, roster: Roster, targets: Iterable[common_pb2.Resource]) -> None:
-    """Refuse names that nothing bears, with the nearest that something does; raises QueryError."""
-    for target in targets:
+def check_names(
+    rollup: Rollup,
+    roster: Roster,
+    targets: Iterable[common_pb2.Resource],
+    far: Iterable[common_pb2.Resource] = (),
+) -> None:
+    """Refuse names that nothing bears, with the nearest that something does; raises QueryError.
+
+    `far`: what targets talk to, which may be where who asks may not look.
+    """
+    for target, own in chain(((each, True) for each in targets), ((each, False) for each in far)):
         known = set(roster.places(target.kind))
         known.update(_seen(rollup, target.kind))
         if target.name and not any(names(target, place) for place in known):
@@ -213,6 +222,8 @@ def check_names(rollup: Rollup, roster: Roster, targets: Iterable[common_pb2.Res
             near = get_close_matches(target.name, sorted(here), 1)
             where = f" in namespace {target.namespace}" if target.namespace and target.kind != "namespace" else ""
             hint = f"did you mean {near[0]}?" if near else ""
+            if not own:
+                hint = Elsewhere(hint)
             hint = hint or Elsewhere(f"there is one in namespace {', '.join(elsewhere)}" if elsewhere else "")
             raise QueryError(f"there is no {target.kind} {target.name}{where}", hint, missing=True)
 

@@ -4,6 +4,7 @@ from math import isnan
 
 import pytest
 
+from meshcore.client.failure import Elsewhere
 from meshcore.services.stats.query import QueryError, check_names, check_namespace, pulse, stat
 from meshcore.services.stats.roster import Roster
 from meshcore.wire import common_pb2, discovery_pb2, stats_pb2
@@ -188,6 +189,10 @@ def test_names_that_nothing_bears(mesh: Mesh) -> None:
         "there is no deployment web in namespace emojivotto; there is one in namespace emojivoto"
     )
     assert lookup("web-7", kind="pod").endswith("did you mean web-0?")
+    there = common_pb2.Resource(namespace="emojivoto", kind="deployment", name="vting")
+    with pytest.raises(QueryError) as caught:
+        check_names(mesh.rollup, ROSTER, [], [there])
+    assert isinstance(caught.value.hint, Elsewhere)  # not for everybody to know
     with pytest.raises(QueryError, match="there is no namespace emoji") as caught:
         check_namespace(mesh.rollup, ROSTER, "emoji")
     assert caught.value.hint == "did you mean emojivoto?"
