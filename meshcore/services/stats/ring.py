@@ -227,8 +227,12 @@ class Ring:
     def fit(self, start: int, end: int) -> tuple[int, int]:
         """Return a window as it can be answered: its ends on whole slots of what is still held there."""
         first = LEVELS[self.grain(start)].width
-        last = LEVELS[self.grain(end - 1)].width
-        return start // first * first, max(end // last * last, start // first * first + first)
+        begin = start // first * first
+        for level, coarser in enumerate(LEVELS[1:]):
+            whole = end // coarser.width * coarser.width
+            if self.floor(level) * LEVELS[level].width > whole:  # what follows it is not held any more
+                end = whole
+        return begin, max(end, begin + first)
 
     def tiles(self, start: int, end: int) -> list[Tile]:
         """Return the fewest whole slots that make up a window that `fit` has returned."""

@@ -3,7 +3,7 @@
 import random
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meshcore.services.stats.ring import LEVELS, Ring
@@ -28,6 +28,8 @@ def fill(ring: Ring, pairs: list[tuple[int, int]]) -> tuple[object, dict[int, in
 
 
 @given(pairs=puts, begin=st.integers(0, 5100), length=st.integers(1, 4000), sweep=st.booleans())
+@example(pairs=[(340, 1), (3940, 1)], begin=0, length=351, sweep=True)  # it ends where the hour begins
+@example(pairs=[(340, 1), (3940, 1)], begin=0, length=360, sweep=True)  # and a little after
 @settings(max_examples=150, deadline=None)
 def test_a_window_is_the_sum_of_its_seconds(pairs: list[tuple[int, int]], begin: int, length: int, sweep: bool) -> None:
     ring = Ring()
