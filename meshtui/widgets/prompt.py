@@ -18,6 +18,19 @@ SIGNS = {"command": ":", "filter": "/"}
 REMEMBERED = 100  # texts to go back to
 
 
+class Field(Input):
+    """The text. A key that is the prompt's is done here and now: further up it would undo what is typed after it."""
+
+    def __init__(self, prompt: "Prompt") -> None:
+        super().__init__(compact=True, select_on_focus=False)
+        self._prompt = prompt
+
+    def on_key(self, event: events.Key) -> None:
+        if self._prompt.take(event.key):
+            event.stop()
+            event.prevent_default()
+
+
 class Prompt(Vertical):
     """`:` for commands, `/` for filters."""
 
@@ -50,7 +63,7 @@ class Prompt(Vertical):
         yield Static(id="words")
         with Horizontal(id="line"):
             yield Label(":", id="sign")
-            yield Input(compact=True, select_on_focus=False)
+            yield Field(self)
 
     @property
     def open(self) -> bool:
@@ -80,8 +93,7 @@ class Prompt(Vertical):
         event.stop()
         if not self.open:
             return
-        if self._at < 0 or event.value != self._words[self._at]:
-            self._offer(event.value)
+        self._keep_up(event.input.value)
         self.post_message(PromptChanged(self.mode, event.value))
 
     @on(Input.Submitted)
@@ -93,25 +105,24 @@ class Prompt(Vertical):
         self.leave()
         self.post_message(PromptDone(self.mode, text))
 
-    def on_key(self, event: events.Key) -> None:
-        """Tab and arrows walk through the words; escape leaves."""
+    def take(self, key: str) -> bool:
+        """Tab and arrows walk through the words, escape leaves, ctrl-u begins anew; False: the key is for the text."""
         steps = {"tab": 1, "shift+tab": -1, "down": 1, "up": -1}
-        if event.key == "escape":
+        if key == "escape":
             self.leave()
             self.post_message(PromptLeft(self.mode))
-        elif event.key == "up" and not self._typed and self._at < 0 and self._history:
+        elif key == "up" and not self._typed and self._at < 0 and self._history:
             self._words = self._history[::-1]
             self._walk(1)
-        elif event.key in steps:
-            self._walk(steps[event.key])
-        elif event.key == "ctrl+u":
+        elif key in steps:
+            self._walk(steps[key])
+        elif key == "ctrl+u":
             self.query_one(Input).value = ""
-        elif event.key == "ctrl+f" or (event.key == "right" and self._at_end() and self._at < 0):
+        elif key == "ctrl+f" or (key == "right" and self._at_end() and self._at < 0):
             self._walk(1)
         else:
-            return
-        event.stop()
-        event.prevent_default()
+            return False
+        return True
 
     def _at_end(self) -> bool:
         field = self.query_one(Input)
@@ -122,12 +133,18 @@ class Prompt(Vertical):
         self._words = self._complete(text) if self.mode == "command" else ()
         self._paint()
 
+    def _keep_up(self, text: str) -> None:
+        """Offer words for a text that is not yet known, though what tells of it may still be under way."""
+        if text != (self._words[self._at] if self._at >= 0 else self._typed):
+            self._offer(text)
+
     def _walk(self, step: int) -> None:
+        field = self.query_one(Input)
+        self._keep_up(field.value)
         words = self._words
         if self.mode != "command" or not words:
             return
         self._at = (self._at + step) % len(words) if self._at >= 0 or step > 0 else len(words) - 1
-        field = self.query_one(Input)
         field.value = words[self._at]
         field.cursor_position = len(field.value)
         self._paint()

@@ -35,3 +35,15 @@ async def test_the_signs_can_be_typed_into_a_text() -> None:
         burst(scene, "/path=/api:x")
         await scene.settle(0.1)
         assert scene.app.focused.value == "path=/api:x"  # type: ignore[union-attr]
+
+
+async def test_what_follows_a_key_of_the_prompt_is_not_lost() -> None:
+    async with stage() as scene:
+        await scene.press("colon")
+        for key, text in (("ctrl+u", "top"), ("tab", "deployments x")):
+            burst(scene, "dep")
+            scene.app.post_message(events.Key(key, None))
+            burst(scene, text.removeprefix("deployments"))
+            await scene.settle(0.1)
+            assert scene.app.focused.value == text  # type: ignore[union-attr]
+            await scene.press("ctrl+u")
