@@ -15,6 +15,7 @@ from agents.sidecar.host.listener import Listener
 
 _AT_ONCE = 16
 _PAUSE_S = 0.5
+_START = 16  # descriptors that the start of a worker takes, some for a moment, and a few
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -22,6 +23,20 @@ def pair() -> tuple[socket.socket, socket.socket]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setblocking(False)
     return ours, theirs
+
+
+def room() -> None:
+    """Raise OSError unless there are descriptors for the start of a worker.
+
+    When uvloop is short of one halfway, it keeps those that it has opened by then, for good.
+    """
+    taken: list[int] = []
+    try:
+        while len(taken) < _START:
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+    finally:
+        for each in taken:
+            os.close(each)
 
 
 def give(hand: socket.socket, listener: int, accepted: socket.socket) -> bool:

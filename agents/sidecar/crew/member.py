@@ -15,7 +15,7 @@ from typing import Final
 from agents.sidecar.crew.admission import Admission
 from agents.sidecar.crew.bulletin import Bulletin
 from agents.sidecar.crew.channel import Channel
-from agents.sidecar.crew.handover import give, pair
+from agents.sidecar.crew.handover import give, pair, room
 from agents.sidecar.crew.tally import Tally
 from agents.sidecar.state.counters import OUTBOUND, Counters, Edge
 from agents.sidecar.state.others import Figures, Load
@@ -199,6 +199,7 @@ class Member:
 
     async def _run(self) -> str:
         """Run one process to its end; returns how it ended."""
+        room()
         talk, theirs = socket.socketpair()
         hand, taking = pair()
         given = (theirs.fileno(), taking.fileno())

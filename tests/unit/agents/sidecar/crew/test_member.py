@@ -1,13 +1,20 @@
 """One process of a worker, as the lead hears it: what it says becomes the sidecar's; one that hangs is ended."""
 
+import asyncio
+import gc
 import logging
+import os
+import resource
 import socket
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import uvloop
 
 from agents.runtime.drain import Drain
 from agents.sidecar.crew.bulletin import Bulletin
-from agents.sidecar.crew.member import BEHIND, SILENT, SLOW, Session
+from agents.sidecar.crew.member import BEHIND, SILENT, SLOW, Member, Session
 from agents.sidecar.state.certs import Certs
 from agents.sidecar.state.counters import Counters
 from agents.sidecar.state.others import Load
@@ -17,6 +24,7 @@ from agents.sidecar.state.taps import Taps
 from meshcore.wire import common_pb2, discovery_pb2, stats_pb2, tap_pb2, worker_pb2
 from meshcore.wire.worker_pb2 import FromWorker, ToWorker
 
+OPEN = Path("/proc/self/fd")
 ME = Peer(namespace="emojivoto", kind="deployment", name="web", pod="web-0")
 VOTING = "voting.emojivoto:80"
 
@@ -154,3 +162,38 @@ async def test_on_the_way_out_the_last_connections_come_before_the_word(session)
     assert session._hand.fileno() == -1
     assert session.channel.said == ["drain"]
     assert not session.able
+
+
+@pytest.mark.parametrize("free", range(20))
+def test_while_descriptors_are_short_a_start_that_fails_costs_none(runtime, free):
+    members = []
+
+    class Log:
+        def error(self, *said):
+            members[0].drain()
+
+    async def attempt():
+        # What the loop needs for its first child and stream it has for good; those after them come and go.
+        first = await asyncio.create_subprocess_exec("true", stdout=asyncio.subprocess.PIPE)
+        await first.communicate()
+        before = [int(each.name) for each in OPEN.iterdir()]
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(before) + 1 + free, hard))
+        held = []
+        try:
+            while True:
+                held.append(os.dup(0))
+        except OSError:
+            for each in held[len(held) - free :]:
+                os.close(each)
+        try:
+            await members[0].keep()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for each in held[: len(held) - free]:
+                os.close(each)
+        gc.collect()
+        return len(list(OPEN.iterdir())) - len(before)
+
+    members.append(Member(1, b"{}", replace(runtime, log=Log()), Bulletin(runtime)))
+    assert uvloop.run(attempt()) == 0
