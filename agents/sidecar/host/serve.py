@@ -137,8 +137,11 @@ class Peeking(asyncio.Protocol):
         if detected.kind is not Kind.MORE:
             self._settle(detected)
 
-    def eof_received(self) -> bool:
-        return False
+    def eof_received(self) -> bool | None:
+        """No more will come to tell it by: what was said is all of it, and may still be answered."""
+        if not self._held:
+            return False
+        return self._settle(conclude(self._held)).eof_received()
 
     def connection_lost(self, error: BaseException | None) -> None:
         self._host.open.discard(self)
@@ -163,7 +166,7 @@ class Peeking(asyncio.Protocol):
     def _give_up(self) -> None:
         self._settle(conclude(self._held))
 
-    def _settle(self, detected: Detected) -> None:
+    def _settle(self, detected: Detected) -> asyncio.Protocol:
         self._host.open.discard(self)
         if self._timer is not None:
             self._timer.cancel()
@@ -174,3 +177,4 @@ class Peeking(asyncio.Protocol):
         protocol.connection_made(self._transport)
         if self._held:
             protocol.data_received(self._held)
+        return protocol

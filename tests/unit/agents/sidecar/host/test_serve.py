@@ -110,6 +110,17 @@ def test_a_client_that_leaves_before_a_word(book: Book) -> None:
     assert not book.dials.sides
 
 
+@pytest.mark.parametrize("said", [b"G", b"\x16\x03\x01"])
+def test_a_few_bytes_that_are_all_a_client_says_are_heard(book: Book, said: bytes) -> None:
+    book.client >> CONNECT
+    book.client >> said
+    book.client.hang_up()
+    server = book.server() << said
+    assert server.eof
+    server >> b"bye"
+    book.client << ESTABLISHED + b"bye"
+
+
 def test_nothing_that_could_be_dialled(book: Book) -> None:
     book.client >> b"CONNECT a:99999 HTTP/1.1\r\nHost: a\r\n\r\n"
     assert book.client.received.startswith(b"HTTP/1.1 502 Bad Gateway\r\nmeshtui-error: bad-authority")
