@@ -6,6 +6,7 @@ is no change to anybody. snapshot.py puts the records together. Pure.
 
 from collections.abc import Mapping
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from meshcore.inject import names
@@ -112,7 +113,7 @@ def service(each: Object) -> Service:
     return Service(
         namespace=meta.get("namespace", ""),
         name=meta.get("name", ""),
-        addresses=tuple(ip for ip in found if ip and ip != "None") if not external else (),
+        addresses=tuple(_address(ip) for ip in found if ip and ip != "None") if not external else (),
         ports=tuple(
             ServicePort(port.get("name") or "", int(port["port"]), port.get("appProtocol") or "")
             for port in spec.get("ports") or ()
@@ -145,7 +146,7 @@ def _place(endpoint: Object, own: str) -> Place:
     hints: list[Object] = (endpoint.get("hints") or {}).get("forZones") or []
     ready = conditions.get("ready") is not False  # unknown is ready (discovery.k8s.io/v1, EndpointConditions)
     return Place(
-        addresses=tuple(endpoint.get("addresses") or ()),
+        addresses=tuple(map(_address, endpoint.get("addresses") or ())),
         ready=ready,
         serving=bool(conditions.get("serving", ready)),
         zone=endpoint.get("zone") or "",
@@ -168,7 +169,7 @@ def pod(each: Object) -> Pod:
         kind=owner.kind.lower(),
         owner=owner.name,
         account=spec.get("serviceAccountName") or "default",
-        addresses=() if shared else tuple(one["ip"] for one in status.get("podIPs") or () if one.get("ip")),
+        addresses=() if shared else tuple(_address(one["ip"]) for one in status.get("podIPs") or () if one.get("ip")),
         meshed=meshed,
         skipped=ranges(wants.get(names.SKIP_INBOUND, "")),
         opaque=wants.get(names.OPAQUE_PORTS),
@@ -188,6 +189,16 @@ def pod(each: Object) -> Pod:
         ),
         unmeshed="" if meshed else _unmeshed(wants, spec),
     )
+
+
+def _address(text: str) -> str:
+    """Return an address as it is looked up: IPv6 has many spellings, and manifests may have any of them."""
+    if ":" not in text:
+        return text
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return text
 
 
 def ranges(text: str) -> Ranges:

@@ -73,7 +73,7 @@ def test_the_sidecars_own_restarts_are_apart() -> None:
 
 
 def test_a_service_has_its_addresses_and_tcp_ports() -> None:
-    each = cluster.service("web", "10.96.0.1,fd00::1", protocol="kubernetes.io/h2c")
+    each = cluster.service("web", "10.96.0.1,FD00:0::1", protocol="kubernetes.io/h2c")
     each["spec"]["ports"].append({"name": "dns", "port": 53, "protocol": "UDP"})
     found = service(each)
     assert found.addresses == ("10.96.0.1", "fd00::1")
@@ -91,8 +91,11 @@ def test_a_slice_has_places_with_their_pods_and_zones() -> None:
             cluster.place("10.0.0.2", zone="a", hints=("b",)),
             cluster.place("10.0.0.3", ready=False, serving=True, zone="c", hints=("b", "c")),
             cluster.place("10.0.0.4", ready=None),
+            cluster.place("fd00:0:0::05"),
         )
     )
+    assert found.places[-1].addresses == ("fd00::5",)
+    found = found._replace(places=found.places[:-1])
     assert (found.service, found.ports) == ("web", (("http", 8080, ""),))
     assert [(one.zone, one.near) for one in found.places] == [("a", "a"), ("a", "b"), ("c", "c"), ("", "")]
     assert [one.node for one in found.places] == ["node1", "", "", ""]
